@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The exceptions of the library. Every message reads
+/// `[toeplitz.<kind>.<id>] <Class>::<function>: expected <this>, got <that>`;
+/// the ids are stable and listed in docs/errors.md.
+
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include <toeplitz/core/config.hpp>
+
+namespace toeplitz {
+
+/// Base of everything the library throws. Lives outside the inline namespace, so that one catch
+/// clause serves objects compiled with different settings.
+class error : public std::runtime_error {
+public:
+    /// \param kind "shape", "config", "value" or "plan"
+    error(std::string_view kind, int id, std::string_view message)
+        : std::runtime_error("[toeplitz." + std::string(kind) + "." + std::to_string(id) + "] " +
+                             std::string(message)),
+          id_(id) {}
+
+    /// Stable number of the error, as in the message.
+    int id() const noexcept { return id_; }
+
+private:
+    int id_;
+};
+
+/// An argument has the wrong shape, or two arguments overlap in memory.
+class shape_error : public error {
+public:
+    shape_error(int id, std::string_view message) : error("shape", id, message) {}
+};
+
+/// An option is out of its range.
+class config_error : public error {
+public:
+    config_error(int id, std::string_view message) : error("config", id, message) {}
+};
+
+/// A number is not finite where it must be.
+class value_error : public error {
+public:
+    value_error(int id, std::string_view message) : error("value", id, message) {}
+};
+
+/// A transform could not be planned, or wisdom could not be read or written.
+class plan_error : public error {
+public:
+    plan_error(int id, std::string_view message) : error("plan", id, message) {}
+};
+
+}  // namespace toeplitz
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+namespace detail {
+
+/// The only throw site of the library: with -fno-exceptions it terminates instead.
+template <class Error>
+[[noreturn]] inline void raise(int id, const std::string& message) {
+#if defined(__cpp_exceptions)
+    throw Error(id, message);
+#else
+    static_cast<void>(id);
+    static_cast<void>(message);
+    std::terminate();
+#endif
+}
+
+/// "rows×cols", for messages about shapes.
+inline std::string shape_text(long long rows, long long cols) {
+    return std::to_string(rows) + "×" + std::to_string(cols);
+}
+
+/// Throws Error with "<where>: expected <expected>, got <got>".
+template <class Error>
+[[noreturn]] inline void raise(int id, std::string_view where, std::string_view expected,
+                               std::string_view got) {
+    raise<Error>(id,
+                 std::string(where) + ": expected " + std::string(expected) + ", got " + std::string(got));
+}
+
+}  // namespace detail
+}  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Static loops over independent items: OpenMP where the consumer compiles with it, serial otherwise.
+
+#include <algorithm>
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+#include <toeplitz/core/types.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// Threads that a product called from here may use; 1 inside a parallel region.
+inline int available_threads() noexcept {
+#if defined(_OPENMP)
+    return omp_in_parallel() ? 1 : omp_get_max_threads();
+#else
+    return 1;
+#endif
+}
+
+namespace detail {
+
+/// Work below which a fork costs more than it saves, in units of about one nanosecond.
+inline constexpr Index parallel_threshold = 20000;
+
+/// Threads for `items` independent items of `work` nanoseconds altogether.
+inline int thread_count(Index items, Index work) noexcept {
+    if (work < parallel_threshold) return 1;
+    return static_cast<int>(std::min<Index>(items, available_threads()));
+}
+
+/// Calls f(begin, end, thread) on one contiguous chunk of 0..items−1 per thread. Chunks depend on the
+/// thread count alone; items must not depend on each other, so results do not depend on it.
+template <class F>
+void parallel_chunks(Index items, int threads, F&& f) {
+#if defined(_OPENMP)
+    if (threads > 1) {
+#pragma omp parallel num_threads(threads)
+        {
+            const Index team = omp_get_num_threads();
+            const Index thread = omp_get_thread_num();
+            f(items * thread / team, items * (thread + 1) / team, static_cast<int>(thread));
+        }
+        return;
+    }
+#endif
+    static_cast<void>(threads);
+    f(Index{0}, items, 0);
+}
+
+}  // namespace detail
+}  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Portable vectors, one channel per lane: the one idea that vectorises every path.
+
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include <toeplitz/core/types.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// The vector of the compile target's register width for a scalar, and its loads and stores.
+/// Arithmetic is the compiler's own on vector types; `a * b + c` contracts to a fused multiply-add.
+template <Real Scalar>
+struct Simd {
+    static constexpr Index lanes = TOEPLITZ_SIMD_BYTES / static_cast<Index>(sizeof(Scalar));
+
+    typedef Scalar Pack __attribute__((vector_size(TOEPLITZ_SIMD_BYTES)));
+
+    /// Address aligned to buffer_alignment.
+    TOEPLITZ_INLINE static Pack load(const Scalar* p) noexcept {
+        return *reinterpret_cast<const Aliased*>(p);
+    }
+    TOEPLITZ_INLINE static void store(Scalar* p, Pack v) noexcept { *reinterpret_cast<Aliased*>(p) = v; }
+
+    /// Any address.
+    TOEPLITZ_INLINE static Pack load_unaligned(const Scalar* p) noexcept {
+        return *reinterpret_cast<const Unaligned*>(p);
+    }
+    TOEPLITZ_INLINE static void store_unaligned(Scalar* p, Pack v) noexcept {
+        *reinterpret_cast<Unaligned*>(p) = v;
+    }
+
+    /// The first `count` < lanes channels of a row; the other lanes are zero.
+    TOEPLITZ_INLINE static Pack load_partial(const Scalar* p, Index count) noexcept {
+        Pack v{};
+        std::memcpy(&v, p, static_cast<std::size_t>(count) * sizeof(Scalar));
+        return v;
+    }
+    TOEPLITZ_INLINE static void store_partial(Scalar* p, Pack v, Index count) noexcept {
+        std::memcpy(p, &v, static_cast<std::size_t>(count) * sizeof(Scalar));
+    }
+
+    TOEPLITZ_INLINE static Pack broadcast(Scalar x) noexcept { return x - Pack{}; }
+
+private:
+    typedef Scalar Aliased __attribute__((vector_size(TOEPLITZ_SIMD_BYTES), may_alias));
+    typedef Scalar Unaligned
+        __attribute__((vector_size(TOEPLITZ_SIMD_BYTES), may_alias, aligned(alignof(Scalar))));
+};
+
+namespace detail {
+
+/// Vector registers of the compile target.
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr int vector_registers = 32;
+#else
+inline constexpr int vector_registers = 16;
+#endif
+
+/// Calls f(0), f(1) … f(count−1) with the index as a compile-time constant, so that arrays indexed by it stay
+/// in registers.
+template <int count, class F>
+TOEPLITZ_INLINE void unroll(F&& f) {
+    [&]<int... i>(std::integer_sequence<int, i...>) TOEPLITZ_LAMBDA {
+        (f(std::integral_constant<int, i>{}), ...);
+    }
+    (std::make_integer_sequence<int, count>{});
+}
+
+}  // namespace detail
+}  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Non-owning view of a matrix with any strides: how sequences reach an operator.
+
+#include <span>
+#include <type_traits>
+
+#include <toeplitz/core/types.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+template <class T>
+class MatrixView;
+
+namespace detail {
+
+template <class M>
+using eigen_plain_t = std::remove_cvref_t<M>;
+
+/// A dense Eigen expression whose coefficients lie in memory.
+template <class M>
+concept EigenStored = requires(eigen_plain_t<M>& m) {
+    typename eigen_plain_t<M>::Scalar;
+    {m.data()};
+    { m.innerStride() } -> std::convertible_to<Eigen::Index>;
+    { m.outerStride() } -> std::convertible_to<Eigen::Index>;
+}
+&&(eigen_plain_t<M>::Flags& Eigen::DirectAccessBit) != 0;
+
+}  // namespace detail
+
+/// A rows × cols matrix somewhere in memory; element (i, j) lies at data + i·row_stride + j·col_stride.
+///
+/// Implicitly made from any Eigen matrix, map or block of the same scalar, in either storage order.
+/// `MatrixView<const T>` only reads. Nothing is owned and nothing is copied.
+template <class T>
+class MatrixView {
+public:
+    using Scalar = std::remove_const_t<T>;
+
+    constexpr MatrixView() = default;
+
+    /// Contiguous rows, one after another.
+    constexpr MatrixView(T* data, Index rows, Index cols) noexcept : MatrixView(data, rows, cols, cols, 1) {}
+
+    constexpr MatrixView(T* data, Index rows, Index cols, Index row_stride, Index col_stride = 1) noexcept
+        : data_(data), rows_(rows), cols_(cols), row_stride_(row_stride), col_stride_(col_stride) {}
+
+    /// Views an Eigen object. A mutable view needs an object it may write to.
+    template <detail::EigenStored M>
+    // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): views are not Eigen types
+    MatrixView(M&& matrix) noexcept : MatrixView(from_eigen(matrix)) {}
+
+    /// A view that writes also reads.
+    constexpr operator MatrixView<const T>() const noexcept requires(!std::is_const_v<T>) {
+        return {data_, rows_, cols_, row_stride_, col_stride_};
+    }
+
+    constexpr T* data() const noexcept { return data_; }
+    constexpr Index rows() const noexcept { return rows_; }
+    constexpr Index cols() const noexcept { return cols_; }
+    constexpr Index size() const noexcept { return rows_ * cols_; }
+    constexpr Index row_stride() const noexcept { return row_stride_; }
+    constexpr Index col_stride() const noexcept { return col_stride_; }
+
+    /// Start of row i. Its elements are neighbours where has_contiguous_rows().
+    constexpr T* row(Index i) const noexcept { return data_ + i * row_stride_; }
+    constexpr T& operator()(Index i, Index j) const noexcept {
+        return data_[i * row_stride_ + j * col_stride_];
+    }
+
+    constexpr bool has_contiguous_rows() const noexcept { return col_stride_ == 1 || cols_ <= 1; }
+
+    /// `count` rows from `first`.
+    constexpr MatrixView middle_rows(Index first, Index count) const noexcept {
+        return {row(first), count, cols_, row_stride_, col_stride_};
+    }
+
+    /// The same memory as an Eigen map.
+    auto eigen() const noexcept {
+        using Plain = std::conditional_t<std::is_const_v<T>, const Matrix<Scalar>, Matrix<Scalar>>;
+        using Stride = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
+        return Eigen::Map<Plain, Eigen::Unaligned, Stride>(data_, rows_, cols_,
+                                                           Stride(row_stride_, col_stride_));
+    }
+
+private:
+    template <class M>
+    static MatrixView from_eigen(M& matrix) noexcept {
+        using Plain = std::remove_cvref_t<M>;
+        static_assert(std::is_same_v<typename Plain::Scalar, Scalar>,
+                      "toeplitz: the matrix and the operator have different scalars; "
+                      "convert one of them, for example with x.cast<float>().");
+        static_assert(std::is_convertible_v<decltype(matrix.data()), T*>,
+                      "toeplitz: the output is read-only; pass a matrix that may be written.");
+        constexpr bool row_major = (Plain::Flags & Eigen::RowMajorBit) != 0;
+        const Index inner = matrix.innerStride();
+        const Index outer = matrix.outerStride();
+        if constexpr (std::is_convertible_v<decltype(matrix.data()), T*>) {
+            return {matrix.data(), matrix.rows(), matrix.cols(), row_major ? outer : inner,
+                    row_major ? inner : outer};
+        } else {
+            return {};
+        }
+    }
+
+    T* data_ = nullptr;
+    Index rows_ = 0;
+    Index cols_ = 0;
+    Index row_stride_ = 0;
+    Index col_stride_ = 1;
+};
+
+/// How many time steps of each sequence of a batch are valid; empty means all of them.
+using Lengths = std::span<const Index>;
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

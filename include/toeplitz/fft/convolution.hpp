@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What the operators want of a fast Toeplitz product, and which engine provides it.
+
+#include <toeplitz/fft/fftw_convolution.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// Toeplitz products of one group of up to `lanes` channels by the right-angle convolution.
+///
+/// With N ≥ n and c_t = k(t) − i k(t−N), y = Re[(c ∗ x) mod (z^N − i)] is T x for every Toeplitz T: one
+/// complex transform of N points per real channel, whether T is causal or not. All points lie on |z| = 1, so
+/// Tᵀ has the conjugate spectrum, and the kernel gradient is the inverse transform D of conj(X) ⊙ G, read as
+/// D_t = dk(t) − i dk(t−N).
+///
+/// Rows are time steps, `stride` apart, with `width` ≤ lanes neighbouring channels. Spectra are
+/// `spectrum_size()` scalars in an order of the engine's own; scratch is `scratch_size()` scalars. Both are
+/// aligned to buffer_alignment. Engines are immutable; calls allocate nothing and are safe at the same time
+/// with distinct scratch.
+template <class Engine, class Scalar>
+concept ConvolutionEngine = requires(const Engine& engine, const Scalar* in, Scalar* out, Index size) {
+    { Engine::lanes } -> std::convertible_to<Index>;
+    Engine(size);
+    { engine.size() } -> std::convertible_to<Index>;
+    { engine.spectrum_size() } -> std::convertible_to<Index>;
+    { engine.scratch_size() } -> std::convertible_to<Index>;
+    // (lag 0, stride, last positive lag, last negative lag, width, spectrum, scratch); scaled by 1/N
+    engine.transform_kernel(in, size, size, size, size, out, out);
+    // (x, stride, rows, width, spectrum, scratch)
+    engine.transform(in, size, size, size, out, out);
+    // (x, stride, rows of x, width, kernel spectrum, y, stride, rows of y, scratch): y = T x, or one of its
+    // kin
+    engine.template convolve<Direction::adjoint, Update::add>(in, size, size, size, in, out, size, size, out);
+    // (x spectrum, kernel spectrum, width, y, stride, rows of y, scratch)
+    engine.template convolve_spectrum<Direction::adjoint, Update::add>(in, in, size, out, size, size, out);
+    // (x spectrum, g spectrum, width, sum): sum += conj(X) ⊙ G
+    engine.accumulate_correlation(in, in, size, out);
+    // (sum, lag 0, stride, last positive lag, last negative lag, width, scratch): lags += D; sum is
+    // overwritten
+    engine.accumulate_lags(out, out, size, size, size, size, out);
+};
+
+/// The engine that operators use unless told otherwise.
+template <Real Scalar>
+using DefaultConvolution = FftwConvolution<Scalar>;
+
+static_assert(ConvolutionEngine<FftwConvolution<float>, float>);
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The right-angle convolution on FFTW's complex transforms: any length, and the reference of the tree.
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include <toeplitz/core/simd.hpp>
+#include <toeplitz/fft/fftw.hpp>
+#include <toeplitz/fft/size.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// Toeplitz products of a group of channels by FFTW. Implements ConvolutionEngine (fft/convolution.hpp).
+///
+/// Let ζ = e^{iπ/(2N)}, so ζ^N = i. Evaluating Σ c_t z^t at z_q = ζ e^{−2πi q/N}, the N roots of z^N = i, is
+/// a plain DFT of c_t ζ^t. With c_t = k(t) − i k(t−N) the product modulo z^N − i returns the negative lags
+/// in the place of the positive ones, turned by the right angle, and its real part is y = T x for N ≥ n:
+/// one complex transform of N points per real channel, no padding to 2n.
+///
+/// A spectrum holds, for each channel of the group, N complex values in the DFT's order.
+template <Real Scalar>
+class FftwConvolution {
+public:
+    using Complex = std::complex<Scalar>;
+
+    /// Channels per group: one cache line of a row.
+    static constexpr Index lanes = static_cast<Index>(buffer_alignment / sizeof(Scalar));
+
+    /// \throws config_error 201 or 202, plan_error 301
+    explicit FftwConvolution(Index length) {
+        detail::require_positive(length, "FftwConvolution", "length");
+        size_ = smooth_even_size(length);
+        // Lanes of a power-of-two size would all fall into the same cache sets.
+        stride_ = size_ + static_cast<Index>(buffer_alignment / sizeof(Complex));
+        forward_ = fftw_plan<Scalar>(FftwKind::complex_forward, size_);
+        backward_ = fftw_plan<Scalar>(FftwKind::complex_backward, size_);
+        weights_ = Buffer<Complex>(size_);
+        for (Index t = 0; t < size_; ++t) {
+            const double angle =
+                std::numbers::pi * static_cast<double>(t) / (2.0 * static_cast<double>(size_));
+            weights_[t] = Complex(static_cast<Scalar>(std::cos(angle)), static_cast<Scalar>(std::sin(angle)));
+        }
+    }
+
+    Index size() const noexcept { return size_; }
+    Index spectrum_size() const noexcept { return 2 * lanes * stride_; }
+    Index scratch_size() const noexcept { return 2 * (lanes + 1) * stride_; }
+
+    void transform_kernel(const Scalar* lags, Index stride, Index positive, Index negative, Index width,
+                          Scalar* spectrum, Scalar* scratch) const noexcept {
+        const Scalar scale = Scalar(1) / static_cast<Scalar>(size_);
+        Complex* a = lane(scratch, 0);
+        for (Index c = 0; c < width; ++c) {
+            std::fill_n(a, size_, Complex());
+            for (Index t = 0; t <= positive; ++t) a[t].real(lags[t * stride + c] * scale);
+            for (Index t = 1; t <= negative; ++t) a[size_ - t].imag(-lags[-t * stride + c] * scale);
+            for (Index t = 0; t < size_; ++t) a[t] = multiply(a[t], weights_[t]);
+            forward_->execute(a, lane(spectrum, c));
+        }
+    }
+
+    void transform(const Scalar* x, Index stride, Index rows, Index width, Scalar* spectrum,
+                   Scalar* scratch) const noexcept {
+        load(x, stride, rows, width, scratch);
+        for (Index c = 0; c < width; ++c) forward_->execute(lane(scratch, c), lane(spectrum, c));
+    }
+
+    template <Direction direction, Update update>
+    void convolve(const Scalar* x, Index x_stride, Index rows_in, Index width, const Scalar* kernel_spectrum,
+                  Scalar* y, Index y_stride, Index rows_out, Scalar* scratch) const noexcept {
+        load(x, x_stride, rows_in, width, scratch);
+        Complex* points = lane(scratch, lanes);
+        for (Index c = 0; c < width; ++c) {
+            Complex* a = lane(scratch, c);
+            forward_->execute(a, points);
+            multiply<direction>(points, lane(kernel_spectrum, c), points);
+            backward_->execute(points, a);
+        }
+        store<update>(scratch, y, y_stride, rows_out, width);
+    }
+
+    template <Direction direction, Update update>
+    void convolve_spectrum(const Scalar* x_spectrum, const Scalar* kernel_spectrum, Index width, Scalar* y,
+                           Index y_stride, Index rows_out, Scalar* scratch) const noexcept {
+        Complex* points = lane(scratch, lanes);
+        for (Index c = 0; c < width; ++c) {
+            multiply<direction>(lane(x_spectrum, c), lane(kernel_spectrum, c), points);
+            backward_->execute(points, lane(scratch, c));
+        }
+        store<update>(scratch, y, y_stride, rows_out, width);
+    }
+
+    void accumulate_correlation(const Scalar* x_spectrum, const Scalar* g_spectrum, Index width,
+                                Scalar* sum) const noexcept {
+        for (Index c = 0; c < width; ++c) {
+            const Complex* x = lane(x_spectrum, c);
+            const Complex* g = lane(g_spectrum, c);
+            Complex* d = lane(sum, c);
+            for (Index q = 0; q < size_; ++q) d[q] += multiply(g[q], std::conj(x[q]));
+        }
+    }
+
+    void accumulate_lags(Scalar* sum, Scalar* lags, Index stride, Index positive, Index negative, Index width,
+                         Scalar* scratch) const noexcept {
+        const Scalar scale = Scalar(1) / static_cast<Scalar>(size_);
+        Complex* a = lane(scratch, 0);
+        for (Index c = 0; c < width; ++c) {
+            backward_->execute(lane(sum, c), a);
+            for (Index t = 0; t <= positive; ++t) {
+                lags[t * stride + c] += multiply(a[t], std::conj(weights_[t])).real() * scale;
+            }
+            for (Index t = 1; t <= negative; ++t) {
+                const Index k = size_ - t;
+                lags[-t * stride + c] -= multiply(a[k], std::conj(weights_[k])).imag() * scale;
+            }
+        }
+    }
+
+private:
+    // std::complex's own product checks for infinities.
+    static Complex multiply(Complex a, Complex b) noexcept {
+        return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
+    }
+
+    // On |z| = 1 the transposed kernel has the conjugate spectrum.
+    template <Direction direction>
+    void multiply(const Complex* x, const Complex* kernel, Complex* product) const noexcept {
+        for (Index q = 0; q < size_; ++q) {
+            product[q] = multiply(x[q], direction == Direction::forward ? kernel[q] : std::conj(kernel[q]));
+        }
+    }
+
+    Complex* lane(Scalar* base, Index c) const noexcept {
+        return reinterpret_cast<Complex*>(base) + c * stride_;
+    }
+    const Complex* lane(const Scalar* base, Index c) const noexcept {
+        return reinterpret_cast<const Complex*>(base) + c * stride_;
+    }
+
+    // Rows to lanes, turned by ζ^t, in blocks whose rows stay in the first-level cache.
+    void load(const Scalar* x, Index stride, Index rows, Index width, Scalar* lanes_out) const noexcept {
+        for (Index first = 0; first < rows; first += block) {
+            const Index last = std::min(first + block, rows);
+            for (Index c = 0; c < width; ++c) {
+                Complex* a = lane(lanes_out, c);
+                for (Index t = first; t < last; ++t) {
+                    const Scalar value = x[t * stride + c];
+                    a[t] = {value * weights_[t].real(), value * weights_[t].imag()};
+                }
+            }
+        }
+        for (Index c = 0; c < width; ++c) std::fill_n(lane(lanes_out, c) + rows, size_ - rows, Complex());
+    }
+
+    template <Update update>
+    void store(Scalar* lanes_in, Scalar* y, Index stride, Index rows, Index width) const noexcept {
+        for (Index first = 0; first < rows; first += block) {
+            const Index last = std::min(first + block, rows);
+            for (Index c = 0; c < width; ++c) {
+                const Complex* a = lane(lanes_in, c);
+                for (Index t = first; t < last; ++t) {
+                    const Scalar value = a[t].real() * weights_[t].real() + a[t].imag() * weights_[t].imag();
+                    if constexpr (update == Update::add) {
+                        y[t * stride + c] += value;
+                    } else {
+                        y[t * stride + c] = value;
+                    }
+                }
+            }
+        }
+    }
+
+    static constexpr Index block = 16;
+
+    Index size_ = 0;
+    Index stride_ = 0;
+    std::shared_ptr<const FftwPlan<Scalar>> forward_;
+    std::shared_ptr<const FftwPlan<Scalar>> backward_;
+    Buffer<Complex> weights_;
+};
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The smooth, low-rank part of the kernel: structured kernel interpolation with an asymmetric kernel.
+
+#include <toeplitz/core/simd.hpp>
+#include <toeplitz/operators/fft.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+struct SkiOptions {
+    Index length = 0;    ///< n ≥ 1
+    Index channels = 0;  ///< d ≥ 1
+    Index rank = 0;      ///< r ≥ 1 inducing points; more than n are as good as n
+};
+
+/// Inducing points actually used: min(r, n).
+constexpr Index effective_rank(Index length, Index rank) noexcept { return rank < length ? rank : length; }
+
+/// Distance h = (n−1)/(r−1) between neighbouring inducing points, in time steps; 0 where there is only one.
+constexpr double inducing_spacing(Index length, Index rank) noexcept {
+    const Index r = effective_rank(length, rank);
+    return r < 2 ? 0.0 : static_cast<double>(length - 1) / static_cast<double>(r - 1);
+}
+
+/// The lags δ·h, δ = −(r−1)..r−1, at which a Ski operator wants its kernel. Exact where they are integers.
+inline Vector<double> inducing_lags(Index length, Index rank) {
+    const Index r = effective_rank(length, rank);
+    Vector<double> lags(2 * r - 1);
+    for (Index delta = 1 - r; delta < r; ++delta) {
+        lags(delta + r - 1) =
+            r < 2 ? 0.0 : static_cast<double>(delta * (length - 1)) / static_cast<double>(r - 1);
+    }
+    return lags;
+}
+
+/// y = W A Wᵀ x: W interpolates linearly from r evenly spaced inducing points p_a = a·h, and A_ab = k((a−b)h)
+/// is an r × r Toeplitz matrix that need not be symmetric.
+///
+/// W's rows hold the weights 1−f and f of the two neighbouring inducing points; they sum to 1. For r ≥ n the
+/// operator is the exact one, and affine kernels are exact for any r ≥ 2; in between ‖T − W A Wᵀ‖₂ is
+/// O((n/r)² TV(k′)). T itself is not Toeplitz, and never causal.
+/// Kernel: (2r−1) × d; row δ + r − 1 holds k(δh), see inducing_lags. r = 1 is the constant k(0).
+/// Cost O(n + r log r) per channel | heap: none | thread-safe: yes | threads split the time steps, same bits
+/// for any number
+template <Real ScalarType>
+class Ski : public detail::OperatorBase<Ski<ScalarType>, ScalarType> {
+    using Base = detail::OperatorBase<Ski, ScalarType>;
+    friend Base;
+
+public:
+    using Scalar = ScalarType;
+    using Kernel = Matrix<Scalar>;
+    using Options = SkiOptions;
+
+    /// The zero operator, until set_kernel is called.
+    /// \throws config_error 201, 202 or 520 (rank = 0), plan_error 301
+    explicit Ski(const Options& options)
+        : Base(options.length, options.channels, "Ski"),
+          rank_(checked_rank(options)),
+          inducing_(FftOptions{.length = rank_, .channels = options.channels}),
+          cells_(options.length),
+          lower_(options.length),
+          upper_(options.length) {
+        make_interpolation();
+    }
+
+    /// \throws config_error 201, 202 or 520, shape_error 501, value_error 530, plan_error 301
+    Ski(const Options& options, MatrixView<const Scalar> kernel) : Ski(options) { set_kernel(kernel); }
+
+    /// Inducing points r, at most n.
+    Index rank() const noexcept { return rank_; }
+
+    /// \throws shape_error 501, value_error 530; the operator is unchanged then
+    void set_kernel(MatrixView<const Scalar> kernel) {
+        Workspace ws;
+        set_kernel(kernel, ws);
+    }
+
+    /// As set_kernel(kernel), with scratch memory from `ws`.
+    void set_kernel(MatrixView<const Scalar> kernel, Workspace& ws) {
+        require_kernel(kernel, "Ski::set_kernel");
+        inducing_.set_kernel(kernel, ws);
+    }
+
+    /// \throws shape_error 501 to 506
+    void accumulate_kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
+                                    MatrixView<Scalar> dkernel, Workspace& ws, Lengths lengths = {}) const {
+        require_kernel(dkernel, "Ski::accumulate_kernel_gradient");
+        this->with_gradient_arguments(x, g, lengths, ws, "Ski::accumulate_kernel_gradient",
+                                      [&](detail::Rows<const Scalar> x_rows,
+                                          detail::Rows<const Scalar> g_rows, const detail::Batch& batch) {
+                                          Workspace::Scope scope(ws);
+                                          const MatrixView<Scalar> zx = take_inducing(scope, batch.size);
+                                          const MatrixView<Scalar> zg = take_inducing(scope, batch.size);
+                                          gather(x_rows, zx, batch, ws);
+                                          gather(g_rows, zg, batch, ws);
+                                          inducing_.accumulate_kernel_gradient(zx, zg, dkernel, ws);
+                                      });
+    }
+
+    /// Bytes held.
+    std::size_t state_bytes() const noexcept {
+        return inducing_.state_bytes() + static_cast<std::size_t>(cells_.size()) * sizeof(Index) +
+               static_cast<std::size_t>(lower_.size() + upper_.size()) * sizeof(Scalar) +
+               static_cast<std::size_t>(chunks_.size()) * sizeof(Chunk);
+    }
+
+private:
+    template <class A, class B>
+    friend class Sum;
+
+    using V = Simd<Scalar>;
+    using Pack = typename V::Pack;
+
+    /// Rows [begin, end) between two neighbouring inducing points, or a part of them.
+    struct Chunk {
+        Index cell;
+        Index begin;
+        Index end;
+    };
+
+    /// Rows of a chunk at most: enough of them for every thread, and short sums.
+    static constexpr Index chunk_rows = 1024;
+
+    static Index checked_rank(const Options& options) {
+        if (options.rank < 1) {
+            detail::raise<config_error>(520, "Ski", "rank >= 1", std::to_string(options.rank));
+        }
+        const Index rank = effective_rank(options.length, options.rank);
+        detail::checked_product(options.length, rank, "Ski");
+        return rank;
+    }
+
+    // Weights from integer arithmetic, so that r = n gives exactly the identity.
+    void make_interpolation() {
+        const Index n = this->length();
+        const Index steps = std::max<Index>(rank_ - 1, 1);
+        const Index span = std::max<Index>(n - 1, 1);
+        const Index cells = rank_ == 1 ? 0 : rank_ - 2;
+        Index count = 0;
+        for (Index i = 0; i < n; ++i) {
+            const Index position = rank_ == 1 ? 0 : i * steps;
+            cells_[i] = std::min(position / span, cells);
+            const Index offset = position - cells_[i] * span;
+            lower_[i] = static_cast<Scalar>(static_cast<double>(span - offset) / static_cast<double>(span));
+            upper_[i] = static_cast<Scalar>(static_cast<double>(offset) / static_cast<double>(span));
+        }
+        const auto for_chunks = [&](auto&& f) {
+            Index begin = 0;
+            for (Index i = 1; i <= n; ++i) {
+                if (i < n && cells_[i] == cells_[begin] && i - begin < chunk_rows) continue;
+                f(Chunk{cells_[begin], begin, i});
+                begin = i;
+            }
+        };
+        for_chunks([&](const Chunk&) { ++count; });
+        chunks_ = Buffer<Chunk>(count);
+        count = 0;
+        for_chunks([&](const Chunk& chunk) { chunks_[count++] = chunk; });
+    }
+
+    void require_kernel(MatrixView<const Scalar> kernel, const char* where) const {
+        detail::require_kernel_shape(kernel.rows(), kernel.cols(), 2 * rank_ - 1, this->channels(), where);
+    }
+
+    MatrixView<Scalar> take_inducing(Workspace::Scope& scope, Index batch) const {
+        return {scope.template take<Scalar>(batch * rank_ * this->channels()), batch * rank_,
+                this->channels()};
+    }
+
+    Index sums_size(Index batch) const noexcept { return batch * chunks_.size() * 2 * this->channels(); }
+
+    std::size_t common_workspace(Index batch) const {
+        return 2 * Workspace::bytes_for<Scalar>(batch * rank_ * this->channels()) +
+               Workspace::bytes_for<Scalar>(sums_size(batch)) + inducing_.required_workspace(batch);
+    }
+    std::size_t product_workspace(Index batch) const { return common_workspace(batch); }
+    std::size_t gradient_workspace(Index batch) const { return common_workspace(batch); }
+
+    template <Direction direction, Update update>
+    void product(detail::Rows<const Scalar> x, detail::Rows<Scalar> y, const detail::Batch& batch,
+                 Workspace& ws) const {
+        with_interpolation<direction>(x, batch, ws, [&](const auto& interpolation) {
+            const Index items = batch.size * batch.length;
+            const int threads = detail::thread_count(items, items * this->channels() / 8);
+            detail::parallel_chunks(items, threads, [&](Index begin, Index end, int) {
+                for (Index item = begin; item < end; ++item) {
+                    const Index b = item / batch.length;
+                    const Index i = item % batch.length;
+                    if (i < batch.rows(b)) interpolate_row<update>(interpolation.sequence(b), i, y.row(item));
+                }
+            });
+        });
+    }
+
+    template <Update update, class Interpolation>
+    void interpolate_row(const Interpolation& at, Index i, Scalar* y) const {
+        Index c = 0;
+        for (; c + V::lanes <= this->channels(); c += V::lanes) {
+            Pack value = at(i, c, [](const Scalar* p) TOEPLITZ_LAMBDA { return V::load_unaligned(p); });
+            if constexpr (update == Update::add) value += V::load_unaligned(y + c);
+            V::store_unaligned(y + c, value);
+        }
+        if (const Index rest = this->channels() - c; rest > 0) {
+            const auto load = [rest](const Scalar* p) TOEPLITZ_LAMBDA { return V::load_partial(p, rest); };
+            Pack value = at(i, c, load);
+            if constexpr (update == Update::add) value += load(y + c);
+            V::store_partial(y + c, value, rest);
+        }
+    }
+
+    /// Row i of W u, a vector of channels at a time.
+    struct Interpolation {
+        const Ski& ski;
+        const Scalar* u;
+
+        auto sequence(Index b) const noexcept {
+            return [this, first = u + b * ski.rank_ * ski.channels()](Index i, Index channel,
+                                                                      const auto& load) TOEPLITZ_LAMBDA {
+                const Index d = ski.channels();
+                const Scalar* below = first + ski.cells_[i] * d + channel;
+                const Scalar* above = ski.rank_ > 1 ? below + d : below;
+                return V::broadcast(ski.lower_[i]) * load(below) + V::broadcast(ski.upper_[i]) * load(above);
+            };
+        }
+    };
+
+    /// Computes u = A Wᵀ x (or Aᵀ Wᵀ x) and calls f(interpolation), which reads W u row by row.
+    template <Direction direction, class F>
+    void with_interpolation(detail::Rows<const Scalar> x, const detail::Batch& batch, Workspace& ws,
+                            F&& f) const {
+        Workspace::Scope scope(ws);
+        const MatrixView<Scalar> z = take_inducing(scope, batch.size);
+        const MatrixView<Scalar> u = take_inducing(scope, batch.size);
+        gather(x, z, batch, ws);
+        if constexpr (direction == Direction::forward) {
+            inducing_.apply(z, u, ws);
+        } else {
+            inducing_.apply_adjoint(z, u, ws);
+        }
+        f(Interpolation{*this, u.data()});
+    }
+
+    /// z = Wᵀ x: each chunk sums its rows into the two inducing points around it, then each inducing point
+    /// adds up its chunks in order, so that the result does not depend on the threads.
+    void gather(detail::Rows<const Scalar> x, MatrixView<Scalar> z, const detail::Batch& batch,
+                Workspace& ws) const {
+        const Index d = this->channels();
+        const Index count = chunks_.size();
+        Workspace::Scope scope(ws);
+        Scalar* sums = scope.template take<Scalar>(sums_size(batch.size));
+        const Index items = batch.size * count;
+        const int threads = detail::thread_count(items, batch.size * batch.length * d / 8);
+        detail::parallel_chunks(items, threads, [&](Index begin, Index end, int) {
+            for (Index item = begin; item < end; ++item) {
+                const Index b = item / count;
+                Chunk chunk = chunks_[item % count];
+                chunk.end = std::min(chunk.end, batch.rows(b));
+                sum_chunk({x.row(b * batch.length), x.stride}, chunk, sums + item * 2 * d);
+            }
+        });
+        for (Index b = 0; b < batch.size; ++b) {
+            const MatrixView<Scalar> zb = z.middle_rows(b * rank_, rank_);
+            std::fill_n(zb.data(), zb.size(), Scalar(0));
+            for (Index k = 0; k < count; ++k) {
+                const Scalar* sum = sums + (b * count + k) * 2 * d;
+                const Index a = chunks_[k].cell;
+                add_row(sum, zb.row(a));
+                if (rank_ > 1) add_row(sum + d, zb.row(a + 1));
+            }
+        }
+    }
+
+    void add_row(const Scalar* from, Scalar* to) const noexcept {
+        for (Index c = 0; c < this->channels(); ++c) to[c] += from[c];
+    }
+
+    // sums[0..d) = Σ (1−f_i) x_i, sums[d..2d) = Σ f_i x_i over the rows of a chunk.
+    void sum_chunk(detail::Rows<const Scalar> x, const Chunk& chunk, Scalar* sums) const {
+        const Index d = this->channels();
+        std::fill_n(sums, 2 * d, Scalar(0));
+        // Few rows at a time, so that a row's cache lines are read one after another.
+        constexpr Index tile = 32;
+        for (Index i0 = chunk.begin; i0 < chunk.end; i0 += tile) {
+            const Index i1 = std::min(i0 + tile, chunk.end);
+            Index c = 0;
+            for (; c + sweep * V::lanes <= d; c += sweep * V::lanes) sum_tile<sweep>(x, i0, i1, c, sums);
+            for (; c + V::lanes <= d; c += V::lanes) sum_tile<1>(x, i0, i1, c, sums);
+            for (Index i = i0; i < i1; ++i) {
+                for (Index rest = c; rest < d; ++rest) {
+                    sums[rest] += lower_[i] * x.row(i)[rest];
+                    sums[d + rest] += upper_[i] * x.row(i)[rest];
+                }
+            }
+        }
+    }
+
+    static constexpr int sweep = 4;
+
+    template <int width>
+    void sum_tile(detail::Rows<const Scalar> x, Index i0, Index i1, Index c, Scalar* sums) const {
+        const Index d = this->channels();
+        Pack low[width];
+        Pack high[width];
+        detail::unroll<width>([&](auto v) TOEPLITZ_LAMBDA {
+            low[v] = V::load_unaligned(sums + c + v * V::lanes);
+            high[v] = V::load_unaligned(sums + d + c + v * V::lanes);
+        });
+        for (Index i = i0; i < i1; ++i) {
+            const Pack lower = V::broadcast(lower_[i]);
+            const Pack upper = V::broadcast(upper_[i]);
+            detail::unroll<width>([&](auto v) TOEPLITZ_LAMBDA {
+                const Pack value = V::load_unaligned(x.row(i) + c + v * V::lanes);
+                low[v] += lower * value;
+                high[v] += upper * value;
+            });
+        }
+        detail::unroll<width>([&](auto v) TOEPLITZ_LAMBDA {
+            V::store_unaligned(sums + c + v * V::lanes, low[v]);
+            V::store_unaligned(sums + d + c + v * V::lanes, high[v]);
+        });
+    }
+
+    Index rank_;
+    Fft<Scalar> inducing_;  // A, of length r
+    Buffer<Index> cells_;   // a_i: inducing point below time step i
+    Buffer<Scalar> lower_;  // 1 − f_i
+    Buffer<Scalar> upper_;  // f_i
+    Buffer<Chunk> chunks_;
+};
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

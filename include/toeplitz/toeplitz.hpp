@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Everything of the floors up to the operators in one include.
+
+#include <toeplitz/operators/band.hpp>
+#include <toeplitz/operators/dense.hpp>
+#include <toeplitz/operators/fft.hpp>
+#include <toeplitz/operators/ski.hpp>
+#include <toeplitz/operators/spectral.hpp>
+#include <toeplitz/operators/sum.hpp>
+#include <toeplitz/version.hpp>
