@@ -71,5 +71,9 @@ TOEPLITZ_INLINE void unroll(F&& f) {
     (std::make_integer_sequence<int, count>{});
 }
 
+/// Makes the compiler load again what an iteration before has loaded: carrying whole rows over in registers,
+/// as it likes to, spills the sums that belong there.
+TOEPLITZ_INLINE void separate_iterations() noexcept { asm volatile("" ::: "memory"); }
+
 }  // namespace detail
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -55,7 +55,8 @@ public:
         this->with_gradient_arguments(x, g, lengths, ws, "Band::accumulate_kernel_gradient",
                                       [&](detail::Rows<const Scalar> x_rows,
                                           detail::Rows<const Scalar> g_rows, const detail::Batch& batch) {
-                                          convolution_.accumulate_gradient(x_rows, g_rows, dkernel, batch);
+                                          convolution_.accumulate_gradient(x_rows, g_rows, dkernel, batch,
+                                                                           ws);
                                       });
     }
 
@@ -86,24 +87,28 @@ private:
         detail::require_kernel_shape(kernel.rows(), kernel.cols(), options_.taps, options_.channels, where);
     }
 
-    std::size_t product_workspace(Index) const noexcept { return 0; }
-    std::size_t gradient_workspace(Index) const noexcept { return 0; }
+    std::size_t product_workspace(Index batch) const noexcept {
+        return convolution_.product_workspace(batch, this->length());
+    }
+    std::size_t gradient_workspace(Index batch) const noexcept {
+        return convolution_.gradient_workspace(batch, this->length());
+    }
 
     template <Direction direction, Update update>
     void product(detail::Rows<const Scalar> x, detail::Rows<Scalar> y, const detail::Batch& batch,
-                 Workspace&) const {
+                 Workspace& ws) const {
         if constexpr (update == Update::add) {
             product_from<direction>(x, y, batch,
-                                    detail::StartFromRows<Scalar>{{y.data, y.stride}, batch.length});
+                                    detail::StartFromRows<Scalar>{{y.data, y.stride}, batch.length}, ws);
         } else {
-            product_from<direction>(x, y, batch, detail::StartFromZero{});
+            product_from<direction>(x, y, batch, detail::StartFromZero{}, ws);
         }
     }
 
     template <Direction direction, class Start>
     void product_from(detail::Rows<const Scalar> x, detail::Rows<Scalar> y, const detail::Batch& batch,
-                      const Start& start) const {
-        convolution_.template product<direction>(x, y, batch, start);
+                      const Start& start, Workspace& ws) const {
+        convolution_.template product<direction>(x, y, batch, start, ws);
     }
 
     Options options_;

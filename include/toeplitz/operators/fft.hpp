@@ -94,7 +94,7 @@ public:
                                               spectra_->accumulate_gradient(x_rows, g_rows, batch, dkernel,
                                                                             negative(), ws);
                                           } else {
-                                              direct_.accumulate_gradient(x_rows, g_rows, dkernel, batch);
+                                              direct_.accumulate_gradient(x_rows, g_rows, dkernel, batch, ws);
                                           }
                                       });
     }
@@ -121,10 +121,12 @@ private:
     }
 
     std::size_t product_workspace(Index batch) const {
-        return spectra_ ? spectra_->product_workspace(batch) : 0;
+        return spectra_ ? spectra_->product_workspace(batch)
+                        : direct_.product_workspace(batch, this->length());
     }
-    std::size_t gradient_workspace(Index) const {
-        return spectra_ ? spectra_->gradient_workspace(positive() + negative() + 1) : 0;
+    std::size_t gradient_workspace(Index batch) const {
+        return spectra_ ? spectra_->gradient_workspace(positive() + negative() + 1)
+                        : direct_.gradient_workspace(batch, this->length());
     }
 
     template <Direction direction, Update update>
@@ -134,9 +136,9 @@ private:
             spectra_->template product<direction, update>(x, y, batch, ws);
         } else if constexpr (update == Update::add) {
             direct_.template product<direction>(
-                x, y, batch, detail::StartFromRows<Scalar>{{y.data, y.stride}, batch.length});
+                x, y, batch, detail::StartFromRows<Scalar>{{y.data, y.stride}, batch.length}, ws);
         } else {
-            direct_.template product<direction>(x, y, batch, detail::StartFromZero{});
+            direct_.template product<direction>(x, y, batch, detail::StartFromZero{}, ws);
         }
     }
 

@@ -2,14 +2,15 @@
 #pragma once
 
 /// \file
-/// Depthwise convolution by its definition, blocked so that outputs and taps stay in vector registers.
-/// The engine of the band, and of Toeplitz products too short for a transform.
+/// Depthwise convolution by its definition, blocked so that rows stay in cache, outputs and taps in
+/// registers. The engine of the band, and of Toeplitz products too short for a transform.
 
 #include <algorithm>
 
 #include <toeplitz/core/memory.hpp>
 #include <toeplitz/core/parallel.hpp>
 #include <toeplitz/core/simd.hpp>
+#include <toeplitz/core/workspace.hpp>
 #include <toeplitz/operators/interface.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI::detail {
@@ -35,18 +36,18 @@ struct StartFromRows {
 
 /// y_i = start_i + Σ_q s_q x_{i−q} with lags q = −negative..positive, zero outside the rows of x.
 ///
-/// A tile is `tile_rows` outputs of one vector of channels. It stays in registers while blocks of
-/// `tap_block` taps, in registers too, sweep over it, so that each load of x feeds tap_block multiply-adds.
-/// Tiles start at multiples of tile_rows whatever the thread count: results do not depend on it.
+/// The rows that a run of outputs needs are copied, some cache lines wide, into a window that stays in the
+/// first-level cache: rows a power of two apart would evict each other there. Rows outside the sequence and
+/// channels beyond the last are zeros in it, so the loops below know no edges. A tile of `tile_rows` outputs
+/// of one vector of channels then stays in registers while blocks of taps, in registers too, sweep over it:
+/// each load of x feeds up to tap_block multiply-adds.
+/// Runs start at multiples of run_rows whatever the thread count: results do not depend on it.
 template <Real Scalar>
 class ShortConvolution {
     using V = Simd<Scalar>;
     using Pack = typename V::Pack;
 
 public:
-    static constexpr int tile_rows = vector_registers == 32 ? 16 : 8;
-    static constexpr int tap_block = vector_registers == 32 ? 11 : 6;
-
     ShortConvolution() = default;
 
     ShortConvolution(Index channels, Index negative, Index positive)
@@ -54,17 +55,16 @@ public:
           taps_(negative + positive + 1),
           negative_(negative),
           positive_(positive),
-          forward_(groups() * taps_ * V::lanes),
-          adjoint_(groups() * taps_ * V::lanes) {}
+          forward_(packs() * taps_ * V::lanes),
+          adjoint_(packs() * taps_ * V::lanes) {}
 
     /// `kernel` has a row for each lag, from −negative to positive.
     void set_kernel(MatrixView<const Scalar> kernel) noexcept {
         for (Index c = 0; c < channels_; ++c) {
-            Scalar* forward = forward_.data() + c / V::lanes * taps_ * V::lanes + c % V::lanes;
-            Scalar* adjoint = adjoint_.data() + c / V::lanes * taps_ * V::lanes + c % V::lanes;
+            const Index start = c / V::lanes * taps_ * V::lanes + c % V::lanes;
             for (Index q = 0; q < taps_; ++q) {
-                forward[q * V::lanes] = kernel(q, c);
-                adjoint[(taps_ - 1 - q) * V::lanes] = kernel(q, c);
+                forward_[start + q * V::lanes] = kernel(q, c);
+                adjoint_[start + (taps_ - 1 - q) * V::lanes] = kernel(q, c);
             }
         }
     }
@@ -74,175 +74,228 @@ public:
         return static_cast<std::size_t>(forward_.size() + adjoint_.size()) * sizeof(Scalar);
     }
 
+    std::size_t product_workspace(Index batch, Index length) const noexcept {
+        return ThreadScratch<Scalar>::bytes(window_size(), product_threads(batch, length));
+    }
+    std::size_t gradient_workspace(Index batch, Index length) const noexcept {
+        return ThreadScratch<Scalar>::bytes(gradient_scratch(), gradient_threads(batch, length));
+    }
+
     /// All valid rows of a batch, threads splitting the rows. Row i of sequence b starts from
     /// start.sequence(b)(i, channel, load), a vector of channels.
     template <Direction direction, class Start>
-    void product(Rows<const Scalar> x, Rows<Scalar> y, const Batch& batch, const Start& start) const {
-        const Index tiles = (batch.length + tile_rows - 1) / tile_rows;
-        const Index items = batch.size * tiles;
-        // A vector multiply-add takes about a fifth of a nanosecond.
-        const int threads = thread_count(items, batch.size * batch.length * groups() * (taps_ + 4) / 5);
-        parallel_chunks(items, threads, [&](Index begin, Index end, int) {
+    void product(Rows<const Scalar> x, Rows<Scalar> y, const Batch& batch, const Start& start,
+                 Workspace& ws) const {
+        const int threads = product_threads(batch.size, batch.length);
+        ws.reserve(product_workspace(batch.size, batch.length));
+        Workspace::Scope scope(ws);
+        const ThreadScratch<Scalar> windows(scope, window_size(), threads);
+        const Index runs = run_count(batch.length);
+        parallel_chunks(batch.size * runs, threads, [&](Index begin, Index end, int thread) {
             for (Index item = begin; item < end; ++item) {
-                const Index b = item / tiles;
-                tile<direction>({x.row(b * batch.length), x.stride}, {y.row(b * batch.length), y.stride},
-                                batch.rows(b), item % tiles * tile_rows, start.sequence(b));
+                const Index b = item / runs;
+                run<direction>({x.row(b * batch.length), x.stride}, {y.row(b * batch.length), y.stride},
+                               batch.rows(b), item % runs * run_rows, start.sequence(b), windows[thread]);
             }
         });
     }
 
-    /// dkernel_q += Σ_b Σ_i g_i x_{i−q} inside the valid rows. Threads split channels and taps.
+    /// dkernel_q += Σ_b Σ_i g_i x_{i−q} inside the valid rows. Threads split the channels.
     void accumulate_gradient(Rows<const Scalar> x, Rows<const Scalar> g, MatrixView<Scalar> dkernel,
-                             const Batch& batch) const {
-        const Index blocks = (taps_ + gradient_taps - 1) / gradient_taps;
-        const Index items = groups() * blocks;
-        const int threads = thread_count(items, batch.size * batch.length * groups() * (taps_ + 4) / 5);
-        parallel_chunks(items, threads, [&](Index begin, Index end, int) {
-            for (Index item = begin; item < end; ++item) {
-                gradient_block(x, g, dkernel, batch, item / blocks * V::lanes, item % blocks * gradient_taps);
+                             const Batch& batch, Workspace& ws) const {
+        const int threads = gradient_threads(batch.size, batch.length);
+        ws.reserve(gradient_workspace(batch.size, batch.length));
+        Workspace::Scope scope(ws);
+        const ThreadScratch<Scalar> scratch(scope, gradient_scratch(), threads);
+        parallel_chunks(block_count(), threads, [&](Index begin, Index end, int thread) {
+            for (Index block = begin; block < end; ++block) {
+                gradient_block(x, g, dkernel, batch, block * block_width, scratch[thread]);
             }
         });
     }
 
 private:
+    static constexpr int tile_rows = vector_registers == 32 ? 16 : 8;
+    static constexpr int tap_block = vector_registers == 32 ? 11 : 6;
+    static constexpr Index run_rows = 128;
+    /// Channels of a window: two cache lines of a row.
+    static constexpr Index block_width = static_cast<Index>(2 * buffer_alignment / sizeof(Scalar));
     static constexpr int gradient_taps = vector_registers == 32 ? 16 : 8;
     static constexpr int gradient_rows = 4;
-    static constexpr Index gradient_run = 512;
 
-    Index groups() const noexcept { return (channels_ + V::lanes - 1) / V::lanes; }
+    static constexpr Index divide_up(Index a, Index b) noexcept { return (a + b - 1) / b; }
+    Index packs() const noexcept { return divide_up(channels_, V::lanes); }
+    Index block_count() const noexcept { return divide_up(channels_, block_width); }
+    static Index run_count(Index length) noexcept { return divide_up(length, run_rows); }
+    // Rows of x that a run reads, the last tile's beyond its end included.
+    Index window_rows() const noexcept { return run_rows + taps_ - 1; }
+    Index window_size() const noexcept { return window_rows() * block_width; }
+    // Taps in whole blocks of a gradient.
+    Index tap_rows() const noexcept { return divide_up(taps_, gradient_taps) * gradient_taps; }
+    // Sums of the taps, rows of g, and the rows of x behind them.
+    Index gradient_scratch() const noexcept {
+        return (tap_rows() + run_rows + (run_rows + tap_rows() - 1)) * block_width;
+    }
 
-    template <Direction direction, class Start>
-    void tile(Rows<const Scalar> x, Rows<Scalar> y, Index rows, Index i0, const Start& start) const {
-        if (i0 >= rows) return;
-        const Index before = direction == Direction::forward ? positive_ : negative_;
-        const Index after = direction == Direction::forward ? negative_ : positive_;
-        const bool interior = i0 >= before && i0 + tile_rows - 1 + after < rows;
-        const Scalar* taps = direction == Direction::forward ? forward_.data() : adjoint_.data();
-        const Index whole = channels_ / V::lanes;
-        for (Index g = 0; g < whole; ++g, taps += taps_ * V::lanes) {
-            const auto load = [](const Scalar* p) { return V::load_unaligned(p); };
-            const auto save = [](Scalar* p, Pack v) { V::store_unaligned(p, v); };
-            if (interior) {
-                tile_group<true>(x, y, rows, i0, -after, g * V::lanes, taps, start, load, save);
+    // A vector multiply-add takes about a fifth of a nanosecond.
+    Index work(Index batch, Index length) const noexcept {
+        return batch * length * packs() * (taps_ + 4) / 5;
+    }
+    int product_threads(Index batch, Index length) const noexcept {
+        return thread_count(batch * run_count(length), work(batch, length));
+    }
+    int gradient_threads(Index batch, Index length) const noexcept {
+        return thread_count(block_count(), work(batch, length));
+    }
+
+    // window_j = x_{first+j} for j < count, zeros outside the rows and beyond the width.
+    static void fill_window(Rows<const Scalar> x, Index rows, Index first, Index count, Index channel,
+                            Index width, Scalar* window) noexcept {
+        for (Index j = 0; j < count; ++j, window += block_width) {
+            if (first + j < 0 || first + j >= rows) {
+                std::fill_n(window, block_width, Scalar(0));
+                continue;
+            }
+            const Scalar* row = x.row(first + j) + channel;
+            if (width == block_width) {
+                unroll<block_width / V::lanes>([&](auto p) TOEPLITZ_LAMBDA {
+                    V::store(window + p * V::lanes, V::load_unaligned(row + p * V::lanes));
+                });
             } else {
-                tile_group<false>(x, y, rows, i0, -after, g * V::lanes, taps, start, load, save);
+                std::fill(std::copy_n(row, width, window), window + block_width, Scalar(0));
             }
         }
-        if (const Index rest = channels_ - whole * V::lanes; rest > 0) {
-            const auto load = [rest](const Scalar* p) { return V::load_partial(p, rest); };
-            const auto save = [rest](Scalar* p, Pack v) { V::store_partial(p, v, rest); };
-            tile_group<false>(x, y, rows, i0, -after, whole * V::lanes, taps, start, load, save);
+    }
+
+    template <Direction direction, class Start>
+    void run(Rows<const Scalar> x, Rows<Scalar> y, Index rows, Index i0, const Start& start,
+             Scalar* window) const {
+        const Index before = direction == Direction::forward ? positive_ : negative_;
+        const Scalar* taps = direction == Direction::forward ? forward_.data() : adjoint_.data();
+        const Index count = std::min(run_rows, rows - i0);
+        for (Index channel = 0; channel < channels_ && count > 0; channel += block_width) {
+            const Index width = std::min(block_width, channels_ - channel);
+            const Index tiles = divide_up(count, tile_rows);
+            fill_window(x, rows, i0 - before, tiles * tile_rows + taps_ - 1, channel, width, window);
+            for (Index tile = 0; tile < tiles; ++tile) {
+                const Index first = tile * tile_rows;
+                const Index valid = std::min<Index>(tile_rows, count - first);
+                for (Index c = 0; c < width; c += V::lanes) {
+                    const Scalar* source = window + first * block_width + c;
+                    const Scalar* tap = taps + (channel + c) * taps_;
+                    Scalar* to = y.row(i0 + first) + channel + c;
+                    if (valid == tile_rows && c + V::lanes <= width) {
+                        whole_tile(source, tap, start, i0 + first, channel + c, to, y.stride);
+                    } else {
+                        rest_tile(source, tap, start, i0 + first, valid, channel + c,
+                                  std::min(V::lanes, width - c), to, y.stride);
+                    }
+                }
+            }
         }
     }
 
-    // One tile of one vector of channels; taps run from lag first_lag upwards.
-    template <bool interior, class Start, class Load, class Save>
-    void tile_group(Rows<const Scalar> x, Rows<Scalar> y, Index rows, Index i0, Index first_lag,
-                    Index channel, const Scalar* taps, const Start& start, const Load& load,
-                    const Save& save) const {
-        const Index valid = interior ? tile_rows : std::min<Index>(tile_rows, rows - i0);
+    template <class Start>
+    [[gnu::noinline]] void whole_tile(const Scalar* window, const Scalar* taps, const Start& start, Index i,
+                                      Index channel, Scalar* y, Index y_stride) const {
         Pack sum[tile_rows];
-        if constexpr (interior) {
-            unroll<tile_rows>([&](auto r) TOEPLITZ_LAMBDA { sum[r] = start(i0 + r, channel, load); });
-        } else {
-            for (int r = 0; r < tile_rows; ++r) sum[r] = r < valid ? start(i0 + r, channel, load) : Pack{};
-        }
+        const auto load = [](const Scalar* p) TOEPLITZ_LAMBDA { return V::load_unaligned(p); };
+        unroll<tile_rows>([&](auto r) TOEPLITZ_LAMBDA { sum[r] = start(i + r, channel, load); });
+        add_all_taps(window, taps, sum);
+        unroll<tile_rows>([&](auto r) TOEPLITZ_LAMBDA { V::store_unaligned(y + r * y_stride, sum[r]); });
+    }
+
+    // A tile cut by the end of the sequence or by the last channel.
+    template <class Start>
+    [[gnu::noinline]] void rest_tile(const Scalar* window, const Scalar* taps, const Start& start, Index i,
+                                     Index valid, Index channel, Index width, Scalar* y,
+                                     Index y_stride) const {
+        Pack sum[tile_rows] = {};
+        const auto load = [width](const Scalar* p) { return V::load_partial(p, width); };
+        for (Index r = 0; r < valid; ++r) sum[r] = start(i + r, channel, load);
+        add_all_taps(window, taps, sum);
+        for (Index r = 0; r < valid; ++r) V::store_partial(y + r * y_stride, sum[r], width);
+    }
+
+    // sum_r += Σ_q tap_q x_{r−q}; taps run from the first lag upwards, so x runs down from the window's end.
+    TOEPLITZ_INLINE void add_all_taps(const Scalar* window, const Scalar* taps, Pack* sum) const {
         Index q = 0;
-        for (; q + tap_block <= taps_; q += tap_block) {
-            add_taps<interior, tap_block>(x, rows, i0 - first_lag - q, channel, taps + q * V::lanes, load,
-                                          sum);
-        }
-        // What is left is a block of its own size, found by halving.
-        add_rest<interior, tap_block / 2>(x, rows, i0 - first_lag, channel, taps, q, load, sum);
-        if constexpr (interior) {
-            unroll<tile_rows>([&](auto r) TOEPLITZ_LAMBDA { save(y.row(i0 + r) + channel, sum[r]); });
-        } else {
-            for (int r = 0; r < valid; ++r) save(y.row(i0 + r) + channel, sum[r]);
-        }
+        for (; q + tap_block <= taps_; q += tap_block) add_taps<tap_block>(window, taps, q, sum);
+        add_rest<tap_block / 2>(window, taps, q, sum);
     }
 
-    template <bool interior, int count, class Load>
-    void add_rest(Rows<const Scalar> x, Index rows, Index i0, Index channel, const Scalar* taps, Index q,
-                  const Load& load, Pack* sum) const {
-        while (q + count <= taps_) {
-            add_taps<interior, count>(x, rows, i0 - q, channel, taps + q * V::lanes, load, sum);
-            q += count;
-        }
-        if constexpr (count > 1) add_rest<interior, count / 2>(x, rows, i0, channel, taps, q, load, sum);
+    template <int count>
+    TOEPLITZ_INLINE void add_rest(const Scalar* window, const Scalar* taps, Index& q, Pack* sum) const {
+        for (; q + count <= taps_; q += count) add_taps<count>(window, taps, q, sum);
+        if constexpr (count > 1) add_rest<count / 2>(window, taps, q, sum);
     }
 
-    // sum_r += Σ_k tap_k x_{j0 + r − k}, k < count.
-    template <bool interior, int count, class Load>
-    TOEPLITZ_INLINE static void add_taps(Rows<const Scalar> x, Index rows, Index j0, Index channel,
-                                         const Scalar* taps, const Load& load, Pack* sum) {
+    template <int count>
+    TOEPLITZ_INLINE void add_taps(const Scalar* window, const Scalar* taps, Index q, Pack* sum) const {
+        separate_iterations();
         Pack tap[count];
-        unroll<count>([&](auto k) TOEPLITZ_LAMBDA { tap[k] = V::load(taps + k * V::lanes); });
-        const Scalar* p = x.row(j0 - (count - 1)) + channel;
+        unroll<count>([&](auto k) TOEPLITZ_LAMBDA { tap[k] = V::load(taps + (q + k) * V::lanes); });
+        // Step s is the row that tap k multiplies for output s − (count−1) + k.
+        const Scalar* row = window + (taps_ - q - count) * block_width;
         unroll<tile_rows + count - 1>([&](auto step) TOEPLITZ_LAMBDA {
-            constexpr int m = decltype(step)::value - (count - 1);
-            Pack value{};
-            if (interior || (j0 + m >= 0 && j0 + m < rows)) value = load(p + step * x.stride);
+            const Pack value = V::load(row + step * block_width);
             unroll<count>([&](auto k) TOEPLITZ_LAMBDA {
-                constexpr int r = m + decltype(k)::value;
+                constexpr int r = decltype(step)::value - (count - 1) + decltype(k)::value;
                 if constexpr (r >= 0 && r < tile_rows) sum[r] += tap[k] * value;
             });
         });
     }
 
+    // Sums over one run first: rounding grows with the run, not with n.
     void gradient_block(Rows<const Scalar> x, Rows<const Scalar> g, MatrixView<Scalar> dkernel,
-                        const Batch& batch, Index channel, Index q0) const {
-        const Index width = std::min(V::lanes, channels_ - channel);
-        const auto load = [width](const Scalar* p) {
-            return width == V::lanes ? V::load_unaligned(p) : V::load_partial(p, width);
-        };
-        const Index lag0 = q0 - negative_;
-        Pack total[gradient_taps] = {};
+                        const Batch& batch, Index channel, Scalar* scratch) const {
+        const Index width = std::min(block_width, channels_ - channel);
+        const Index padded_taps = tap_rows();
+        Scalar* total = scratch;
+        Scalar* g_window = total + padded_taps * block_width;
+        Scalar* x_window = g_window + run_rows * block_width;
+        std::fill_n(total, padded_taps * block_width, Scalar(0));
         for (Index b = 0; b < batch.size; ++b) {
             const Index rows = batch.rows(b);
-            const Rows<const Scalar> xs{x.row(b * batch.length) + channel, x.stride};
-            const Rows<const Scalar> gs{g.row(b * batch.length) + channel, g.stride};
-            // Sums over short runs first: rounding grows with their length, not with n.
-            for (Index run = 0; run < rows; run += gradient_run) {
-                Pack sum[gradient_taps] = {};
-                const Index end = std::min(run + gradient_run, rows);
-                Index i = run;
-                for (; i + gradient_rows <= end; i += gradient_rows) {
-                    const Index low = i - lag0 - (gradient_taps - 1);
-                    if (low >= 0 && i + gradient_rows - 1 - lag0 < rows) {
-                        gradient_step<true>(xs, gs, rows, i, lag0, load, sum);
-                    } else {
-                        gradient_step<false>(xs, gs, rows, i, lag0, load, sum);
+            const Rows<const Scalar> xs{x.row(b * batch.length), x.stride};
+            const Rows<const Scalar> gs{g.row(b * batch.length), g.stride};
+            for (Index i0 = 0; i0 < rows; i0 += run_rows) {
+                const Index count = divide_up(std::min(run_rows, rows - i0), gradient_rows) * gradient_rows;
+                fill_window(gs, rows, i0, count, channel, width, g_window);
+                // Taps are padded to whole blocks: their sums come out of rows before the window's first.
+                fill_window(xs, rows, i0 + negative_ - (padded_taps - 1), count + padded_taps - 1, channel,
+                            width, x_window);
+                for (Index q = 0; q < padded_taps; q += gradient_taps) {
+                    for (Index c = 0; c < width; c += V::lanes) {
+                        add_gradient(x_window + (padded_taps - q - gradient_taps) * block_width + c,
+                                     g_window + c, count, total + q * block_width + c);
                     }
                 }
-                for (; i < end; ++i) {
-                    const Pack gi = load(gs.row(i));
-                    for (int k = 0; k < gradient_taps; ++k) {
-                        const Index j = i - lag0 - k;
-                        if (j >= 0 && j < rows) sum[k] += gi * load(xs.row(j));
-                    }
-                }
-                for (int k = 0; k < gradient_taps; ++k) total[k] += sum[k];
             }
         }
-        for (Index k = 0; k < std::min<Index>(gradient_taps, taps_ - q0); ++k) {
-            for (Index c = 0; c < width; ++c) dkernel(q0 + k, channel + c) += total[k][c];
+        for (Index q = 0; q < taps_; ++q) {
+            for (Index c = 0; c < width; ++c) dkernel(q, channel + c) += total[q * block_width + c];
         }
     }
 
-    // sum_k += Σ_r g_{i+r} x_{i+r−lag0−k} over gradient_rows rows.
-    template <bool interior, class Load>
-    TOEPLITZ_INLINE static void gradient_step(Rows<const Scalar> x, Rows<const Scalar> g, Index rows, Index i,
-                                              Index lag0, const Load& load, Pack* sum) {
-        Pack gs[gradient_rows];
-        unroll<gradient_rows>([&](auto r) TOEPLITZ_LAMBDA { gs[r] = load(g.row(i + r)); });
-        const Index j0 = i - lag0 - (gradient_taps - 1);
-        unroll<gradient_rows + gradient_taps - 1>([&](auto step) TOEPLITZ_LAMBDA {
-            Pack value{};
-            if (interior || (j0 + step >= 0 && j0 + step < rows)) value = load(x.row(j0 + step));
-            unroll<gradient_taps>([&](auto k) TOEPLITZ_LAMBDA {
-                constexpr int r = decltype(step)::value - (gradient_taps - 1) + decltype(k)::value;
-                if constexpr (r >= 0 && r < gradient_rows) sum[k] += gs[r] * value;
+    // total_k += Σ_i g_i x_{i−k}, k < gradient_taps.
+    static void add_gradient(const Scalar* x, const Scalar* g, Index count, Scalar* total) noexcept {
+        Pack sum[gradient_taps] = {};
+        for (Index i = 0; i < count;
+             i += gradient_rows, x += gradient_rows * block_width, g += gradient_rows * block_width) {
+            separate_iterations();
+            Pack gs[gradient_rows];
+            unroll<gradient_rows>([&](auto r) TOEPLITZ_LAMBDA { gs[r] = V::load(g + r * block_width); });
+            unroll<gradient_rows + gradient_taps - 1>([&](auto step) TOEPLITZ_LAMBDA {
+                const Pack value = V::load(x + step * block_width);
+                unroll<gradient_taps>([&](auto k) TOEPLITZ_LAMBDA {
+                    constexpr int r = decltype(step)::value - (gradient_taps - 1) + decltype(k)::value;
+                    if constexpr (r >= 0 && r < gradient_rows) sum[k] += gs[r] * value;
+                });
             });
+        }
+        unroll<gradient_taps>([&](auto k) TOEPLITZ_LAMBDA {
+            V::store(total + k * block_width, V::load(total + k * block_width) + sum[k]);
         });
     }
 
@@ -250,7 +303,7 @@ private:
     Index taps_ = 0;
     Index negative_ = 0;
     Index positive_ = 0;
-    Buffer<Scalar> forward_;  // groups × taps × lanes, lags upwards
+    Buffer<Scalar> forward_;  // packs × taps × lanes, lags upwards
     Buffer<Scalar> adjoint_;  // the same, lags of the transpose upwards
 };
 

@@ -62,8 +62,13 @@ public:
     std::size_t state_bytes() const noexcept { return a_.state_bytes() + b_.state_bytes(); }
 
 private:
+    template <class First, class Second>
+    static constexpr bool fusable = std::is_same_v<First, Band<Scalar>>&& std::is_same_v<Second, Ski<Scalar>>;
+
     std::size_t product_workspace(Index batch) const {
-        return std::max(a_.product_workspace(batch), b_.product_workspace(batch));
+        const std::size_t a = a_.product_workspace(batch);
+        const std::size_t b = b_.product_workspace(batch);
+        return fusable<A, B> || fusable<B, A> ? a + b : std::max(a, b);
     }
     std::size_t gradient_workspace(Index batch) const {
         return std::max(a_.gradient_workspace(batch), b_.gradient_workspace(batch));
@@ -82,14 +87,11 @@ private:
         }
     }
 
-    template <class First, class Second>
-    static constexpr bool fusable = std::is_same_v<First, Band<Scalar>>&& std::is_same_v<Second, Ski<Scalar>>;
-
     template <Direction direction>
     static void fused(const Band<Scalar>& band, const Ski<Scalar>& ski, detail::Rows<const Scalar> x,
                       detail::Rows<Scalar> y, const detail::Batch& batch, Workspace& ws) {
         ski.template with_interpolation<direction>(x, batch, ws, [&](const auto& interpolation) {
-            band.template product_from<direction>(x, y, batch, interpolation);
+            band.template product_from<direction>(x, y, batch, interpolation, ws);
         });
     }
 
