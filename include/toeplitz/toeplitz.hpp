@@ -4,6 +4,11 @@
 /// \file
 /// Everything of the floors up to the operators in one include.
 
+#include <toeplitz/core/parameter.hpp>
+#include <toeplitz/core/random.hpp>
+#include <toeplitz/kernels/frequency_kernel.hpp>
+#include <toeplitz/kernels/position_kernel.hpp>
+#include <toeplitz/kernels/time_warp.hpp>
 #include <toeplitz/operators/band.hpp>
 #include <toeplitz/operators/dense.hpp>
 #include <toeplitz/operators/fft.hpp>

@@ -5,6 +5,7 @@
 /// What the operators want of a fast Toeplitz product, and which engine provides it.
 
 #include <toeplitz/fft/fftw_convolution.hpp>
+#include <toeplitz/fft/tree.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -42,10 +43,11 @@ concept ConvolutionEngine = requires(const Engine& engine, const Scalar* in, Sca
     engine.accumulate_lags(out, out, size, size, size, size, out);
 };
 
-/// The engine that operators use unless told otherwise.
-template <Real Scalar>
-using DefaultConvolution = FftwConvolution<Scalar>;
-
 static_assert(ConvolutionEngine<FftwConvolution<float>, float>);
+static_assert(ConvolutionEngine<TreeConvolution<float>, float>);
+
+/// The engine that operators use unless told otherwise: at every size and width the faster one.
+template <Real Scalar>
+using DefaultConvolution = TreeConvolution<Scalar>;
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -10,6 +10,7 @@
 
 #include <toeplitz/core/simd.hpp>
 #include <toeplitz/fft/fftw.hpp>
+#include <toeplitz/fft/row_tiles.hpp>
 #include <toeplitz/fft/size.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -28,7 +29,7 @@ public:
     using Complex = std::complex<Scalar>;
 
     /// Channels per group: one cache line of a row.
-    static constexpr Index lanes = static_cast<Index>(buffer_alignment / sizeof(Scalar));
+    static constexpr Index lanes = detail::tile_lanes<Scalar>;
 
     /// \throws config_error 201 or 202, plan_error 301
     explicit FftwConvolution(Index length) {
@@ -53,11 +54,15 @@ public:
     void transform_kernel(const Scalar* lags, Index stride, Index positive, Index negative, Index width,
                           Scalar* spectrum, Scalar* scratch) const noexcept {
         const Scalar scale = Scalar(1) / static_cast<Scalar>(size_);
-        Complex* a = lane(scratch, 0);
+        for (Index c = 0; c < width; ++c) std::fill_n(lane(scratch, c), size_, Complex());
+        detail::read_columns<lanes>(
+            lags, stride, 0, positive + 1, width,
+            [&](Index t, Index c, Scalar value) { lane(scratch, c)[t].real(value * scale); });
+        detail::read_columns<lanes>(lags, stride, -negative, 0, width, [&](Index t, Index c, Scalar value) {
+            lane(scratch, c)[size_ + t].imag(-value * scale);
+        });
         for (Index c = 0; c < width; ++c) {
-            std::fill_n(a, size_, Complex());
-            for (Index t = 0; t <= positive; ++t) a[t].real(lags[t * stride + c] * scale);
-            for (Index t = 1; t <= negative; ++t) a[size_ - t].imag(-lags[-t * stride + c] * scale);
+            Complex* a = lane(scratch, c);
             for (Index t = 0; t < size_; ++t) a[t] = multiply(a[t], weights_[t]);
             forward_->execute(a, lane(spectrum, c));
         }
@@ -107,17 +112,15 @@ public:
     void accumulate_lags(Scalar* sum, Scalar* lags, Index stride, Index positive, Index negative, Index width,
                          Scalar* scratch) const noexcept {
         const Scalar scale = Scalar(1) / static_cast<Scalar>(size_);
-        Complex* a = lane(scratch, 0);
-        for (Index c = 0; c < width; ++c) {
-            backward_->execute(lane(sum, c), a);
-            for (Index t = 0; t <= positive; ++t) {
-                lags[t * stride + c] += multiply(a[t], std::conj(weights_[t])).real() * scale;
-            }
-            for (Index t = 1; t <= negative; ++t) {
-                const Index k = size_ - t;
-                lags[-t * stride + c] -= multiply(a[k], std::conj(weights_[k])).imag() * scale;
-            }
-        }
+        for (Index c = 0; c < width; ++c) backward_->execute(lane(sum, c), lane(scratch, c));
+        const auto turned_back = [&](Index k, Index c) {
+            return multiply(lane(scratch, c)[k], std::conj(weights_[k])) * scale;
+        };
+        detail::write_columns<lanes, Update::add>(lags, stride, 0, positive + 1, width,
+                                                  [&](Index t, Index c) { return turned_back(t, c).real(); });
+        detail::write_columns<lanes, Update::add>(lags, stride, -negative, 0, width, [&](Index t, Index c) {
+            return -turned_back(size_ + t, c).imag();
+        });
     }
 
 private:
@@ -141,40 +144,22 @@ private:
         return reinterpret_cast<const Complex*>(base) + c * stride_;
     }
 
-    // Rows to lanes, turned by ζ^t, in blocks whose rows stay in the first-level cache.
+    // Rows to lanes, turned by ζ^t.
     void load(const Scalar* x, Index stride, Index rows, Index width, Scalar* lanes_out) const noexcept {
-        for (Index first = 0; first < rows; first += block) {
-            const Index last = std::min(first + block, rows);
-            for (Index c = 0; c < width; ++c) {
-                Complex* a = lane(lanes_out, c);
-                for (Index t = first; t < last; ++t) {
-                    const Scalar value = x[t * stride + c];
-                    a[t] = {value * weights_[t].real(), value * weights_[t].imag()};
-                }
-            }
-        }
+        detail::read_columns<lanes>(x, stride, 0, rows, width, [&](Index t, Index c, Scalar value) {
+            lane(lanes_out, c)[t] = {value * weights_[t].real(), value * weights_[t].imag()};
+        });
         for (Index c = 0; c < width; ++c) std::fill_n(lane(lanes_out, c) + rows, size_ - rows, Complex());
     }
 
+    // The real part of lanes turned back.
     template <Update update>
     void store(Scalar* lanes_in, Scalar* y, Index stride, Index rows, Index width) const noexcept {
-        for (Index first = 0; first < rows; first += block) {
-            const Index last = std::min(first + block, rows);
-            for (Index c = 0; c < width; ++c) {
-                const Complex* a = lane(lanes_in, c);
-                for (Index t = first; t < last; ++t) {
-                    const Scalar value = a[t].real() * weights_[t].real() + a[t].imag() * weights_[t].imag();
-                    if constexpr (update == Update::add) {
-                        y[t * stride + c] += value;
-                    } else {
-                        y[t * stride + c] = value;
-                    }
-                }
-            }
-        }
+        detail::write_columns<lanes, update>(y, stride, 0, rows, width, [&](Index t, Index c) {
+            const Complex a = lane(lanes_in, c)[t];
+            return a.real() * weights_[t].real() + a.imag() * weights_[t].imag();
+        });
     }
-
-    static constexpr Index block = 16;
 
     Index size_ = 0;
     Index stride_ = 0;

@@ -6,11 +6,13 @@
 /// kernel, the bidirectional one, and the adjoint of both.
 
 #include <algorithm>
+#include <type_traits>
 
 #include <toeplitz/core/parallel.hpp>
 #include <toeplitz/core/view.hpp>
 #include <toeplitz/core/workspace.hpp>
 #include <toeplitz/fft/fftw.hpp>
+#include <toeplitz/fft/row_tiles.hpp>
 #include <toeplitz/fft/size.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -39,7 +41,7 @@ public:
     using Complex = std::complex<Scalar>;
 
     /// Channels per group: one cache line of a row.
-    static constexpr Index lanes = static_cast<Index>(buffer_alignment / sizeof(Scalar));
+    static constexpr Index lanes = detail::tile_lanes<Scalar>;
 
     /// \throws config_error 201 or 202, plan_error 301
     explicit HalfSpectrum(Index grid) : grid_(grid) {
@@ -63,17 +65,12 @@ public:
     void to_lags(const Spectrum* spectrum, Index spectrum_stride, Index width, Causality causality,
                  Index positive, Index negative, Scalar* lags, Index stride, Scalar* scratch) const noexcept {
         load_frequencies(spectrum, spectrum_stride, width, scratch, [](Index) { return Scalar(1); });
-        for (Index c = 0; c < width; ++c)
-            backward_->execute(frequency_lane(scratch, c), time_lane(scratch, c));
+        to_time(width, scratch);
         const Scalar scale = Scalar(1) / static_cast<Scalar>(grid_);
-        in_blocks(-negative, positive + 1, [&](Index first, Index last) {
-            for (Index c = 0; c < width; ++c) {
-                const Scalar* e = time_lane(scratch, c);
-                for (Index t = first; t < last; ++t) {
-                    lags[t * stride + c] = e[t < 0 ? t + grid_ : t] * (scale * window(t, causality));
-                }
-            }
-        });
+        detail::write_columns<lanes, Update::assign>(
+            lags, stride, -negative, positive + 1, width, [&](Index t, Index c) {
+                return time_lane(scratch, c)[on_grid(t)] * (scale * window(t, causality));
+            });
     }
 
     /// The adjoint of to_lags: dspectrum_k += (w_k/N) Σ_t u_t dlags_t e^{−2πi kt/N} (its real part where the
@@ -82,33 +79,26 @@ public:
     void accumulate_spectrum(const Scalar* dlags, Index stride, Causality causality, Index positive,
                              Index negative, Index width, Spectrum* dspectrum, Index spectrum_stride,
                              Scalar* scratch) const noexcept {
-        analyse(dlags, stride, causality, positive, negative, width, scratch);
+        to_frequencies(dlags, stride, causality, positive, negative, width, scratch);
         const Scalar scale = Scalar(1) / static_cast<Scalar>(grid_);
-        in_blocks(0, frequencies(), [&](Index first, Index last) {
-            for (Index c = 0; c < width; ++c) {
-                const Complex* f = frequency_lane(scratch, c);
-                for (Index k = first; k < last; ++k) {
-                    const Complex value = f[k] * (scale * weight(k));
-                    if constexpr (std::is_same_v<Spectrum, Complex>) {
-                        dspectrum[k * spectrum_stride + c] += value;
-                    } else {
-                        dspectrum[k * spectrum_stride + c] += value.real();
-                    }
+        detail::write_columns<lanes, Update::add>(
+            dspectrum, spectrum_stride, 0, frequencies(), width, [&](Index k, Index c) {
+                const Complex value = frequency_lane(scratch, c)[k] * (scale * weight(k));
+                if constexpr (std::is_same_v<Spectrum, Complex>) {
+                    return value;
+                } else {
+                    return value.real();
                 }
-            }
-        });
+            });
     }
 
     /// spectrum = rfft of the lags 0..positive, as they are.
     void to_spectrum(const Scalar* lags, Index stride, Index positive, Index width, Complex* spectrum,
                      Index spectrum_stride, Scalar* scratch) const noexcept {
-        analyse(lags, stride, Causality::bidirectional, positive, 0, width, scratch);
-        in_blocks(0, frequencies(), [&](Index first, Index last) {
-            for (Index c = 0; c < width; ++c) {
-                const Complex* f = frequency_lane(scratch, c);
-                for (Index k = first; k < last; ++k) spectrum[k * spectrum_stride + c] = f[k];
-            }
-        });
+        to_frequencies(lags, stride, Causality::bidirectional, positive, 0, width, scratch);
+        detail::write_columns<lanes, Update::assign>(
+            spectrum, spectrum_stride, 0, frequencies(), width,
+            [&](Index k, Index c) { return frequency_lane(scratch, c)[k]; });
     }
 
     /// The adjoint of to_spectrum: lags_t = Re Σ_k conj(e^{−2πi kt/N}) dspectrum_k, t = 0..positive.
@@ -116,21 +106,12 @@ public:
                          Scalar* lags, Index stride, Scalar* scratch) const noexcept {
         load_frequencies(dspectrum, spectrum_stride, width, scratch,
                          [this](Index k) { return Scalar(1) / weight(k); });
-        for (Index c = 0; c < width; ++c) {
-            backward_->execute(frequency_lane(scratch, c), time_lane(scratch, c));
-            const Scalar* e = time_lane(scratch, c);
-            for (Index t = 0; t <= positive; ++t) lags[t * stride + c] = e[t];
-        }
+        to_time(width, scratch);
+        detail::write_columns<lanes, Update::assign>(
+            lags, stride, 0, positive + 1, width, [&](Index t, Index c) { return time_lane(scratch, c)[t]; });
     }
 
 private:
-    static constexpr Index block = 16;
-
-    template <class F>
-    static void in_blocks(Index begin, Index end, F&& f) {
-        for (Index first = begin; first < end; first += block) f(first, std::min(first + block, end));
-    }
-
     // Multiplicity of frequency k in the full spectrum.
     Scalar weight(Index k) const noexcept { return k == 0 || 2 * k == grid_ ? Scalar(1) : Scalar(2); }
 
@@ -138,6 +119,8 @@ private:
         if (causality == Causality::bidirectional) return Scalar(1);
         return 2 * t > grid_ ? Scalar(0) : weight(t);
     }
+
+    Index on_grid(Index t) const noexcept { return t < 0 ? t + grid_ : t; }
 
     Complex* frequency_lane(Scalar* scratch, Index c) const noexcept {
         return reinterpret_cast<Complex*>(scratch) + c * frequency_stride_;
@@ -149,30 +132,28 @@ private:
     template <class Spectrum, class Scale>
     void load_frequencies(const Spectrum* spectrum, Index stride, Index width, Scalar* scratch,
                           Scale&& scale) const noexcept {
-        in_blocks(0, frequencies(), [&](Index first, Index last) {
-            for (Index c = 0; c < width; ++c) {
-                Complex* f = frequency_lane(scratch, c);
-                for (Index k = first; k < last; ++k) f[k] = Complex(spectrum[k * stride + c]) * scale(k);
-            }
-        });
+        detail::read_columns<lanes>(spectrum, stride, 0, frequencies(), width,
+                                    [&](Index k, Index c, const Spectrum& value) {
+                                        frequency_lane(scratch, c)[k] = Complex(value) * scale(k);
+                                    });
+    }
+
+    void to_time(Index width, Scalar* scratch) const noexcept {
+        for (Index c = 0; c < width; ++c)
+            backward_->execute(frequency_lane(scratch, c), time_lane(scratch, c));
     }
 
     // Frequencies of the windowed lags, laid out on the grid.
-    void analyse(const Scalar* lags, Index stride, Causality causality, Index positive, Index negative,
-                 Index width, Scalar* scratch) const noexcept {
+    void to_frequencies(const Scalar* lags, Index stride, Causality causality, Index positive, Index negative,
+                        Index width, Scalar* scratch) const noexcept {
         for (Index c = 0; c < width; ++c) {
             Scalar* e = time_lane(scratch, c);
-            std::fill(e + std::min(positive + 1, grid_), e + std::max(grid_ - negative, positive + 1),
-                      Scalar(0));
+            std::fill(e + positive + 1, e + std::max(grid_ - negative, positive + 1), Scalar(0));
         }
-        in_blocks(-negative, positive + 1, [&](Index first, Index last) {
-            for (Index c = 0; c < width; ++c) {
-                Scalar* e = time_lane(scratch, c);
-                for (Index t = first; t < last; ++t) {
-                    e[t < 0 ? t + grid_ : t] = lags[t * stride + c] * window(t, causality);
-                }
-            }
-        });
+        detail::read_columns<lanes>(lags, stride, -negative, positive + 1, width,
+                                    [&](Index t, Index c, Scalar value) {
+                                        time_lane(scratch, c)[on_grid(t)] = value * window(t, causality);
+                                    });
         for (Index c = 0; c < width; ++c)
             forward_->execute(time_lane(scratch, c), frequency_lane(scratch, c));
     }

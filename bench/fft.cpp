@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+
+/// \file
+/// The exact product with a cached spectrum, and its backward pass.
+
+#include <toeplitz/operators/fft.hpp>
+
+#include "bench.hpp"
+
+namespace toeplitz::bench {
+namespace {
+
+Fft<float> make(const Shape& shape, Causality causality) {
+    const Array<float> kernel = random_array(lag_count(shape.n, causality), shape.d, 3);
+    return Fft<float>({.length = shape.n, .channels = shape.d, .causality = causality}, kernel);
+}
+
+Work bidirectional(const Shape& shape) { return product_of(make(shape, Causality::bidirectional)); }
+Work causal(const Shape& shape) { return product_of(make(shape, Causality::causal)); }
+Work gradient(const Shape& shape) {
+    return backward_of(make(shape, Causality::bidirectional), Array<float>(2 * shape.n - 1, shape.d));
+}
+
+}  // namespace
+
+void add_fft(Cases& cases) {
+    for_each_shape([&](const Shape& shape) {
+        cases.push_back({"Fft", shape, bidirectional});
+        cases.push_back({"FftCausal", shape, causal});
+        cases.push_back({"FftGradient", shape, gradient});
+    });
+}
+
+}  // namespace toeplitz::bench

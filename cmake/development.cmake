@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+# What our own tests, benchmarks and examples are built with. Nothing of it reaches a consumer.
+
+if(TOEPLITZ_OPENMP)
+    find_package(OpenMP COMPONENTS CXX)
+endif()
+
+# Warnings and, where found, OpenMP for one of our own targets.
+function(toeplitz_development_target target)
+    target_link_libraries(${target} PRIVATE toeplitz::toeplitz)
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion)
+    if(TOEPLITZ_WERROR)
+        target_compile_options(${target} PRIVATE -Werror)
+    endif()
+    if(TARGET OpenMP::OpenMP_CXX)
+        target_link_libraries(${target} PRIVATE OpenMP::OpenMP_CXX)
+    endif()
+    set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+endfunction()

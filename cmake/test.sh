@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# From a bare Debian 12 to the summary of the default test suite: installs what is missing, builds the tests,
+# runs them.
+#
+#   bash cmake/test.sh [arguments of ctest]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+echo "== 1/3 Packages: compiler, CMake, Eigen, FFTW, GoogleTest, Google Benchmark, CLI11, JSON, gnuplot"
+bash cmake/install_packages.sh g++ cmake make pkg-config libeigen3-dev libfftw3-dev \
+    libgtest-dev libbenchmark-dev libcli11-dev nlohmann-json3-dev gnuplot-nox
+
+echo "== 2/3 Building the tests in build/test"
+cmake --preset test
+cmake --build --preset test --parallel "$(nproc)"
+
+echo "== 3/3 Running all tests but the slow ones"
+exec ctest --test-dir build/test --output-on-failure --no-tests=error --parallel "$(nproc)" -LE slow "$@"

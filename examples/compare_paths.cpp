@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: MIT
+// Applies one Toeplitz kernel to a real text by every path of the library, for growing lengths, and compares
+// time, error and memory: a table, a CSV file and a plot.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+#include <CLI/CLI.hpp>
+
+#include <toeplitz/toeplitz.hpp>
+
+#include "support/csv.hpp"
+#include "support/gnuplot.hpp"
+#include "support/kernels.hpp"
+#include "support/table.hpp"
+#include "support/text.hpp"
+#include "support/timing.hpp"
+
+namespace {
+
+using namespace toeplitz;
+
+// 15 MB of English: the nouns of WordNet and what they mean.
+const char* const default_text = "/usr/share/wordnet/data.noun";
+const char* const default_text_package = "wordnet-base";
+
+struct Settings {
+    std::string text = default_text;
+    std::string out = "compare_paths_out";
+    int threads = available_threads();
+    Index channels = 64;
+    Index rank = 64;
+    Index taps = 33;
+    Index max_n = 65536;
+    std::uint64_t seed = 1;
+    std::string effort = "measure";
+};
+
+// --- References --------------------------------------------------------------------------------------------
+
+/// Some rows of y = T x in double, and how long all of them would take.
+struct Reference {
+    std::vector<Index> rows;
+    Matrix<double> y;
+    double seconds = 0;
+    bool extrapolated = false;
+};
+
+constexpr Index longest_full_reference = 1024;
+constexpr Index sampled_rows = 256;
+
+/// All rows, by the library's operator for that.
+Reference full_reference(const Matrix<float>& lags, MatrixView<const float> x, Causality causality) {
+    const Index n = x.rows();
+    const Matrix<double> x_double = x.eigen().cast<double>();
+    const Matrix<double> kernel = lags.bottomRows(lag_count(n, causality)).cast<double>();
+    const Dense<double> op({.length = n, .channels = x.cols(), .causality = causality}, kernel);
+    Reference reference;
+    reference.rows.resize(static_cast<std::size_t>(n));
+    reference.y.resize(n, x.cols());
+    std::iota(reference.rows.begin(), reference.rows.end(), Index{0});
+    Workspace ws;
+    reference.seconds = examples::seconds([&] { op.apply(x_double, reference.y, ws); });
+    return reference;
+}
+
+/// The first row, the last one, and random ones between them, by definition.
+Reference sampled_reference(const Matrix<float>& lags, MatrixView<const float> x, Causality causality,
+                            std::uint64_t seed) {
+    const Index n = x.rows();
+    const Index d = x.cols();
+    const CounterRandom random(seed);
+    Reference reference;
+    reference.rows = {0, n - 1};
+    reference.y.setZero(sampled_rows, d);
+    reference.extrapolated = true;
+    for (std::uint64_t i = 2; i < sampled_rows; ++i) {
+        reference.rows.push_back(static_cast<Index>(random.uniform(i) * static_cast<double>(n)));
+    }
+    const double time = examples::seconds([&] {
+#if defined(_OPENMP)
+#pragma omp parallel for
+#endif
+        for (Index s = 0; s < sampled_rows; ++s) {
+            const Index i = reference.rows[static_cast<std::size_t>(s)];
+            double* sum = reference.y.row(s).data();
+            for (Index j = 0; j < (causality == Causality::causal ? i + 1 : n); ++j) {
+                const float* k = lags.row(i - j + n - 1).data();
+                const float* xj = x.row(j);
+                for (Index c = 0; c < d; ++c)
+                    sum[c] += static_cast<double>(k[c]) * static_cast<double>(xj[c]);
+            }
+        }
+    });
+    reference.seconds = time * static_cast<double>(n) / sampled_rows;
+    return reference;
+}
+
+Reference make_reference(const Matrix<float>& lags, MatrixView<const float> x, Causality causality,
+                         std::uint64_t seed) {
+    return x.rows() <= longest_full_reference ? full_reference(lags, x, causality)
+                                              : sampled_reference(lags, x, causality, seed);
+}
+
+double relative_error(const Matrix<float>& y, const Reference& reference) {
+    double square = 0;
+    for (std::size_t s = 0; s < reference.rows.size(); ++s) {
+        square +=
+            (y.row(reference.rows[s]).cast<double>() - reference.y.row(static_cast<Index>(s))).squaredNorm();
+    }
+    return std::sqrt(square) / reference.y.norm();
+}
+
+// --- Comparison --------------------------------------------------------------------------------------------
+
+/// One line of the table.
+struct Result {
+    std::string kernel;
+    std::string path;
+    Index n = 0;
+    Index rank = 0;  ///< 0: not applicable, as taps
+    Index taps = 0;
+    double seconds = 0;
+    bool extrapolated = false;
+    double error = 0;
+    std::size_t bytes = 0;
+};
+
+// Names of the paths, in the order of the table.
+const char* const dense_path = "dense (reference)";
+const char* const exact_path = "exact FFT";
+const char* const band_path = "band only";
+const char* const ski_path = "SKI only";
+const char* const sum_path = "band + SKI";
+const char* const fine_sum_path = "band + SKI, r ∝ n";
+const char* const causal_path = "frequency domain, causal";
+const char* const bidirectional_path = "frequency domain, bidirectional";
+
+/// Every path on the first n time steps of the text.
+std::vector<Result> compare(const examples::KernelFamily& family, MatrixView<const float> x,
+                            const Settings& settings) {
+    const Index n = x.rows();
+    const Index d = x.cols();
+    const Index half_width = settings.taps / 2;
+    const examples::Kernel kernel = family.make(n);
+    const Matrix<float> lags = kernel(inducing_lags(n, n));  // with n inducing points: every lag
+    const Reference reference = make_reference(lags, x, Causality::bidirectional, settings.seed);
+
+    std::vector<Result> results;
+    results.push_back({family.name, dense_path, n, 0, 0, reference.seconds, reference.extrapolated, 0,
+                       static_cast<std::size_t>(lags.size()) * sizeof(double)});
+    const auto add = [&](const char* path, Index rank, Index taps, const auto& op, const Reference& target) {
+        Matrix<float> y(n, d);
+        Workspace ws(op.required_workspace());
+        const double seconds = examples::median_seconds([&] { op.apply(x, y, ws); });
+        results.push_back(
+            {family.name, path, n, rank, taps, seconds, false, relative_error(y, target), op.state_bytes()});
+    };
+
+    add(exact_path, 0, 0, Fft<float>({.length = n, .channels = d}, lags), reference);
+
+    const BandOptions band_options{.length = n, .channels = d, .taps = settings.taps};
+    const Matrix<float> near = kernel(Vector<double>::LinSpaced(
+        settings.taps, -static_cast<double>(half_width), static_cast<double>(half_width)));
+    add(band_path, 0, settings.taps, Band<float>(band_options, near), reference);
+
+    const auto add_sum = [&](const char* path, Index rank) {
+        const Matrix<float> inducing = examples::bridged(kernel(inducing_lags(n, rank)), n, half_width);
+        const Matrix<float> taps = near - examples::interpolated(inducing, n, half_width);
+        const Ski<float> ski({.length = n, .channels = d, .rank = rank}, inducing);
+        add(path, ski.rank(), settings.taps, Band<float>(band_options, taps) + ski, reference);
+    };
+    const Ski<float> ski({.length = n, .channels = d, .rank = settings.rank},
+                         kernel(inducing_lags(n, settings.rank)));
+    add(ski_path, ski.rank(), 0, ski, reference);
+    add_sum(sum_path, settings.rank);
+    // Inducing points half as far apart as the band reaches.
+    const Index fine_rank = (n - 1) / std::max<Index>(half_width / 2, 2) + 1;
+    if (fine_rank > settings.rank) add_sum(fine_sum_path, fine_rank);
+
+    const Matrix<float> real_part = examples::frequency_response(lags, n, Causality::causal).real();
+    add(causal_path, 0, 0, CausalSpectral<float>({.length = n, .channels = d}, real_part),
+        make_reference(lags, x, Causality::causal, settings.seed));
+    const Matrix<std::complex<float>> response =
+        examples::frequency_response(lags, n, Causality::bidirectional);
+    add(bidirectional_path, 0, 0, BidirectionalSpectral<float>({.length = n, .channels = d}, response),
+        reference);
+    return results;
+}
+
+/// 1024, 4096, 16384, … and the longest length itself.
+std::vector<Index> lengths_up_to(Index longest) {
+    std::vector<Index> lengths;
+    for (Index n = 1024; n < longest; n *= 4) lengths.push_back(n);
+    lengths.push_back(longest);
+    return lengths;
+}
+
+double nanoseconds_per_element(const Result& result, Index channels) {
+    return result.seconds * 1e9 / static_cast<double>(result.n * channels);
+}
+
+// --- Output ------------------------------------------------------------------------------------------------
+
+void print_table(const std::vector<Result>& results, const Settings& settings) {
+    examples::Table table(
+        {"path", "n", "d", "r", "taps", "time/ms", "ns/element", "relative error", "state"});
+    const auto size = [](Index value) { return value == 0 ? std::string("-") : std::to_string(value); };
+    Index n = results.front().n;
+    for (const Result& result : results) {
+        if (result.n != n) table.add_gap();
+        n = result.n;
+        const std::string about = result.extrapolated ? "~" : "";
+        table.add_row({result.path, std::to_string(n), std::to_string(settings.channels), size(result.rank),
+                       size(result.taps), about + examples::fixed(result.seconds * 1e3, 3),
+                       about + examples::fixed(nanoseconds_per_element(result, settings.channels), 3),
+                       result.path == dense_path ? "-" : examples::scientific(result.error, 1),
+                       examples::byte_text(result.bytes)});
+    }
+    table.print(std::cout);
+}
+
+void write_results(examples::CsvWriter& csv, const std::vector<Result>& results, const Settings& settings) {
+    const auto size = [](Index value) { return value == 0 ? std::string() : std::to_string(value); };
+    for (const Result& result : results) {
+        csv.write_row({result.kernel, result.path, std::to_string(result.n),
+                       std::to_string(settings.channels), size(result.rank), size(result.taps),
+                       std::to_string(settings.threads), examples::scientific(result.seconds * 1e3, 5),
+                       examples::scientific(nanoseconds_per_element(result, settings.channels), 5),
+                       result.extrapolated ? "yes" : "no", examples::scientific(result.error, 5),
+                       std::to_string(result.bytes)});
+    }
+}
+
+/// A script of gnuplot with its data: time on the left, and the error of each kernel.
+std::string plot_script(const std::vector<Result>& results,
+                        const std::vector<examples::KernelFamily>& families, const Settings& settings) {
+    struct Style {
+        const char* path;
+        const char* color;
+        int point;
+    };
+    const Style styles[] = {{exact_path, "#0072b2", 7},    {bidirectional_path, "#56b4e9", 6},
+                            {causal_path, "#cc79a7", 8},   {band_path, "#999999", 5},
+                            {ski_path, "#e69f00", 9},      {sum_path, "#d55e00", 11},
+                            {fine_sum_path, "#009e73", 13}};
+    std::ostringstream script;
+    script << "# Time and error of every path; made by compare_paths.\n"
+              "set terminal svg size 1180,500 dynamic enhanced background '#ffffff' font 'DejaVu Sans,12'\n"
+              "set output 'compare_paths.svg'\n"
+              "set encoding utf8\n";
+    const auto block = [](std::size_t family, std::size_t style) {
+        return "$data_" + std::to_string(family) + "_" + std::to_string(style);
+    };
+    for (std::size_t f = 0; f < families.size(); ++f) {
+        for (std::size_t s = 0; s < std::size(styles); ++s) {
+            script << block(f, s) << " << EOD\n# n  ns/element  relative error\n";
+            for (const Result& result : results) {
+                if (result.kernel != families[f].name || result.path != styles[s].path) continue;
+                script << result.n << ' ' << nanoseconds_per_element(result, settings.channels) << ' '
+                       << result.error << '\n';
+            }
+            script << "EOD\n";
+        }
+    }
+    const auto plot = [&](auto&& curve) {
+        const char* separator = "plot ";
+        for (std::size_t s = 0; s < std::size(styles); ++s) {
+            const Style& style = styles[s];
+            const auto is_drawn = [&](const Result& result) { return result.path == style.path; };
+            if (std::none_of(results.begin(), results.end(), is_drawn)) continue;
+            script << separator << curve(s) << " with linespoints lc '" << style.color << "' lw 2 pt "
+                   << style.point << " ps 0.8 title '" << style.path << "'";
+            separator = ", \\\n     ";
+        }
+        script << '\n';
+    };
+    const auto panel = [&](double left, const std::string& title, std::size_t family, const char* column) {
+        script << "set lmargin at screen " << left << "\nset rmargin at screen " << left + 0.27
+               << "\nset title '" << title << "'\n";
+        plot([&](std::size_t s) { return block(family, s) + " using 1:" + column; });
+    };
+    script << "set multiplot\n"
+              "set xrange ["
+           << 0.8 * static_cast<double>(results.front().n) << ":"
+           << 1.25 * static_cast<double>(results.back().n)
+           << "]\n"
+              "set border 3 lc '#444444'\nset tics nomirror out\nset mytics 1\nset grid y lc '#e4e4e4' lt 1\n"
+              "set logscale x 2\nset logscale y\nset xlabel 'n' offset 0,0.5\n"
+              "set format x '%.0f'\nset xtics 1024,4\nset format y '10^{%T}'\n"
+              "set tmargin at screen 0.91\nset bmargin at screen 0.29\nunset key\n";
+    panel(0.05,
+          "Time per element, ns (d = " + std::to_string(settings.channels) +
+              ", threads: " + std::to_string(settings.threads) + ")",
+          0, "2");
+    script << "set yrange [1e-8:*]\n";
+    for (std::size_t f = 0; f < families.size(); ++f) {
+        panel(0.38 + 0.33 * static_cast<double>(f), "Relative error: " + families[f].name, f, "3");
+    }
+    script << "# The legend, a plot without axes.\n"
+              "reset\nunset border\nunset tics\nset xrange [0:1]\nset yrange [0:1]\n"
+              "set lmargin at screen 0.02\nset rmargin at screen 0.98\n"
+              "set tmargin at screen 0.18\nset bmargin at screen 0.01\n"
+              "set key center center vertical maxrows 2 samplen 2 Left reverse width -6\n";
+    plot([](std::size_t) { return std::string("NaN"); });
+    script << "unset multiplot\n";
+    return script.str();
+}
+
+void write_plot(const std::string& script, const Settings& settings) {
+    const std::string path = settings.out + "/compare_paths.gp";
+    std::ofstream file(path);
+    file << script << std::flush;
+    if (!file) throw std::runtime_error("cannot write '" + path + "'");
+    if (!examples::has_gnuplot()) {
+        std::cerr << "gnuplot is not installed: no plot. Later: cd " << settings.out
+                  << " && gnuplot compare_paths.gp\n";
+    } else if (examples::run_gnuplot(settings.out, "compare_paths.gp")) {
+        std::cout << "Plot: " << settings.out << "/compare_paths.svg\n";
+    } else {
+        std::cerr << "gnuplot failed: no plot. Its script is " << path << '\n';
+    }
+}
+
+// --- Main --------------------------------------------------------------------------------------------------
+
+void add_options(CLI::App& app, Settings& settings) {
+    const auto odd = [](const std::string& text) {
+        const char last = text.empty() ? '0' : text.back();
+        return (last - '0') % 2 == 1 ? std::string() : "a centred band has an odd number of taps";
+    };
+    app.add_option("text", settings.text, "File whose bytes are the sequence")->capture_default_str();
+    app.add_option("--threads", settings.threads, "Threads")
+        ->check(CLI::Range(1, 1024))
+        ->capture_default_str();
+    app.add_option("--channels", settings.channels, "Channels d of the embedding")
+        ->check(CLI::Range(1, 65536))
+        ->capture_default_str();
+    app.add_option("--rank", settings.rank, "Inducing points r of SKI")
+        ->check(CLI::Range(1, 1 << 20))
+        ->capture_default_str();
+    app.add_option("--taps", settings.taps, "Taps of the band, odd")
+        ->check(CLI::Range(1, 65535))
+        ->check(CLI::Validator(odd, "ODD"))
+        ->capture_default_str();
+    app.add_option("--max-n", settings.max_n, "Longest sequence")
+        ->check(CLI::Range(1, 1 << 24))
+        ->capture_default_str();
+    app.add_option("--out", settings.out, "Directory for the CSV file and the plot")->capture_default_str();
+    app.add_option("--seed", settings.seed, "Seed of the embedding and of the kernels")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    app.add_option("--effort", settings.effort, "How hard FFTW searches for fast plans")
+        ->check(CLI::IsMember({"estimate", "measure", "patient"}))
+        ->capture_default_str();
+}
+
+void run(Settings& settings) {
+#if defined(_OPENMP)
+    omp_set_num_threads(settings.threads);
+#else
+    if (settings.threads > 1) std::cerr << "Built without OpenMP: one thread.\n";
+    settings.threads = 1;
+#endif
+    set_planner_effort(settings.effort == "estimate"  ? PlannerEffort::estimate
+                       : settings.effort == "patient" ? PlannerEffort::patient
+                                                      : PlannerEffort::measure);
+
+    const std::string bytes = examples::read_bytes(settings.text, settings.max_n);
+    const Index longest = static_cast<Index>(bytes.size());
+    if (longest < settings.max_n) {
+        std::cerr << settings.text << " has " << longest << " bytes: the longest sequence is n = " << longest
+                  << ", not " << settings.max_n << ".\n";
+    }
+    std::error_code failure;
+    std::filesystem::create_directories(settings.out, failure);
+    if (failure) {
+        throw std::runtime_error("cannot create the directory '" + settings.out + "': " + failure.message());
+    }
+    examples::CsvWriter csv(settings.out + "/compare_paths.csv");
+    csv.write_row({"kernel", "path", "n", "channels", "rank", "taps", "threads", "time_ms", "ns_per_element",
+                   "time_extrapolated", "relative_error", "state_bytes"});
+
+    const Matrix<float> x = examples::embed_bytes(bytes, settings.channels, settings.seed);
+    std::cout
+        << "Text   the first " << longest << " bytes of " << settings.text
+        << ", each byte a random vector of " << settings.channels << " channels; float\n"
+        << "Time   median of one product, its kernel prepared; threads: " << settings.threads << "; ~ from "
+        << sampled_rows << " rows\n"
+        << "Error  ‖y − y_dense‖/‖y_dense‖, dense in double; on all rows up to n = " << longest_full_reference
+        << ", on " << sampled_rows << " random ones beyond.\n"
+        << "       Band only and SKI only are approximations by design: the band has no far lags, and SKI\n"
+        << "       smears a spike over the spacing of its inducing points. The causal path is compared\n"
+        << "       with the dense product of the lags t ≥ 0. State is what the operator holds.\n";
+
+    const std::vector<examples::KernelFamily> families{
+        examples::position_mlp(settings.channels, settings.seed),
+        examples::spiky_plus_smooth(settings.channels, settings.seed)};
+    std::vector<Result> all;
+    for (const examples::KernelFamily& family : families) {
+        std::vector<Result> results;
+        for (const Index n : lengths_up_to(longest)) {
+            std::cerr << family.name << ", n = " << n << " ...\n";
+            const std::vector<Result> more =
+                compare(family, MatrixView<const float>(x).middle_rows(0, n), settings);
+            write_results(csv, more, settings);
+            results.insert(results.end(), more.begin(), more.end());
+        }
+        std::cout << "\nKernel \"" << family.name << "\": " << family.formula << "\n\n";
+        print_table(results, settings);
+        std::cout << std::flush;
+        all.insert(all.end(), results.begin(), results.end());
+    }
+    std::cout << "\nTable as CSV: " << settings.out << "/compare_paths.csv\n";
+    write_plot(plot_script(all, families, settings), settings);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Settings settings;
+    CLI::App app("Compares all paths to a Toeplitz product on a real text.", "compare_paths");
+    add_options(app, settings);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    try {
+        run(settings);
+    } catch (const std::bad_alloc&) {
+        std::cerr << "error: out of memory; try a smaller --max-n or --channels\n";
+        return 1;
+    } catch (const std::exception& error) {
+        std::cerr << "error: " << error.what() << '\n';
+        if (settings.text == default_text && !std::filesystem::exists(settings.text)) {
+            std::cerr << "This text is in the Debian package " << default_text_package
+                      << "; or name any other file.\n";
+        }
+        return 1;
+    }
+}

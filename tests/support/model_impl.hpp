@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Instantiates all operators for one scalar; included by model_float.cpp and model_double.cpp alone.
+
+#include <support/model.hpp>
+#include <support/planning.hpp>
+#include <support/random.hpp>
+
+#include <toeplitz/toeplitz.hpp>
+
+namespace toeplitz::test {
+
+// --- Parameters to kernels and back ------------------------------------------------------------------------
+
+template <class S>
+Index parameter_rows(const Matrix<S>& kernel) {
+    return kernel.rows();
+}
+template <class S>
+Index parameter_rows(const Matrix<std::complex<S>>& kernel) {
+    return 2 * kernel.rows();
+}
+template <class A, class B>
+Index parameter_rows(const std::pair<A, B>& kernel) {
+    return parameter_rows(kernel.first) + parameter_rows(kernel.second);
+}
+
+template <class S>
+void read_parameters(const Matrix<S>& parameters, Index first, Matrix<S>& kernel) {
+    kernel = parameters.middleRows(first, kernel.rows());
+}
+template <class S>
+void read_parameters(const Matrix<S>& parameters, Index first, Matrix<std::complex<S>>& kernel) {
+    kernel.real() = parameters.middleRows(first, kernel.rows());
+    kernel.imag() = parameters.middleRows(first + kernel.rows(), kernel.rows());
+}
+template <class S, class A, class B>
+void read_parameters(const Matrix<S>& parameters, Index first, std::pair<A, B>& kernel) {
+    read_parameters(parameters, first, kernel.first);
+    read_parameters(parameters, first + parameter_rows(kernel.first), kernel.second);
+}
+
+template <class S>
+void write_parameters(const Matrix<S>& kernel, Index first, Matrix<S>& parameters) {
+    parameters.middleRows(first, kernel.rows()) = kernel;
+}
+template <class S>
+void write_parameters(const Matrix<std::complex<S>>& kernel, Index first, Matrix<S>& parameters) {
+    parameters.middleRows(first, kernel.rows()) = kernel.real();
+    parameters.middleRows(first + kernel.rows(), kernel.rows()) = kernel.imag();
+}
+template <class S, class A, class B>
+void write_parameters(const std::pair<A, B>& kernel, Index first, Matrix<S>& parameters) {
+    write_parameters(kernel.first, first, parameters);
+    write_parameters(kernel.second, first + parameter_rows(kernel.first), parameters);
+}
+
+// --- One operator with its oracle --------------------------------------------------------------------------
+
+template <class Op>
+struct Built {
+    Op op;
+    typename Op::Kernel zero;
+    Oracle oracle;
+};
+
+template <class A, class B>
+Built<Sum<A, B>> operator+(Built<A> a, const Built<B>& b) {
+    a.oracle.add(b.oracle);
+    return {a.op + b.op, {a.zero, b.zero}, a.oracle};
+}
+
+template <class S, class Op>
+class ModelOf final : public Model<S> {
+public:
+    explicit ModelOf(Built<Op> built) : built_(std::move(built)) {}
+
+    std::unique_ptr<Model<S>> clone() const override { return std::make_unique<ModelOf>(*this); }
+    Index length() const override { return built_.op.length(); }
+    Index channels() const override { return built_.op.channels(); }
+    std::size_t required_workspace(Index batch, Layout layout) const override {
+        return built_.op.required_workspace(batch, layout);
+    }
+    std::size_t state_bytes() const override { return built_.op.state_bytes(); }
+    const Matrix<S>& kernel() const override { return parameters_; }
+    void set_kernel(const Matrix<S>& parameters) override {
+        auto kernel = built_.zero;
+        read_parameters(parameters, 0, kernel);
+        built_.op.set_kernel(kernel);
+        parameters_ = parameters;
+    }
+    void product(Direction direction, Update update, MatrixView<const S> x, MatrixView<S> y, Workspace& ws,
+                 Lengths lengths) const override {
+        const bool forward = direction == Direction::forward;
+        if (update == Update::add) {
+            forward ? built_.op.accumulate(x, y, ws, lengths)
+                    : built_.op.accumulate_adjoint(x, y, ws, lengths);
+        } else {
+            forward ? built_.op.apply(x, y, ws, lengths) : built_.op.apply_adjoint(x, y, ws, lengths);
+        }
+    }
+    std::unique_ptr<Gradient<S>> zero_gradient() const override {
+        auto gradient = std::make_unique<Sums>();
+        gradient->kernel = built_.zero;
+        return gradient;
+    }
+    void accumulate_gradient(MatrixView<const S> x, MatrixView<const S> g, Gradient<S>& gradient,
+                             Workspace& ws, Lengths lengths) const override {
+        built_.op.accumulate_kernel_gradient(x, g, static_cast<Sums&>(gradient).kernel, ws, lengths);
+    }
+    const Oracle& oracle() const override { return built_.oracle; }
+
+private:
+    struct Sums final : Gradient<S> {
+        Matrix<S> parameters() const override {
+            Matrix<S> all;
+            const Index rows = parameter_rows(kernel);
+            if constexpr (requires { kernel.cols(); }) {
+                all.resize(rows, kernel.cols());
+            } else {
+                all.resize(rows, kernel.second.cols());
+            }
+            write_parameters(kernel, 0, all);
+            return all;
+        }
+        typename Op::Kernel kernel;
+    };
+
+    Built<Op> built_;
+    Matrix<S> parameters_;
+};
+
+// --- All kinds ---------------------------------------------------------------------------------------------
+
+inline Index lowest_lag(Index length, Causality causality) {
+    return causality == Causality::causal ? 0 : 1 - length;
+}
+
+template <class S>
+Built<Dense<S>> build_dense(const Spec& spec, Causality causality) {
+    const Index lags = lag_count(spec.length, causality);
+    const Matrix<S> zero = Matrix<S>::Zero(lags, spec.channels);
+    Oracle oracle(spec.length);
+    oracle.add(lag_part(spec.length, lowest_lag(spec.length, causality), lags));
+    return {Dense<S>({.length = spec.length, .channels = spec.channels, .causality = causality}, zero), zero,
+            oracle};
+}
+
+template <class S>
+Built<Fft<S>> build_fft(const Spec& spec, Causality causality) {
+    const Index lags = lag_count(spec.length, causality);
+    Oracle oracle(spec.length);
+    oracle.add(lag_part(spec.length, lowest_lag(spec.length, causality), lags));
+    return {Fft<S>({.length = spec.length, .channels = spec.channels, .causality = causality}),
+            Matrix<S>::Zero(lags, spec.channels), oracle};
+}
+
+template <class S>
+Built<Band<S>> build_band(const Spec& spec, Causality causality) {
+    const bool causal = causality == Causality::causal;
+    const Index taps = spec.taps > 0 ? spec.taps : causal ? 4 : 5;
+    const Matrix<S> zero = Matrix<S>::Zero(taps, spec.channels);
+    Oracle oracle(spec.length);
+    oracle.add(lag_part(spec.length, causal ? 0 : -(taps - 1) / 2, taps));
+    return {Band<S>({.length = spec.length, .channels = spec.channels, .taps = taps, .causality = causality},
+                    zero),
+            zero, oracle};
+}
+
+template <class S>
+Built<Ski<S>> build_ski(const Spec& spec) {
+    const Index rank = spec.rank > 0 ? spec.rank : (spec.length + 2) / 3;
+    Oracle oracle(spec.length);
+    oracle.add(interpolation_part(spec.length, rank));
+    return {Ski<S>({.length = spec.length, .channels = spec.channels, .rank = rank}),
+            Matrix<S>::Zero(2 * effective_rank(spec.length, rank) - 1, spec.channels), oracle};
+}
+
+template <class S, Causality causality>
+Built<Spectral<S, causality>> build_spectral(const Spec& spec) {
+    using Op = Spectral<S, causality>;
+    Op op({.length = spec.length, .channels = spec.channels, .grid = spec.grid});
+    Oracle oracle(spec.length);
+    oracle.add(causality == Causality::causal ? causal_spectrum_part(spec.length, op.grid())
+                                              : bidirectional_spectrum_part(spec.length, op.grid()));
+    const typename Op::Kernel zero = Op::Kernel::Zero(op.frequencies(), spec.channels);
+    return {std::move(op), zero, oracle};
+}
+
+template <class S, class Op>
+std::unique_ptr<Model<S>> with_random_kernel(Built<Op> built, std::uint64_t seed) {
+    auto model = std::make_unique<ModelOf<S, Op>>(std::move(built));
+    model->set_kernel(random_matrix<S>(model->oracle().parameters(), model->channels(), seed));
+    return model;
+}
+
+template <class S>
+std::unique_ptr<Model<S>> make_model(const Spec& spec, std::uint64_t seed) {
+    constexpr auto both = Causality::bidirectional;
+    constexpr auto causal = Causality::causal;
+    switch (spec.kind) {
+        case Kind::dense:
+            return with_random_kernel<S>(build_dense<S>(spec, both), seed);
+        case Kind::dense_causal:
+            return with_random_kernel<S>(build_dense<S>(spec, causal), seed);
+        case Kind::band:
+            return with_random_kernel<S>(build_band<S>(spec, both), seed);
+        case Kind::band_causal:
+            return with_random_kernel<S>(build_band<S>(spec, causal), seed);
+        case Kind::fft:
+            return with_random_kernel<S>(build_fft<S>(spec, both), seed);
+        case Kind::fft_causal:
+            return with_random_kernel<S>(build_fft<S>(spec, causal), seed);
+        case Kind::ski:
+            return with_random_kernel<S>(build_ski<S>(spec), seed);
+        case Kind::spectral:
+            return with_random_kernel<S>(build_spectral<S, both>(spec), seed);
+        case Kind::spectral_causal:
+            return with_random_kernel<S>(build_spectral<S, causal>(spec), seed);
+        case Kind::band_plus_ski:
+            return with_random_kernel<S>(build_band<S>(spec, both) + build_ski<S>(spec), seed);
+        case Kind::ski_plus_band:
+            return with_random_kernel<S>(build_ski<S>(spec) + build_band<S>(spec, causal), seed);
+        case Kind::nested_sum:
+            return with_random_kernel<S>(
+                (build_ski<S>(spec) + build_band<S>(spec, both)) + build_fft<S>(spec, causal), seed);
+    }
+    return nullptr;
+}
+
+}  // namespace toeplitz::test

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include <cstdint>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include <support/errors.hpp>
+
+#include <toeplitz/core/memory.hpp>
+#include <toeplitz/core/workspace.hpp>
+
+namespace toeplitz::test {
+namespace {
+
+bool aligned(const void* p, std::size_t alignment) {
+    return reinterpret_cast<std::uintptr_t>(p) % alignment == 0;
+}
+
+TEST(BufferTest, IsZeroedAndAligned) {
+    for (const Index size : {1, 3, 1000, 300000}) {  // the last in huge pages
+        const Buffer<double> buffer(size);
+        EXPECT_EQ(buffer.size(), size);
+        EXPECT_TRUE(aligned(buffer.data(), buffer_alignment));
+        EXPECT_EQ(std::count(buffer.data(), buffer.data() + size, 0.0), size);
+    }
+    EXPECT_TRUE(aligned(Buffer<float>(Index{1} << 20).data(), std::size_t{1} << 21));
+}
+
+TEST(BufferTest, OfNoElementsOwnsNothing) {
+    EXPECT_EQ(Buffer<int>().data(), nullptr);
+    EXPECT_EQ(Buffer<int>(0).data(), nullptr);
+    const Buffer<int> copy = Buffer<int>(0);
+    EXPECT_EQ(copy.size(), 0);
+}
+
+TEST(BufferTest, CopiesAreDeepAndMovesLeaveNothing) {
+    Buffer<int> a(3);
+    a[0] = 1;
+    a[2] = 3;
+    Buffer<int> b = a;
+    b[0] = 9;
+    EXPECT_EQ(a[0], 1);
+    EXPECT_EQ(b[2], 3);
+
+    const int* memory = a.data();
+    Buffer<int> c = std::move(a);
+    EXPECT_EQ(c.data(), memory);
+    EXPECT_EQ(a.data(), nullptr);  // NOLINT(bugprone-use-after-move): its state is promised
+    EXPECT_EQ(a.size(), 0);
+
+    b = c;
+    EXPECT_EQ(b[0], 1);
+    EXPECT_NE(b.data(), c.data());
+    c = Buffer<int>(1);
+    EXPECT_EQ(c.size(), 1);
+    EXPECT_EQ(c[0], 0);
+    c = *&c;
+    EXPECT_EQ(c.size(), 1);
+}
+
+TEST(BufferTest, RejectsSizesThatOverflow) {
+    expect_error<config_error>(
+        202, "[toeplitz.config.202] Buffer: expected a size below 2^63, got 4611686018427387904 * 8",
+        [] { Buffer<double>(Index{1} << 62); });
+    EXPECT_THROW(Buffer<std::byte>(Index{1} << 62), std::bad_alloc);
+}
+
+TEST(WorkspaceTest, ReserveGrowsAndNeverShrinks) {
+    Workspace ws;
+    EXPECT_EQ(ws.capacity(), 0U);
+    ws.reserve(100);
+    EXPECT_GE(ws.capacity(), 100U);
+    const std::size_t capacity = ws.capacity();
+    ws.reserve(10);
+    EXPECT_EQ(ws.capacity(), capacity);
+    ws.reserve(1000);
+    EXPECT_GE(ws.capacity(), 1000U);
+    EXPECT_GE(Workspace(77).capacity(), 77U);
+}
+
+TEST(WorkspaceTest, LendsAlignedPiecesThatDoNotOverlap) {
+    Workspace ws(Workspace::bytes_for<char>(1) + Workspace::bytes_for<double>(9) +
+                 Workspace::bytes_for<float>(5, page_alignment));
+    Workspace::Scope scope(ws);
+    const char* a = scope.take<char>(1);
+    const double* b = scope.take<double>(9);
+    const float* c = scope.take<float>(5, page_alignment);
+    EXPECT_TRUE(aligned(a, buffer_alignment));
+    EXPECT_TRUE(aligned(b, buffer_alignment));
+    EXPECT_TRUE(aligned(c, page_alignment));
+    EXPECT_GE(reinterpret_cast<std::uintptr_t>(b), reinterpret_cast<std::uintptr_t>(a + 1));
+    EXPECT_GE(reinterpret_cast<std::uintptr_t>(c), reinterpret_cast<std::uintptr_t>(b + 9));
+}
+
+TEST(WorkspaceTest, ScopesReturnWhatTheyTook) {
+    Workspace ws(256);
+    Workspace::Scope outer(ws);
+    const char* first = outer.take<char>(64);
+    const char* inner_piece = nullptr;
+    {
+        Workspace::Scope inner(ws);
+        inner_piece = inner.take<char>(64);
+        EXPECT_EQ(inner_piece, first + 64);
+    }
+    EXPECT_EQ(outer.take<char>(64), inner_piece);
+}
+
+TEST(WorkspaceTest, ReserveInsideAScopeCountsWhatIsLeft) {
+    Workspace ws(256);
+    Workspace::Scope scope(ws);
+    scope.take<char>(64);
+    ws.reserve(192);
+    EXPECT_EQ(ws.capacity(), 256U);
+}
+
+TEST(WorkspaceTest, RefusesToGrowWhileMemoryIsLent) {
+    Workspace ws(128);
+    Workspace::Scope scope(ws);
+    scope.take<char>(64);
+    expect_error<config_error>(210,
+                               "[toeplitz.config.210] Workspace::reserve: expected 192 bytes to be reserved "
+                               "before memory is lent out, got 128",
+                               [&] { ws.reserve(65); });
+    EXPECT_EQ(ws.capacity(), 128U);
+}
+
+TEST(WorkspaceTest, RefusesToLendWhatItDoesNotHave) {
+    Workspace ws(128);
+    Workspace::Scope scope(ws);
+    scope.take<char>(64);
+    expect_error<config_error>(211,
+                               "[toeplitz.config.211] Workspace::take: expected at most 128 bytes, got 192",
+                               [&] { scope.take<char>(65); });
+    EXPECT_NE(scope.take<char>(64), nullptr) << "a refusal takes nothing";
+}
+
+TEST(ThreadScratchTest, GivesEachThreadPagesOfItsOwn) {
+    Workspace ws(64 + ThreadScratch<float>::bytes(1000, 3));
+    Workspace::Scope scope(ws);
+    scope.take<char>(1);
+    const ThreadScratch<float> scratch(scope, 1000, 3);
+    for (int thread = 0; thread < 3; ++thread) EXPECT_TRUE(aligned(scratch[thread], page_alignment));
+    EXPECT_GE(scratch[1], scratch[0] + 1000);
+    EXPECT_GE(scratch[2], scratch[1] + 1000);
+}
+
+}  // namespace
+}  // namespace toeplitz::test

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#include <atomic>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <toeplitz/core/parallel.hpp>
+
+namespace toeplitz::test {
+namespace {
+
+TEST(ParallelChunksTest, EveryItemIsVisitedOnceByAThreadOfTheTeam) {
+    for (const Index items : {0, 1, 2, 7, 100}) {
+        for (const int threads : {1, 2, 3, 8}) {
+            std::vector<std::atomic<int>> visits(static_cast<std::size_t>(items));
+            std::atomic<bool> in_range = true;
+            detail::parallel_chunks(items, threads, [&](Index begin, Index end, int thread) {
+                if (thread < 0 || thread >= threads || begin > end) in_range = false;
+                for (Index i = begin; i < end; ++i) ++visits[static_cast<std::size_t>(i)];
+            });
+            EXPECT_TRUE(in_range);
+            for (const auto& count : visits) EXPECT_EQ(count, 1);
+        }
+    }
+}
+
+TEST(ParallelChunksTest, SmallWorkStaysOnOneThread) {
+    EXPECT_EQ(detail::thread_count(1000, detail::parallel_threshold - 1), 1);
+    EXPECT_EQ(detail::thread_count(1, 100 * detail::parallel_threshold), 1);
+    EXPECT_EQ(detail::thread_count(1000, 100 * detail::parallel_threshold), available_threads());
+}
+
+TEST(AvailableThreadsTest, IsOneWithoutOpenMpAndInsideAParallelRegion) {
+#if defined(_OPENMP)
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(3);
+    EXPECT_EQ(available_threads(), 3);
+    std::atomic<int> inside = 0;
+#pragma omp parallel num_threads(2)
+    inside += available_threads();
+    EXPECT_EQ(inside, 2);
+    omp_set_num_threads(before);
+#else
+    EXPECT_EQ(available_threads(), 1);
+#endif
+}
+
+}  // namespace
+}  // namespace toeplitz::test

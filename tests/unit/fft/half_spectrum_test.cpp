@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+#include <numbers>
+
+#include <gtest/gtest.h>
+
+#include <support/errors.hpp>
+#include <support/planning.hpp>
+#include <support/random.hpp>
+#include <support/tolerance.hpp>
+
+#include <toeplitz/fft/causal_spectrum.hpp>
+
+namespace toeplitz::test {
+namespace {
+
+constexpr long double pi = std::numbers::pi_v<long double>;
+using LongComplex = std::complex<long double>;
+
+constexpr std::array grids = {1, 2, 3, 4, 5, 8, 9, 30, 31, 64, 97, 128};
+
+template <class S>
+class HalfSpectrumTest : public testing::Test {
+protected:
+    using Complex = std::complex<S>;
+
+    static Matrix<Complex> random_complex(Index rows, Index cols, std::uint64_t seed) {
+        Matrix<Complex> matrix(rows, cols);
+        matrix.real() = random_matrix<S>(rows, cols, seed);
+        matrix.imag() = random_matrix<S>(rows, cols, seed + 1000);
+        return matrix;
+    }
+
+    static LongComplex at(const Matrix<S>& spectrum, Index k, Index c) {
+        return static_cast<long double>(spectrum(k, c));
+    }
+    static LongComplex at(const Matrix<Complex>& spectrum, Index k, Index c) {
+        return {static_cast<long double>(spectrum(k, c).real()),
+                static_cast<long double>(spectrum(k, c).imag())};
+    }
+
+    static long double weight(Index k, Index grid) { return k == 0 || 2 * k == grid ? 1 : 2; }
+
+    static LongComplex phase(Index k, Index t, Index grid) {
+        return std::polar(1.0L,
+                          2 * pi * static_cast<long double>(k * t % grid) / static_cast<long double>(grid));
+    }
+
+    /// irfft(spectrum, N)_t; imaginary parts at 0 and N/2 drop out.
+    template <class Spectrum>
+    static long double inverse(const Spectrum& spectrum, Index t, Index c, Index grid) {
+        long double sum = 0;
+        for (Index k = 0; k <= grid / 2; ++k) {
+            sum += weight(k, grid) * (at(spectrum, k, c) * phase(k, t, grid)).real();
+        }
+        return sum / static_cast<long double>(grid);
+    }
+
+    static long double window(Index t, Index grid) { return 2 * t > grid ? 0 : weight(t, grid); }
+
+    /// Rounding of one transform of N points, each entry being at most ‖·‖₂ or √N ‖·‖₂.
+    static long double tolerance(Index grid, long double norm) {
+        return 3 * transform_error(grid) * unit<S> * norm;
+    }
+
+    static long double norm_of(const Matrix<S>& m) { return norm(m); }
+    static long double norm_of(const Matrix<Complex>& m) {
+        return std::hypot(norm(m.real().eval()), norm(m.imag().eval()));
+    }
+
+    /// ⟨a, b⟩ = Re Σ conj(a) b.
+    static long double dot(const auto& a, const auto& b) {
+        long double sum = 0;
+        for (Index i = 0; i < a.rows(); ++i) {
+            for (Index c = 0; c < a.cols(); ++c) sum += (std::conj(at(a, i, c)) * at(b, i, c)).real();
+        }
+        return sum;
+    }
+
+    template <class Spectrum>
+    static Matrix<S> lags_of(const HalfSpectrum<S>& transform, const Spectrum& spectrum, Causality causality,
+                             Index positive, Index negative) {
+        Matrix<S> lags(positive + negative + 1, spectrum.cols());
+        Buffer<S> scratch(transform.scratch_size());
+        transform.to_lags(spectrum.data(), spectrum.cols(), spectrum.cols(), causality, positive, negative,
+                          lags.data() + negative * lags.cols(), lags.cols(), scratch.data());
+        return lags;
+    }
+};
+
+using Scalars = testing::Types<float, double>;
+TYPED_TEST_SUITE(HalfSpectrumTest, Scalars);
+
+TYPED_TEST(HalfSpectrumTest, LagsOfAComplexSpectrumAreItsInverseTransform) {
+    using S = TypeParam;
+    for (const Index grid : grids) {
+        SCOPED_TRACE(grid);
+        const HalfSpectrum<S> transform(grid);
+        EXPECT_EQ(transform.grid(), grid);
+        EXPECT_EQ(transform.frequencies(), grid / 2 + 1);
+        const auto spectrum = this->random_complex(grid / 2 + 1, 3, 1);
+        const Index positive = (grid - 1) / 2;
+        const Index negative = grid - 1 - positive;
+        const Matrix<S> lags =
+            this->lags_of(transform, spectrum, Causality::bidirectional, positive, negative);
+        for (Index t = -negative; t <= positive; ++t) {
+            for (Index c = 0; c < 3; ++c) {
+                EXPECT_TRUE(near(lags(t + negative, c), this->inverse(spectrum, (t + grid) % grid, c, grid),
+                                 this->tolerance(grid, this->norm_of(spectrum))));
+            }
+        }
+    }
+}
+
+TYPED_TEST(HalfSpectrumTest, CausalLagsAreWindowedAndLagNHalfHasWeightOne) {
+    using S = TypeParam;
+    for (const Index grid : grids) {
+        SCOPED_TRACE(grid);
+        const HalfSpectrum<S> transform(grid);
+        const Matrix<S> spectrum = random_matrix<S>(grid / 2 + 1, HalfSpectrum<S>::lanes, 2);
+        const Matrix<S> lags = this->lags_of(transform, spectrum, Causality::causal, grid - 1, 0);
+        for (Index t = 0; t < grid; ++t) {
+            for (Index c = 0; c < spectrum.cols(); ++c) {
+                EXPECT_TRUE(near(lags(t, c), this->window(t, grid) * this->inverse(spectrum, t, c, grid),
+                                 this->tolerance(grid, norm(spectrum))));
+            }
+        }
+    }
+}
+
+TYPED_TEST(HalfSpectrumTest, SpectrumOfLagsIsTheirTransform) {
+    using S = TypeParam;
+    for (const Index grid : grids) {
+        SCOPED_TRACE(grid);
+        const HalfSpectrum<S> transform(grid);
+        for (const Index positive : {grid / 2, grid - 1}) {
+            const Matrix<S> lags = random_matrix<S>(positive + 1, 2, 3);
+            Matrix<std::complex<S>> spectrum(grid / 2 + 1, 2);
+            Buffer<S> scratch(transform.scratch_size());
+            transform.to_spectrum(lags.data(), 2, positive, 2, spectrum.data(), 2, scratch.data());
+            const long double tolerance =
+                this->tolerance(grid, norm(lags) * std::sqrt(static_cast<long double>(grid)));
+            for (Index k = 0; k <= grid / 2; ++k) {
+                for (Index c = 0; c < 2; ++c) {
+                    LongComplex expected = 0;
+                    for (Index t = 0; t <= positive; ++t) {
+                        expected += static_cast<long double>(lags(t, c)) * std::conj(this->phase(k, t, grid));
+                    }
+                    EXPECT_LE(std::abs(this->at(spectrum, k, c) - expected), tolerance);
+                }
+            }
+        }
+    }
+}
+
+TYPED_TEST(HalfSpectrumTest, AccumulateSpectrumIsTheAdjointOfToLags) {
+    using S = TypeParam;
+    for (const Index grid : grids) {
+        SCOPED_TRACE(grid);
+        const HalfSpectrum<S> transform(grid);
+        const Index positive = (grid - 1) / 2;
+        Buffer<S> scratch(transform.scratch_size());
+        const auto check = [&](const auto& spectrum, Causality causality, Index negative) {
+            const Matrix<S> lags = this->lags_of(transform, spectrum, causality, positive, negative);
+            const Matrix<S> dlags = random_matrix<S>(lags.rows(), lags.cols(), 4);
+            auto dspectrum = spectrum;
+            dspectrum.setZero();
+            transform.accumulate_spectrum(dlags.data() + negative * dlags.cols(), dlags.cols(), causality,
+                                          positive, negative, dlags.cols(), dspectrum.data(),
+                                          dspectrum.cols(), scratch.data());
+            const long double tolerance = this->tolerance(grid, this->norm_of(spectrum) * norm(dlags) * 2);
+            EXPECT_TRUE(near(this->dot(dlags, lags), this->dot(dspectrum, spectrum), tolerance));
+        };
+        check(random_matrix<S>(grid / 2 + 1, 2, 5), Causality::causal, 0);
+        check(this->random_complex(grid / 2 + 1, 2, 6), Causality::bidirectional, positive);
+    }
+}
+
+TYPED_TEST(HalfSpectrumTest, LagGradientIsTheAdjointOfToSpectrum) {
+    using S = TypeParam;
+    for (const Index grid : grids) {
+        SCOPED_TRACE(grid);
+        const HalfSpectrum<S> transform(grid);
+        const Index positive = grid / 2;
+        Buffer<S> scratch(transform.scratch_size());
+        const Matrix<S> lags = random_matrix<S>(positive + 1, 2, 7);
+        Matrix<std::complex<S>> spectrum(grid / 2 + 1, 2);
+        transform.to_spectrum(lags.data(), 2, positive, 2, spectrum.data(), 2, scratch.data());
+        const auto dspectrum = this->random_complex(grid / 2 + 1, 2, 8);
+        Matrix<S> dlags(positive + 1, 2);
+        transform.to_lag_gradient(dspectrum.data(), 2, 2, positive, dlags.data(), 2, scratch.data());
+        EXPECT_TRUE(near(this->dot(dspectrum, spectrum), this->dot(dlags, lags),
+                         this->tolerance(grid, std::sqrt(static_cast<long double>(grid)) * norm(lags) *
+                                                   this->norm_of(dspectrum) * 2)));
+    }
+}
+
+// --- Whole matrices ----------------------------------------------------------------------------------------
+
+TYPED_TEST(HalfSpectrumTest, CausalSpectrumKeepsItsRealPart) {
+    using S = TypeParam;
+    for (const Index grid : grids) {
+        SCOPED_TRACE(grid);
+        const Matrix<S> real_part = random_matrix<S>(grid / 2 + 1, 2 * HalfSpectrum<S>::lanes + 3, 9);
+        const auto spectrum = causal_spectrum(real_part, grid);
+        EXPECT_TRUE(near_all(spectrum.real(), real_part, this->tolerance(grid, 4 * norm(real_part))));
+    }
+}
+
+TYPED_TEST(HalfSpectrumTest, CausalSpectrumHasNoEnergyAtNegativeTimes) {
+    using S = TypeParam;
+    for (const Index grid : grids) {
+        SCOPED_TRACE(grid);
+        const Matrix<S> real_part = random_matrix<S>(grid / 2 + 1, 2, 10);
+        const auto spectrum = causal_spectrum(real_part, grid);
+        for (Index t = grid / 2 + 1; t < grid; ++t) {
+            for (Index c = 0; c < 2; ++c) {
+                EXPECT_TRUE(
+                    near(this->inverse(spectrum, t, c, grid), 0, this->tolerance(grid, 4 * norm(real_part))));
+            }
+        }
+        // Lag N/2 of an even grid is its own mirror image: counting it twice would add it to the real part.
+        if (grid % 2 == 0) {
+            EXPECT_TRUE(near(this->inverse(spectrum, grid / 2, 0, grid),
+                             this->inverse(real_part, grid / 2, 0, grid),
+                             this->tolerance(grid, 4 * norm(real_part))));
+        }
+    }
+}
+
+TYPED_TEST(HalfSpectrumTest, ImaginaryPartIsTheDiscreteHilbertTransform) {
+    using S = TypeParam;
+    for (const Index grid : grids) {
+        SCOPED_TRACE(grid);
+        const Matrix<S> real_part = random_matrix<S>(grid / 2 + 1, 1, 11);
+        const auto spectrum = causal_spectrum(real_part, grid);
+        const auto even = [&](Index l) {
+            return static_cast<long double>(real_part(std::min(l, grid - l), 0));
+        };
+        for (Index k = 0; k <= grid / 2; ++k) {
+            long double imaginary = 0;
+            for (Index l = 0; l < grid; ++l) {
+                if (l == k) continue;
+                const long double angle =
+                    pi * static_cast<long double>(k - l) / static_cast<long double>(grid);
+                const long double sign = (k - l) % 2 == 0 ? 1 : -1;
+                if (grid % 2 != 0) {
+                    imaginary -= even(l) * (1 / std::tan(angle) - sign / std::sin(angle));
+                } else if (sign < 0) {
+                    imaginary -= 2 * even(l) / std::tan(angle);
+                }
+            }
+            imaginary /= static_cast<long double>(grid);
+            EXPECT_TRUE(near(spectrum(k, 0).imag(), imaginary, this->tolerance(grid, 4 * norm(real_part))))
+                << "k = " << k;
+        }
+    }
+}
+
+TYPED_TEST(HalfSpectrumTest, CausalSpectrumAdjointIsTheAdjoint) {
+    using S = TypeParam;
+    for (const Index grid : grids) {
+        SCOPED_TRACE(grid);
+        const Index d = HalfSpectrum<S>::lanes + 1;
+        const Matrix<S> real_part = random_matrix<S>(grid / 2 + 1, d, 12);
+        const auto gradient = this->random_complex(grid / 2 + 1, d, 13);
+        EXPECT_TRUE(near(this->dot(gradient, causal_spectrum(real_part, grid)),
+                         this->dot(causal_spectrum_adjoint(gradient, grid), real_part),
+                         this->tolerance(grid, 4 * norm(real_part) * this->norm_of(gradient))));
+    }
+}
+
+TYPED_TEST(HalfSpectrumTest, RejectsGridsAndSpectraOfTheWrongSize) {
+    using S = TypeParam;
+    expect_error<config_error>(201, "[toeplitz.config.201] HalfSpectrum: expected grid >= 1, got 0",
+                               [] { HalfSpectrum<S>(0); });
+    expect_error<config_error>(
+        202, "[toeplitz.config.202] FftwPlan: expected a transform size below 2^31, got 4294967296",
+        [] { HalfSpectrum<S>(Index{1} << 32); });
+    expect_error<shape_error>(
+        310, "[toeplitz.shape.310] causal_spectrum: expected 5 frequencies for a grid of 8, got 6",
+        [] { causal_spectrum<S>(Matrix<S>::Zero(6, 1), 8); });
+    expect_error<shape_error>(
+        310, "[toeplitz.shape.310] causal_spectrum_adjoint: expected 5 frequencies for a grid of 9, got 4",
+        [] { causal_spectrum_adjoint<S>(Matrix<std::complex<S>>::Zero(4, 1), 9); });
+}
+
+}  // namespace
+}  // namespace toeplitz::test

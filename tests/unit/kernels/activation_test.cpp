@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include <support/random.hpp>
+#include <support/tolerance.hpp>
+
+#include <toeplitz/kernels/activation.hpp>
+
+namespace toeplitz::test {
+namespace {
+
+constexpr Activation all[] = {Activation::identity, Activation::relu, Activation::silu, Activation::gelu,
+                              Activation::sine};
+
+struct Expected {
+    long double value;
+    long double slope;
+};
+
+Expected reference(Activation activation, long double x) {
+    switch (activation) {
+        case Activation::relu:
+            return {x > 0 ? x : 0, x > 0 ? 1.0L : 0.0L};
+        case Activation::silu: {
+            const long double s = 1 / (1 + std::exp(-x));
+            return {x * s, s * (1 + x * (1 - s))};
+        }
+        case Activation::gelu: {
+            const long double phi = std::exp(-x * x / 2) / std::sqrt(2 * std::numbers::pi_v<long double>);
+            const long double distribution = std::erfc(-x / std::sqrt(2.0L)) / 2;
+            return {x * distribution, distribution + x * phi};
+        }
+        case Activation::sine:
+            return {std::sin(x), std::cos(x)};
+        case Activation::identity:
+            break;
+    }
+    return {x, 1};
+}
+
+template <class Scalar>
+class ActivationTest : public testing::Test {};
+using Scalars = testing::Types<float, double>;
+TYPED_TEST_SUITE(ActivationTest, Scalars, );
+
+TYPED_TEST(ActivationTest, ValuesAndSlopesAreThoseOfTheDefinition) {
+    using Scalar = TypeParam;
+    // Some units: exponentials of the tails have a condition number of |x| ≤ 12, of Gaussians x².
+    const long double tolerance = 12 * 12 * unit<Scalar>;
+    for (const Activation activation : all) {
+        for (const Index count : {1, 7, 64, 1001}) {
+            SCOPED_TRACE(testing::Message() << static_cast<int>(activation) << " count " << count);
+            Matrix<Scalar> x = 3 * random_matrix<Scalar>(1, count, 1);
+            x(0, 0) = -12;
+            const Matrix<Scalar> at = x;
+            Matrix<Scalar> kept = x;
+            Matrix<Scalar> slope = Matrix<Scalar>::Ones(1, count);
+            activate<Scalar>(activation, x);
+            activate_backward<Scalar>(activation, kept, slope);
+            for (Index i = 0; i < count; ++i) {
+                const Expected expected = reference(activation, at(0, i));
+                ASSERT_TRUE(near(x(0, i), expected.value, tolerance)) << at(0, i);
+                ASSERT_TRUE(near(kept(0, i), expected.value, tolerance)) << at(0, i);
+                ASSERT_TRUE(near(slope(0, i), expected.slope, tolerance)) << at(0, i);
+            }
+        }
+    }
+}
+
+TYPED_TEST(ActivationTest, ZeroStaysZeroAndNanStaysNan) {
+    using Scalar = TypeParam;
+    for (const Activation activation : all) {
+        SCOPED_TRACE(static_cast<int>(activation));
+        Matrix<Scalar> x = Matrix<Scalar>::Zero(2, 19);
+        x.row(1).setConstant(std::numeric_limits<Scalar>::quiet_NaN());
+        activate<Scalar>(activation, x);
+        EXPECT_TRUE(x.row(0).isZero(0));
+        EXPECT_TRUE(x.row(1).array().isNaN().all());
+    }
+}
+
+TYPED_TEST(ActivationTest, LargeInputsDoNotOverflow) {
+    using Scalar = TypeParam;
+    for (const Activation activation : {Activation::relu, Activation::silu, Activation::gelu}) {
+        SCOPED_TRACE(static_cast<int>(activation));
+        Matrix<Scalar> x(1, 2);
+        x << -30000, 30000;
+        Matrix<Scalar> slope = Matrix<Scalar>::Ones(1, 2);
+        activate_backward<Scalar>(activation, x, slope);
+        EXPECT_TRUE(near(x(0, 0), 0, 1e-30L));
+        EXPECT_EQ(x(0, 1), 30000);
+        EXPECT_TRUE(near(slope(0, 0), 0, 1e-30L));
+        EXPECT_EQ(slope(0, 1), 1);
+    }
+}
+
+TYPED_TEST(ActivationTest, TakesAnyStrides) {
+    using Scalar = TypeParam;
+    ColumnMatrix<Scalar> x = random_matrix<Scalar>(3, 5, 2);
+    Matrix<Scalar> expected = x;
+    activate<Scalar>(Activation::relu, x);
+    activate<Scalar>(Activation::relu, expected);
+    EXPECT_TRUE(same_bits(x, expected));
+}
+
+TEST(ReluTest, HasSlopeZeroAtZero) {
+    Matrix<double> x = Matrix<double>::Zero(1, 9);
+    Matrix<double> g = Matrix<double>::Ones(1, 9);
+    activate_backward<double>(Activation::relu, x, g);
+    EXPECT_TRUE(g.isZero(0));
+}
+
+}  // namespace
+}  // namespace toeplitz::test

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include <support/model.hpp>
+#include <support/random.hpp>
+#include <support/tolerance.hpp>
+
+#include <toeplitz/operators/band.hpp>
+
+namespace toeplitz::test {
+namespace {
+
+template <class S>
+class BandTest : public testing::Test {
+protected:
+    static constexpr Index line = static_cast<Index>(buffer_alignment / sizeof(S));
+
+    static void expect_definition(const Spec& spec) {
+        SCOPED_TRACE(text(spec));
+        const auto model = make_model<S>(spec);
+        const Matrix<S> x = random_matrix<S>(2 * spec.length, spec.channels, 2);
+        const Matrix<S> g = random_matrix<S>(2 * spec.length, spec.channels, 3);
+        const LongMatrix long_x = x.template cast<long double>();
+        const LongMatrix long_g = g.template cast<long double>();
+        const LongMatrix kernel = model->kernel().template cast<long double>();
+        const Reference y = model->oracle().product(Direction::forward, kernel, long_x, {}, unit<S>);
+        EXPECT_TRUE(near_each(model->apply(x), y.value, y.tolerance));
+        const Reference dx = model->oracle().product(Direction::adjoint, kernel, long_g, {}, unit<S>);
+        EXPECT_TRUE(near_each(model->adjoint(g), dx.value, dx.tolerance));
+        const Reference dk = model->oracle().gradient(long_x, long_g, {}, unit<S>);
+        EXPECT_TRUE(near_each(model->gradient(x, g), dk.value, dk.tolerance));
+    }
+};
+
+using Scalars = testing::Types<float, double>;
+TYPED_TEST_SUITE(BandTest, Scalars);
+
+TYPED_TEST(BandTest, RowOfTheKernelIsLagPlusHalfTheWidth) {
+    using S = TypeParam;
+    const Vector<S> kernel{{1, 10, 100}};  // lags −1, 0, 1
+    const Band<S> band({.length = 4, .channels = 1, .taps = 3}, kernel);
+    const Vector<S> x{{1, 2, 3, 4}};
+    EXPECT_TRUE(same_bits(band * x, Vector<S>{{12, 123, 234, 340}}));
+    EXPECT_TRUE(same_bits(band.transpose() * x, Vector<S>{{210, 321, 432, 43}}));
+    EXPECT_EQ(band.taps(), 3);
+    EXPECT_EQ(band.causality(), Causality::bidirectional);
+}
+
+TYPED_TEST(BandTest, RowOfACausalKernelIsTheLag) {
+    using S = TypeParam;
+    const Vector<S> kernel{{1, 10}};
+    const Band<S> band({.length = 4, .channels = 1, .taps = 2, .causality = Causality::causal}, kernel);
+    const Vector<S> x{{1, 2, 3, 4}};
+    EXPECT_TRUE(same_bits(band * x, Vector<S>{{1, 12, 23, 34}}));
+    EXPECT_TRUE(same_bits(band.transpose() * x, Vector<S>{{21, 32, 43, 4}}));
+    EXPECT_EQ(band.causality(), Causality::causal);
+}
+
+TYPED_TEST(BandTest, AnyNumberOfTaps) {
+    for (Index taps = 1; taps <= 29; ++taps) {
+        if (taps % 2 == 1)
+            this->expect_definition({.kind = Kind::band, .length = 23, .channels = 3, .taps = taps});
+        this->expect_definition({.kind = Kind::band_causal, .length = 23, .channels = 3, .taps = taps});
+    }
+}
+
+TYPED_TEST(BandTest, BandsWiderThanTheSequence) {
+    for (const Index n : {1, 2, 5}) {
+        for (const Index taps : {3, 9, 13, 101}) {
+            this->expect_definition({.kind = Kind::band, .length = n, .channels = 2, .taps = taps});
+            this->expect_definition({.kind = Kind::band_causal, .length = n, .channels = 2, .taps = taps});
+        }
+    }
+}
+
+TYPED_TEST(BandTest, SequencesOfManyRuns) {
+    for (const Index n : {127, 128, 129, 300}) {
+        this->expect_definition({.kind = Kind::band, .length = n, .channels = 2 * this->line + 3, .taps = 7});
+        this->expect_definition({.kind = Kind::band_causal, .length = n, .channels = 2, .taps = 200});
+    }
+}
+
+TYPED_TEST(BandTest, CausalBandsKeepThePastBitForBit) {
+    using S = TypeParam;
+    const Index n = 150;
+    const Index d = this->line + 1;
+    const auto band = make_model<S>({.kind = Kind::band_causal, .length = n, .channels = d, .taps = 33});
+    const Matrix<S> x = random_matrix<S>(n, d, 4);
+    const Matrix<S> y = band->apply(x);
+    for (const Index t : {1, 77, 128, 149}) {
+        Matrix<S> changed = x;
+        changed.bottomRows(n - t).setConstant(std::numeric_limits<S>::max());
+        changed.row(t).setConstant(std::numeric_limits<S>::quiet_NaN());
+        EXPECT_TRUE(same_bits(band->apply(changed).topRows(t), y.topRows(t))) << "t = " << t;
+    }
+}
+
+TYPED_TEST(BandTest, StateIsTheTapsOfBothDirections) {
+    using S = TypeParam;
+    constexpr Index lanes = Simd<S>::lanes;
+    const Band<S> band({.length = 9, .channels = lanes + 1, .taps = 3}, Matrix<S>::Zero(3, lanes + 1).eval());
+    EXPECT_EQ(band.state_bytes(), static_cast<std::size_t>(2 * 3 * 2 * lanes) * sizeof(S));
+}
+
+}  // namespace
+}  // namespace toeplitz::test

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include <support/oracle.hpp>
+#include <support/planning.hpp>
+#include <support/random.hpp>
+#include <support/tolerance.hpp>
+
+#include <toeplitz/operators/fft.hpp>
+
+namespace toeplitz::test {
+namespace {
+
+template <class S>
+class FftTest : public testing::Test {
+protected:
+    /// FFTW's engine, whichever is the default.
+    using Op = Fft<S, FftwConvolution<S>>;
+
+    static LongMatrix product(const Matrix<S>& kernel, Index lag0, const Matrix<S>& x, Direction direction) {
+        const Index n = x.rows();
+        LongMatrix y = LongMatrix::Zero(n, x.cols());
+        for (Index i = 0; i < n; ++i) {
+            for (Index j = 0; j < n; ++j) {
+                const Index row = lag0 + (direction == Direction::forward ? i - j : j - i);
+                if (row < 0) continue;
+                for (Index c = 0; c < x.cols(); ++c) {
+                    y(i, c) += static_cast<long double>(kernel(row, c)) * static_cast<long double>(x(j, c));
+                }
+            }
+        }
+        return y;
+    }
+};
+
+using Scalars = testing::Types<float, double>;
+TYPED_TEST_SUITE(FftTest, Scalars);
+
+TYPED_TEST(FftTest, LongSequencesWithinTheToleranceOfTheTransform) {
+    using S = TypeParam;
+    using Op = typename TestFixture::Op;
+    for (const Index n : {65, 127, 128, 129, 251, 512, 1021}) {
+        for (const Causality causality : {Causality::bidirectional, Causality::causal}) {
+            SCOPED_TRACE(n);
+            const Index lag0 = first_lag_row(n, causality);
+            const Matrix<S> kernel = random_matrix<S>(lag_count(n, causality), 2, 1);
+            const Matrix<S> x = random_matrix<S>(n, 2, 2);
+            const Op op({.length = n, .channels = 2, .causality = causality}, kernel);
+            EXPECT_EQ(op.causality(), causality);
+            const long double tolerance = transform_error(smooth_even_size(n)) * unit<S>;
+            EXPECT_LE(relative_error(op * x, this->product(kernel, lag0, x, Direction::forward)), tolerance);
+            EXPECT_LE(relative_error(op.transpose() * x, this->product(kernel, lag0, x, Direction::adjoint)),
+                      tolerance);
+        }
+    }
+}
+
+TYPED_TEST(FftTest, IsZeroUntilItsKernelIsSet) {
+    using S = TypeParam;
+    for (const Index n : {5, 100}) {
+        typename TestFixture::Op op({.length = n, .channels = 2});
+        const Matrix<S> x = random_matrix<S>(n, 2, 3);
+        EXPECT_TRUE(near_all(op * x, Matrix<S>::Zero(n, 2), 0));
+        const Matrix<S> kernel = random_matrix<S>(2 * n - 1, 2, 4);
+        op.set_kernel(kernel);
+        EXPECT_TRUE(same_bits(op * x, typename TestFixture::Op({.length = n, .channels = 2}, kernel) * x));
+    }
+}
+
+TYPED_TEST(FftTest, KernelsMayHaveAnyStrides) {
+    using S = TypeParam;
+    for (const Index n : {20, 90}) {
+        const Matrix<S> kernel = random_matrix<S>(2 * n - 1, 3, 5);
+        const Matrix<S> x = random_matrix<S>(n, 3, 6);
+        const Matrix<S> g = random_matrix<S>(n, 3, 7);
+        const ColumnMatrix<S> column = kernel;
+        Matrix<S> wide = Matrix<S>::Constant(2 * n + 1, 5, std::numeric_limits<S>::quiet_NaN());
+        wide.block(1, 2, 2 * n - 1, 3) = kernel;
+        const typename TestFixture::Op op({.length = n, .channels = 3}, kernel);
+        EXPECT_TRUE(same_bits(typename TestFixture::Op({.length = n, .channels = 3}, column) * x, op * x));
+        EXPECT_TRUE(same_bits(
+            typename TestFixture::Op({.length = n, .channels = 3}, wide.block(1, 2, 2 * n - 1, 3)) * x,
+            op * x));
+
+        Workspace ws;
+        Matrix<S> gradient = Matrix<S>::Zero(2 * n - 1, 3);
+        op.accumulate_kernel_gradient(x, g, gradient, ws);
+        ColumnMatrix<S> column_gradient = ColumnMatrix<S>::Zero(2 * n - 1, 3);
+        op.accumulate_kernel_gradient(x, g, column_gradient, ws);
+        EXPECT_TRUE(same_bits(column_gradient, gradient));
+    }
+}
+
+TYPED_TEST(FftTest, SetKernelTakesItsScratchFromAWorkspace) {
+    using S = TypeParam;
+    for (const Index n : {20, 90}) {
+        const Matrix<S> kernel = random_matrix<S>(n, 3, 8);
+        const FftOptions options{.length = n, .channels = 3, .causality = Causality::causal};
+        typename TestFixture::Op op(options);
+        Workspace ws(op.kernel_workspace());
+        const std::size_t capacity = ws.capacity();
+        op.set_kernel(kernel, ws);
+        EXPECT_EQ(ws.capacity(), capacity);
+        const Matrix<S> x = random_matrix<S>(n, 3, 9);
+        EXPECT_TRUE(same_bits(op * x, typename TestFixture::Op(options, kernel) * x));
+    }
+}
+
+TYPED_TEST(FftTest, ShortCausalProductsKeepThePastBitForBit) {
+    using S = TypeParam;
+    const Index n = Fft<S>::direct_length;
+    const Matrix<S> kernel = random_matrix<S>(n, 3, 10);
+    const Fft<S> op({.length = n, .channels = 3, .causality = Causality::causal}, kernel);
+    const Matrix<S> x = random_matrix<S>(n, 3, 11);
+    for (const Index t : {1, 31, 63}) {
+        Matrix<S> changed = x;
+        changed.bottomRows(n - t).setConstant(std::numeric_limits<S>::max());
+        EXPECT_TRUE(same_bits((op * changed).topRows(t), (op * x).topRows(t)));
+    }
+}
+
+TYPED_TEST(FftTest, StateIsOneSpectrumOfTheGroup) {
+    using S = TypeParam;
+    const Index n = 1000;
+    const Fft<S> narrow({.length = n, .channels = 1});
+    const Fft<S> wide({.length = n, .channels = 2 * FftwConvolution<S>::lanes});
+    const auto group = static_cast<std::size_t>(2 * n * FftwConvolution<S>::lanes) * sizeof(S);
+    EXPECT_GE(narrow.state_bytes(), group);
+    EXPECT_LE(narrow.state_bytes(), group + group / 4);
+    EXPECT_EQ(wide.state_bytes(), 2 * narrow.state_bytes());
+}
+
+}  // namespace
+}  // namespace toeplitz::test
