@@ -12,17 +12,9 @@
 #include <support/model.hpp>
 #include <support/planning.hpp>
 #include <support/random.hpp>
+#include <support/sanitizers.hpp>
 
 #include <toeplitz/toeplitz.hpp>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define TOEPLITZ_TEST_SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TOEPLITZ_TEST_SANITIZED
-#endif
 
 // Sanitizers replace these functions themselves, and other C libraries lack the names behind them.
 #if defined(__GLIBC__) && !defined(TOEPLITZ_TEST_SANITIZED)

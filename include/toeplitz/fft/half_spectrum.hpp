@@ -46,11 +46,12 @@ public:
     /// \throws config_error 201 or 202, plan_error 301
     explicit HalfSpectrum(Index grid) : grid_(grid) {
         detail::require_positive(grid, "HalfSpectrum", "grid");
+        // Plans first: they refuse a grid whose strides would overflow.
+        forward_ = fftw_plan<Scalar>(FftwKind::real_forward, grid);
+        backward_ = fftw_plan<Scalar>(FftwKind::real_backward, grid);
         constexpr Index pad = static_cast<Index>(buffer_alignment / sizeof(Complex));
         frequency_stride_ = (frequency_count(grid) / pad + 2) * pad;
         time_stride_ = (grid / (2 * pad) + 2) * 2 * pad;
-        forward_ = fftw_plan<Scalar>(FftwKind::real_forward, grid);
-        backward_ = fftw_plan<Scalar>(FftwKind::real_backward, grid);
     }
 
     Index grid() const noexcept { return grid_; }

@@ -127,6 +127,7 @@ private:
     using Pack = typename S::Pack;
     using Complex = detail::ComplexPack<Scalar>;
     static constexpr Index pack_lanes = S::lanes;
+    static_assert(lanes % pack_lanes == 0, "a group is a whole number of packs");
 
     template <Index R>
     using Node = detail::NodeRadix<R>;
@@ -220,18 +221,6 @@ private:
         }
     }
 
-    template <Index R>
-    TOEPLITZ_INLINE static void split_short(Scalar* block, const Scalar* factors) noexcept {
-        const typename Node<R>::template Factors<Scalar> f(factors);
-        detail::unroll<4>([&](auto j) TOEPLITZ_LAMBDA {
-            Scalar* p = block + j * Complex::size;
-            Complex z[R];
-            load_points<R>(p, 4 * Complex::size, z);
-            Node<R>::split(z, f);
-            store_points<R>(p, 4 * Complex::size, z);
-        });
-    }
-
     template <class Radix, Index R>
     static void join_block(Scalar* block, Index length, const Scalar* factors) noexcept {
         const typename Radix::template Factors<Scalar> f(factors);
@@ -242,18 +231,6 @@ private:
             Radix::join(z, f);
             store_points<R>(p, step, z);
         }
-    }
-
-    template <Index R>
-    TOEPLITZ_INLINE static void join_short(Scalar* block, const Scalar* factors) noexcept {
-        const typename Node<R>::template Factors<Scalar> f(factors);
-        detail::unroll<4>([&](auto j) TOEPLITZ_LAMBDA {
-            Scalar* p = block + j * Complex::size;
-            Complex z[R];
-            load_points<R>(p, 4 * Complex::size, z);
-            Node<R>::join(z, f);
-            store_points<R>(p, 4 * Complex::size, z);
-        });
     }
 
     template <class W>

@@ -4,9 +4,9 @@
 /// \file
 /// The arithmetic of one node of the splitting tree, on packs of channels (docs/transform.md).
 ///
-/// A node holds a polynomial modulo z^L − e^{iθ}. Its split of radix R turns the coefficients a_m of z^{j +
-/// mL/R}, m = 0..R−1, into those of R children modulo z^{L/R} − r_k with r_k^R = e^{iθ}: z_k = Σ_m a_m r_k^m.
-/// Its join is the adjoint, a_m = Σ_k z_k conj(r_k)^m, which is R times the inverse.
+/// A node holds a polynomial modulo z^L − e^{iθ}. Its split of radix R turns coefficients a_m, L/R apart,
+/// into one coefficient of each of R children modulo z^{L/R} − r_k, r_k^R = e^{iθ}: z_k = Σ_m a_m r_k^m. Its
+/// join is the adjoint, a_m = Σ_k z_k conj(r_k)^m, which is R times the inverse.
 
 #include <array>
 
@@ -204,18 +204,18 @@ struct OddRoot {
         using Pack = typename Simd<Scalar>::Pack;
         Pack even = a[0];
         Pack odd{};
-        unroll<R / 2>([&](auto h) {
+        unroll<R / 2>([&](auto h) TOEPLITZ_LAMBDA {
             odd += scalar<Scalar>(sign(2 * h + 1)) * a[2 * h + 1];
             even += scalar<Scalar>(sign(2 * h + 2)) * a[2 * h + 2];
         });
         z[0] = {even, odd};
-        unroll<R / 2>([&](auto pair) {
+        unroll<R / 2>([&](auto pair) TOEPLITZ_LAMBDA {
             constexpr Index k = pair + 1;
             Pack even_cos = a[0];
             Pack even_sin{};
             Pack odd_cos{};
             Pack odd_sin{};
-            unroll<R / 2>([&](auto h) {
+            unroll<R / 2>([&](auto h) TOEPLITZ_LAMBDA {
                 constexpr Index m = 2 * h + 1;
                 odd_cos += scalar<Scalar>(sign(m) * cosine(m * k)) * a[m];
                 odd_sin += scalar<Scalar>(sign(m) * sine(m * k)) * a[m];
@@ -232,14 +232,15 @@ struct OddRoot {
     TOEPLITZ_INLINE static void join_real(const ComplexPack<Scalar>* z, typename Simd<Scalar>::Pack* a,
                                           const Factors<Scalar>&) {
         a[0] = z[0].re;
-        unroll<R - 1>(
-            [&](auto h) { a[h + 1] = scalar<Scalar>(sign(h + 1)) * (h % 2 == 0 ? z[0].im : z[0].re); });
-        unroll<R / 2>([&](auto pair) {
+        unroll<R - 1>([&](auto h) TOEPLITZ_LAMBDA {
+            a[h + 1] = scalar<Scalar>(sign(h + 1)) * (h % 2 == 0 ? z[0].im : z[0].re);
+        });
+        unroll<R / 2>([&](auto pair) TOEPLITZ_LAMBDA {
             constexpr Index k = pair + 1;
             const ComplexPack<Scalar> sum = {z[k].re + z[R - k].re, z[k].im + z[R - k].im};
             const ComplexPack<Scalar> difference = {z[k].re - z[R - k].re, z[k].im - z[R - k].im};
             a[0] += sum.re;
-            unroll<R / 2>([&](auto h) {
+            unroll<R / 2>([&](auto h) TOEPLITZ_LAMBDA {
                 constexpr Index m = 2 * h + 1;
                 a[m] += scalar<Scalar>(sign(m) * cosine(m * k)) * sum.im;
                 a[m] -= scalar<Scalar>(sign(m) * sine(m * k)) * difference.re;
@@ -254,14 +255,14 @@ struct OddRoot {
     TOEPLITZ_INLINE static void split(ComplexPack<Scalar>* z, const Factors<Scalar>& factors) {
         typename Simd<Scalar>::Pack re[R];
         typename Simd<Scalar>::Pack im[R];
-        unroll<R>([&](auto k) {
+        unroll<R>([&](auto k) TOEPLITZ_LAMBDA {
             re[k] = z[k].re;
             im[k] = z[k].im;
         });
         ComplexPack<Scalar> turned[R];
         split_real<Scalar>(re, z, factors);
         split_real<Scalar>(im, turned, factors);
-        unroll<R>([&](auto k) { z[k] = {z[k].re - turned[k].im, z[k].im + turned[k].re}; });
+        unroll<R>([&](auto k) TOEPLITZ_LAMBDA { z[k] = {z[k].re - turned[k].im, z[k].im + turned[k].re}; });
     }
 
     template <Real Scalar>
@@ -269,10 +270,10 @@ struct OddRoot {
         typename Simd<Scalar>::Pack re[R];
         typename Simd<Scalar>::Pack im[R];
         ComplexPack<Scalar> turned[R];
-        unroll<R>([&](auto k) { turned[k] = {z[k].im, -z[k].re}; });
+        unroll<R>([&](auto k) TOEPLITZ_LAMBDA { turned[k] = {z[k].im, -z[k].re}; });
         join_real<Scalar>(z, re, factors);
         join_real<Scalar>(turned, im, factors);
-        unroll<R>([&](auto k) { z[k] = {re[k], im[k]}; });
+        unroll<R>([&](auto k) TOEPLITZ_LAMBDA { z[k] = {re[k], im[k]}; });
     }
 
 private:

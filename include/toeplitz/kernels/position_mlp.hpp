@@ -182,16 +182,28 @@ public:
             for (Index tile = begin; tile < end; ++tile) {
                 const Index first = tile * tile_rows;
                 const Index count = std::min(tile_rows, rows - first);
+                // Eigen computes rows in groups, and the last ones otherwise: with whole groups the bits of a
+                // row depend on its position alone.
+                const Index padded = (count + row_group - 1) / row_group * row_group;
                 Scalar* activated = scratch[thread];
                 Scalar* hidden = activated + tile_size();
+                Scalar* t = hidden + tile_size();
+                detail::as_array(t, count) = positions.middle_rows(first, count).eigen().col(0).array();
+                std::fill(t + count, t + padded, Scalar(0));
                 Index step = 0;
-                MatrixView<Scalar> out(hidden + tile_size(), count, channels());
-                if (values.data() != nullptr) out = values.middle_rows(first, count);
                 if (kept != nullptr) {
                     step = tile_size();
                     hidden = kept + tile * (options_.layers + 1) * step;
                 }
-                forward_tile(parameters, positions.middle_rows(first, count), hidden, step, activated, out);
+                const bool direct = values.data() != nullptr && padded == count;
+                MatrixView<Scalar> out(t + tile_rows, padded, channels());
+                if (direct) out = values.middle_rows(first, count);
+                forward_tile(parameters, {t, padded, 1}, hidden, step, activated, out);
+                out = out.middle_rows(0, count);
+                if (values.data() != nullptr && !direct) {
+                    values.middle_rows(first, count).eigen() = out.eigen();
+                    out = values.middle_rows(first, count);
+                }
                 finish(first, out);
             }
         });
@@ -247,6 +259,9 @@ public:
 private:
     /// Rows of a tile: its features stay in the second cache.
     static constexpr Index tile_rows = 128;
+    /// Divides the tile; a multiple of the rows of Eigen's blocks, and too many for its code for small
+    /// products.
+    static constexpr Index row_group = 32;
     static constexpr Index tiles(Index rows) noexcept { return (rows + tile_rows - 1) / tile_rows; }
     static constexpr Index chunks(Index rows) noexcept { return std::min(most_chunks, tiles(rows)); }
     static int most_threads(Index items) noexcept {
@@ -256,7 +271,7 @@ private:
     Index width() const noexcept { return options_.width; }
     Index tile_size() const noexcept { return tile_rows * width(); }
     Index outputs(Index l) const noexcept { return l < options_.layers ? width() : channels(); }
-    Index forward_scratch() const noexcept { return 2 * tile_size() + tile_rows * channels(); }
+    Index forward_scratch() const noexcept { return 2 * tile_size() + tile_rows * (1 + channels()); }
     Index backward_scratch() const noexcept { return 4 * tile_size() + tile_rows * channels(); }
     /// Nanoseconds per position, roughly.
     Index row_work() const noexcept { return width() * (options_.layers * width() + channels()) / 25; }

@@ -33,7 +33,9 @@ public:
 
     /// \throws config_error 201, 202, 510 (taps = 0) or 511 (even taps), shape_error 501, value_error 530
     Band(const Options& options, MatrixView<const Scalar> kernel)
-        : Base(options.length, options.channels, "Band"), options_(checked(options)) {
+        : Base(options.length, options.channels), options_(checked(options)) {
+        // The taps may be any number: nothing is allocated for them before a kernel of that size is seen.
+        require_kernel(kernel, "Band::set_kernel");
         convolution_ = detail::ShortConvolution<Scalar>(options_.channels, negative(), positive());
         set_kernel(kernel);
     }
@@ -52,7 +54,7 @@ public:
     void accumulate_kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
                                     MatrixView<Scalar> dkernel, Workspace& ws, Lengths lengths = {}) const {
         require_kernel(dkernel, "Band::accumulate_kernel_gradient");
-        this->with_gradient_arguments(x, g, lengths, ws, "Band::accumulate_kernel_gradient",
+        this->with_gradient_arguments(x, g, lengths, ws,
                                       [&](detail::Rows<const Scalar> x_rows,
                                           detail::Rows<const Scalar> g_rows, const detail::Batch& batch) {
                                           convolution_.accumulate_gradient(x_rows, g_rows, dkernel, batch,
@@ -64,6 +66,8 @@ public:
     std::size_t state_bytes() const noexcept { return convolution_.state_bytes(); }
 
 private:
+    static constexpr const char* name = "Band";
+
     template <class A, class B>
     friend class Sum;
 

@@ -31,7 +31,7 @@ public:
 
     /// \throws config_error 201 or 202, shape_error 501, value_error 530
     Dense(const Options& options, MatrixView<const Scalar> kernel)
-        : Base(options.length, options.channels, "Dense"), causality_(options.causality) {
+        : Base(options.length, options.channels), causality_(options.causality) {
         set_kernel(kernel);
     }
 
@@ -51,7 +51,7 @@ public:
                                     MatrixView<Scalar> dkernel, Workspace& ws, Lengths lengths = {}) const {
         detail::require_kernel_shape(dkernel.rows(), dkernel.cols(), lags_.rows(), lags_.cols(),
                                      "Dense::accumulate_kernel_gradient");
-        this->with_gradient_arguments(x, g, lengths, ws, "Dense::accumulate_kernel_gradient",
+        this->with_gradient_arguments(x, g, lengths, ws,
                                       [&](detail::Rows<const Scalar> x_rows,
                                           detail::Rows<const Scalar> g_rows, const detail::Batch& batch) {
                                           for_each_entry(
@@ -70,6 +70,8 @@ public:
     }
 
 private:
+    static constexpr const char* name = "Dense";
+
     template <class A, class B>
     friend class Sum;
 

@@ -46,7 +46,7 @@ public:
     /// The zero operator, until set_kernel is called.
     /// \throws config_error 201 or 202, plan_error 301
     explicit Fft(const Options& options)
-        : Base(options.length, options.channels, "Fft"), causality_(options.causality) {
+        : Base(options.length, options.channels), causality_(options.causality) {
         if (options.length <= direct_length) {
             direct_ = detail::ShortConvolution<Scalar>(options.channels, negative(), positive());
         } else {
@@ -87,7 +87,7 @@ public:
     void accumulate_kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
                                     MatrixView<Scalar> dkernel, Workspace& ws, Lengths lengths = {}) const {
         require_kernel(dkernel, "Fft::accumulate_kernel_gradient");
-        this->with_gradient_arguments(x, g, lengths, ws, "Fft::accumulate_kernel_gradient",
+        this->with_gradient_arguments(x, g, lengths, ws,
                                       [&](detail::Rows<const Scalar> x_rows,
                                           detail::Rows<const Scalar> g_rows, const detail::Batch& batch) {
                                           if (spectra_) {
@@ -105,6 +105,8 @@ public:
     }
 
 private:
+    static constexpr const char* name = "Fft";
+
     template <class A, class B>
     friend class Sum;
     template <Real S, Causality kind, class E>

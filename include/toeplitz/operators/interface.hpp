@@ -77,22 +77,31 @@ void copy_blocked(MatrixView<const T> from, MatrixView<T> to) {
     }
 }
 
-/// Whether two views share an element, as far as strides tell: interleaved column blocks of one matrix do
-/// not.
+/// Whether two views share an element, as far as strides tell: blocks of columns of one row-major matrix do
+/// not, nor do blocks of rows of a column-major one.
 template <class T>
 bool overlap(MatrixView<const T> a, MatrixView<const T> b) noexcept {
     if (a.size() == 0 || b.size() == 0) return false;
-    const auto first = [](const auto& v) { return reinterpret_cast<std::uintptr_t>(v.data()); };
-    const auto end = [](const auto& v) {
-        return reinterpret_cast<std::uintptr_t>(&v(v.rows() - 1, v.cols() - 1)) + sizeof(T);
+    // Runs of neighbours, a pitch apart.
+    struct Runs {
+        std::uintptr_t first, end, bytes, pitch;
     };
-    if (end(a) <= first(b) || end(b) <= first(a)) return false;
-    if (a.row_stride() != b.row_stride() || !a.has_contiguous_rows() || !b.has_contiguous_rows()) return true;
-    const std::uintptr_t pitch = static_cast<std::uintptr_t>(a.row_stride()) * sizeof(T);
-    const bool a_first = first(a) <= first(b);
-    const std::uintptr_t gap = (a_first ? first(b) - first(a) : first(a) - first(b)) % pitch;
-    const auto bytes = [](const auto& v) { return static_cast<std::uintptr_t>(v.cols()) * sizeof(T); };
-    return gap < bytes(a_first ? a : b) || gap + bytes(a_first ? b : a) > pitch;
+    const auto runs_of = [](const MatrixView<const T>& v) {
+        const auto bytes = [](Index count) { return static_cast<std::uintptr_t>(count) * sizeof(T); };
+        const auto first = reinterpret_cast<std::uintptr_t>(v.data());
+        const auto end = reinterpret_cast<std::uintptr_t>(&v(v.rows() - 1, v.cols() - 1)) + sizeof(T);
+        if (v.has_contiguous_rows()) return Runs{first, end, bytes(v.cols()), bytes(v.row_stride())};
+        if (v.row_stride() == 1) return Runs{first, end, bytes(v.rows()), bytes(v.col_stride())};
+        return Runs{first, end, end - first, 0};
+    };
+    const Runs x = runs_of(a);
+    const Runs y = runs_of(b);
+    if (x.end <= y.first || y.end <= x.first) return false;
+    if (x.pitch != y.pitch || x.pitch == 0) return true;
+    const Runs& low = x.first <= y.first ? x : y;
+    const Runs& high = x.first <= y.first ? y : x;
+    const std::uintptr_t gap = (high.first - low.first) % low.pitch;
+    return gap < low.bytes || gap + high.bytes > low.pitch;
 }
 
 /// A number minus itself is zero unless it is a NaN or an infinity; real or complex.
@@ -132,7 +141,14 @@ inline void require_kernel_shape(Index rows, Index cols, Index wanted_rows, Inde
     }
 }
 
-/// The public products of an operator, from three functions of Derived:
+/// A public function of an operator and the names of its two sequences, for messages.
+struct Call {
+    const char* function;
+    const char* from;
+    const char* to;
+};
+
+/// The public products of an operator, from three functions of Derived and its `name`:
 /// * `product<direction, update>(Rows x, Rows y, Batch, Workspace&)`,
 /// * `product_workspace(batch)` and `gradient_workspace(batch)`: bytes that they take.
 /// x and y have neighbouring channels there, shapes are right, and rows beyond a length are not touched.
@@ -185,40 +201,39 @@ protected:
     OperatorBase() = default;
 
     /// \throws config_error 201 or 202
-    OperatorBase(Index length, Index channels, const char* name) : length_(length), channels_(channels) {
-        require_positive(length, name, "length");
-        require_positive(channels, name, "channels");
+    OperatorBase(Index length, Index channels) : length_(length), channels_(channels) {
+        require_positive(length, Derived::name, "length");
+        require_positive(channels, Derived::name, "channels");
         // Bounds every size computed from n and d, 2n lags of complex numbers included.
-        checked_product(checked_product(length, channels, name), 64 * static_cast<Index>(sizeof(Scalar)),
-                        name);
+        checked_product(checked_product(length, channels, Derived::name),
+                        64 * static_cast<Index>(sizeof(Scalar)), Derived::name);
     }
 
     /// The batch of two equally shaped sequences; checks all that apply promises to check.
-    Batch check(ConstView x, ConstView y, Lengths lengths, const char* where, const char* x_name,
-                const char* y_name) const {
+    Batch check(ConstView x, ConstView y, Lengths lengths, const Call& call) const {
         if (x.cols() != channels_ || x.rows() < length_ || x.rows() % length_ != 0) {
-            raise<shape_error>(502, where,
-                               std::string(x_name) + " of (B*" + std::to_string(length_) + ")×" +
-                                   std::to_string(channels_) + ", B >= 1",
-                               shape_text(x.rows(), x.cols()));
+            refuse(502, call,
+                   std::string(call.from) + " of (B*" + std::to_string(length_) + ")×" +
+                       std::to_string(channels_) + ", B >= 1",
+                   shape_text(x.rows(), x.cols()));
         }
         if (y.rows() != x.rows() || y.cols() != x.cols()) {
-            raise<shape_error>(503, where, std::string(y_name) + " of " + shape_text(x.rows(), x.cols()),
-                               shape_text(y.rows(), y.cols()));
+            refuse(503, call, std::string(call.to) + " of " + shape_text(x.rows(), x.cols()),
+                   shape_text(y.rows(), y.cols()));
         }
         const Batch batch{x.rows() / length_, length_, lengths};
         if (!lengths.empty() && static_cast<Index>(lengths.size()) != batch.size) {
-            raise<shape_error>(505, where, std::to_string(batch.size) + " lengths",
-                               std::to_string(lengths.size()));
+            refuse(505, call, std::to_string(batch.size) + " lengths", std::to_string(lengths.size()));
         }
         for (const Index rows : lengths) {
             if (rows < 0 || rows > length_) {
-                raise<shape_error>(506, where, "lengths of 0.." + std::to_string(length_),
-                                   std::to_string(rows));
+                refuse(506, call, "lengths of 0.." + std::to_string(length_), std::to_string(rows));
             }
         }
         return batch;
     }
+
+    static constexpr Call gradient_call{"accumulate_kernel_gradient", "x", "g"};
 
     /// x itself, or a copy with neighbouring channels.
     static Rows<const Scalar> readable(ConstView x, Workspace::Scope& scope) {
@@ -236,9 +251,8 @@ protected:
 
     /// Checks the arguments of a kernel gradient and calls f(x, g, batch) with neighbouring channels.
     template <class F>
-    void with_gradient_arguments(ConstView x, ConstView g, Lengths lengths, Workspace& ws, const char* where,
-                                 F&& f) const {
-        const Batch batch = check(x, g, lengths, where, "x", "g");
+    void with_gradient_arguments(ConstView x, ConstView g, Lengths lengths, Workspace& ws, F&& f) const {
+        const Batch batch = check(x, g, lengths, gradient_call);
         ws.reserve(self().gradient_workspace(batch.size) + strided_bytes(batch.size, x, g));
         Workspace::Scope scope(ws);
         const Rows<const Scalar> x_rows = readable(x, scope);
@@ -247,6 +261,18 @@ protected:
     }
 
 private:
+    static constexpr Call product_call(Direction direction, Update update) noexcept {
+        if (direction == Direction::forward) {
+            return {update == Update::assign ? "apply" : "accumulate", "x", "y"};
+        }
+        return {update == Update::assign ? "apply_adjoint" : "accumulate_adjoint", "g", "dx"};
+    }
+
+    [[noreturn]] static void refuse(int id, const Call& call, std::string_view expected,
+                                    std::string_view got) {
+        raise<shape_error>(id, std::string(Derived::name) + "::" + call.function, expected, got);
+    }
+
     const Derived& self() const noexcept { return static_cast<const Derived&>(*this); }
 
     std::size_t copy_bytes(Index batch) const noexcept {
@@ -255,8 +281,11 @@ private:
 
     template <Direction direction, Update update>
     void run(ConstView x, View y, Workspace& ws, Lengths lengths) const {
-        const Batch batch = check(x, y, lengths, "apply", "x", "y");
-        if (overlap<Scalar>(x, y)) raise<shape_error>(504, "apply", "x and y apart in memory", "an overlap");
+        constexpr Call call = product_call(direction, update);
+        const Batch batch = check(x, y, lengths, call);
+        if (overlap<Scalar>(x, y)) {
+            refuse(504, call, std::string(call.from) + " and " + call.to + " apart in memory", "an overlap");
+        }
         ws.reserve(self().product_workspace(batch.size) + strided_bytes(batch.size, x, y));
         Workspace::Scope scope(ws);
         const Rows<const Scalar> x_rows = readable(x, scope);

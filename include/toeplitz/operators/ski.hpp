@@ -57,7 +57,7 @@ public:
     /// The zero operator, until set_kernel is called.
     /// \throws config_error 201, 202 or 520 (rank = 0), plan_error 301
     explicit Ski(const Options& options)
-        : Base(options.length, options.channels, "Ski"),
+        : Base(options.length, options.channels),
           rank_(checked_rank(options)),
           inducing_(FftOptions{.length = rank_, .channels = options.channels}),
           cells_(options.length),
@@ -81,6 +81,7 @@ public:
     /// As set_kernel(kernel), with scratch memory from `ws`.
     void set_kernel(MatrixView<const Scalar> kernel, Workspace& ws) {
         require_kernel(kernel, "Ski::set_kernel");
+        detail::require_finite(kernel, "Ski::set_kernel", "inducing lag", 1 - rank_);
         inducing_.set_kernel(kernel, ws);
     }
 
@@ -88,7 +89,7 @@ public:
     void accumulate_kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
                                     MatrixView<Scalar> dkernel, Workspace& ws, Lengths lengths = {}) const {
         require_kernel(dkernel, "Ski::accumulate_kernel_gradient");
-        this->with_gradient_arguments(x, g, lengths, ws, "Ski::accumulate_kernel_gradient",
+        this->with_gradient_arguments(x, g, lengths, ws,
                                       [&](detail::Rows<const Scalar> x_rows,
                                           detail::Rows<const Scalar> g_rows, const detail::Batch& batch) {
                                           Workspace::Scope scope(ws);
@@ -108,6 +109,8 @@ public:
     }
 
 private:
+    static constexpr const char* name = "Ski";
+
     template <class A, class B>
     friend class Sum;
 

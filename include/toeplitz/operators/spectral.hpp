@@ -40,7 +40,7 @@ public:
     /// The zero operator, until set_kernel is called.
     /// \throws config_error 201, 202 or 521 (grid < 2n−1), plan_error 301
     explicit Spectral(const Options& options)
-        : Base(options.length, options.channels, "Spectral"),
+        : Base(options.length, options.channels),
           transform_(checked_grid(options)),
           product_(FftOptions{.length = options.length, .channels = options.channels, .causality = kind}) {}
 
@@ -94,7 +94,7 @@ public:
     void accumulate_kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
                                     MatrixView<Response> dkernel, Workspace& ws, Lengths lengths = {}) const {
         require_kernel(dkernel, "Spectral::accumulate_kernel_gradient");
-        const Index batch = x.rows() / this->length();
+        const Index batch = this->check(x, g, lengths, Base::gradient_call).size;
         ws.reserve(gradient_workspace(batch) + this->strided_bytes(batch, x, g));
         Workspace::Scope scope(ws);
         const MatrixView<Scalar> dlags = take_lags(scope);
@@ -120,6 +120,8 @@ public:
     std::size_t state_bytes() const noexcept { return product_.state_bytes(); }
 
 private:
+    static constexpr const char* name = "Spectral";
+
     template <class A, class B>
     friend class Sum;
 

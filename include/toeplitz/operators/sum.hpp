@@ -32,7 +32,7 @@ public:
     using Kernel = std::pair<typename A::Kernel, typename B::Kernel>;
 
     /// \throws shape_error 540 when lengths or channels differ
-    Sum(A a, B b) : Base(a.length(), a.channels(), "Sum"), a_(std::move(a)), b_(std::move(b)) {
+    Sum(A a, B b) : Base(a.length(), a.channels()), a_(std::move(a)), b_(std::move(b)) {
         if (a_.length() != b_.length() || a_.channels() != b_.channels()) {
             detail::raise<shape_error>(
                 540, "Sum", "two operators of n×d = " + detail::shape_text(a_.length(), a_.channels()),
@@ -52,8 +52,8 @@ public:
     /// \throws shape_error 501 to 506
     void accumulate_kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g, Kernel& dkernel,
                                     Workspace& ws, Lengths lengths = {}) const {
-        ws.reserve(this->gradient_workspace(x.rows() / this->length()) +
-                   this->strided_bytes(x.rows() / this->length(), x, g));
+        const Index batch = this->check(x, g, lengths, Base::gradient_call).size;
+        ws.reserve(gradient_workspace(batch) + this->strided_bytes(batch, x, g));
         a_.accumulate_kernel_gradient(x, g, dkernel.first, ws, lengths);
         b_.accumulate_kernel_gradient(x, g, dkernel.second, ws, lengths);
     }
@@ -62,6 +62,8 @@ public:
     std::size_t state_bytes() const noexcept { return a_.state_bytes() + b_.state_bytes(); }
 
 private:
+    static constexpr const char* name = "Sum";
+
     template <class First, class Second>
     static constexpr bool fusable = std::is_same_v<First, Band<Scalar>>&& std::is_same_v<Second, Ski<Scalar>>;
 

@@ -265,13 +265,27 @@ TEST(OperatorErrors, ComplexKernelsThatAreNotFinite) {
 
 class SequenceErrors : public testing::Test {
 protected:
-    /// All four products refuse with one message.
+    /// All four products refuse, each under its own name and with its own names for x and y.
     void expect_products(int id, const std::string& message, MatrixView<const double> x, MatrixView<double> y,
                          Lengths lengths = {}) {
-        expect_error<shape_error>(id, message, [&] { op.apply(x, y, ws, lengths); });
-        expect_error<shape_error>(id, message, [&] { op.apply_adjoint(x, y, ws, lengths); });
-        expect_error<shape_error>(id, message, [&] { op.accumulate(x, y, ws, lengths); });
-        expect_error<shape_error>(id, message, [&] { op.accumulate_adjoint(x, y, ws, lengths); });
+        const auto named = [&](const char* function, const char* from, const char* to) {
+            std::string text = message;
+            const auto replace = [&](const std::string& mark, const std::string& name) {
+                if (const auto at = text.find(mark); at != std::string::npos)
+                    text.replace(at, mark.size(), name);
+            };
+            replace("{call}", std::string("Fft::") + function);
+            replace("{x}", from);
+            replace("{y}", to);
+            return text;
+        };
+        expect_error<shape_error>(id, named("apply", "x", "y"), [&] { op.apply(x, y, ws, lengths); });
+        expect_error<shape_error>(id, named("accumulate", "x", "y"),
+                                  [&] { op.accumulate(x, y, ws, lengths); });
+        expect_error<shape_error>(id, named("apply_adjoint", "g", "dx"),
+                                  [&] { op.apply_adjoint(x, y, ws, lengths); });
+        expect_error<shape_error>(id, named("accumulate_adjoint", "g", "dx"),
+                                  [&] { op.accumulate_adjoint(x, y, ws, lengths); });
     }
 
     Fft<double> op = some_fft(4, 3);
@@ -281,7 +295,7 @@ protected:
 TEST_F(SequenceErrors, InputOfTheWrongShape) {
     M y = zeros(4, 3);
     const auto message = [](const std::string& got) {
-        return "[toeplitz.shape.502] apply: expected x of (B*4)×3, B >= 1, got " + got;
+        return "[toeplitz.shape.502] {call}: expected {x} of (B*4)×3, B >= 1, got " + got;
     };
     expect_products(502, message("4×2"), zeros(4, 2), y);
     expect_products(502, message("5×3"), zeros(5, 3), y);
@@ -296,7 +310,7 @@ TEST_F(SequenceErrors, InputOfTheWrongShape) {
 TEST_F(SequenceErrors, OutputOfAnotherShape) {
     const M x = zeros(8, 3);
     M y = zeros(4, 3);
-    expect_products(503, "[toeplitz.shape.503] apply: expected y of 8×3, got 4×3", x, y);
+    expect_products(503, "[toeplitz.shape.503] {call}: expected {y} of 8×3, got 4×3", x, y);
     M dkernel = zeros(7, 3);
     expect_error<shape_error>(
         503, "[toeplitz.shape.503] Fft::accumulate_kernel_gradient: expected g of 8×3, got 4×3",
@@ -307,7 +321,7 @@ TEST_F(SequenceErrors, LengthsOfTheWrongNumber) {
     const M x = zeros(8, 3);
     M y = zeros(8, 3);
     const std::vector<Index> lengths = {4, 4, 4};
-    expect_products(505, "[toeplitz.shape.505] apply: expected 2 lengths, got 3", x, y, lengths);
+    expect_products(505, "[toeplitz.shape.505] {call}: expected 2 lengths, got 3", x, y, lengths);
     M dkernel = zeros(7, 3);
     expect_error<shape_error>(
         505, "[toeplitz.shape.505] Fft::accumulate_kernel_gradient: expected 2 lengths, got 3",
@@ -317,15 +331,15 @@ TEST_F(SequenceErrors, LengthsOfTheWrongNumber) {
 TEST_F(SequenceErrors, LengthsOutOfRange) {
     const M x = zeros(8, 3);
     M y = zeros(8, 3);
-    expect_products(506, "[toeplitz.shape.506] apply: expected lengths of 0..4, got 5", x, y,
+    expect_products(506, "[toeplitz.shape.506] {call}: expected lengths of 0..4, got 5", x, y,
                     std::vector<Index>{4, 5});
-    expect_products(506, "[toeplitz.shape.506] apply: expected lengths of 0..4, got -1", x, y,
+    expect_products(506, "[toeplitz.shape.506] {call}: expected lengths of 0..4, got -1", x, y,
                     std::vector<Index>{-1, 4});
 }
 
 TEST_F(SequenceErrors, InputAndOutputThatOverlap) {
     const std::string message =
-        "[toeplitz.shape.504] apply: expected x and y apart in memory, got an overlap";
+        "[toeplitz.shape.504] {call}: expected {x} and {y} apart in memory, got an overlap";
     M memory = zeros(9, 7);
     expect_products(504, message, memory.topLeftCorner(4, 3), memory.topLeftCorner(4, 3));
     expect_products(504, message, memory.topLeftCorner(4, 3), memory.block(3, 0, 4, 3));
@@ -355,7 +369,7 @@ TEST_F(SequenceErrors, NeighboursDoNotOverlap) {
 TEST_F(SequenceErrors, RowBlocksOfAColumnMajorMatrixDoNotOverlap) {
     ColumnMatrix<double> both = random_matrix<double>(8, 3, 1);
     EXPECT_NO_THROW(op.apply(both.topRows(4), both.bottomRows(4), ws));
-    expect_products(504, "[toeplitz.shape.504] apply: expected x and y apart in memory, got an overlap",
+    expect_products(504, "[toeplitz.shape.504] {call}: expected {x} and {y} apart in memory, got an overlap",
                     both.topRows(4), both.middleRows(3, 4));
 }
 
