@@ -46,7 +46,7 @@ LinearParameters<Scalar> make_linear(Index outputs, Index inputs, Bias bias, con
 namespace detail {
 
 /// While it lives, OpenMP regions that begin in this thread have one thread: otherwise Eigen splits a product
-/// outside of a parallel region, and the split shows in the last bits.
+/// outside of a parallel region, in memory from the heap, and the last bits may depend on the split.
 class OneThread {
 #if defined(_OPENMP)
 public:

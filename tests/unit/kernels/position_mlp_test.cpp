@@ -66,7 +66,7 @@ TYPED_TEST(PositionMlpTest, AgreesWithTheDefinitionForAllShapes) {
                         all.row(i) =
                             reference(mlp.options(), parameters, static_cast<long double>(i - most / 2));
                     }
-                    for (const Index rows : {Index{1}, Index{6}, Index{95}, Index{96}, Index{97}, most}) {
+                    for (const Index rows : {Index{1}, Index{6}, Index{127}, Index{128}, Index{129}, most}) {
                         Matrix<Scalar> values(rows, channels);
                         mlp.evaluate(parameters, integer_positions<Scalar>(rows), values, ws);
                         const Matrix<long double> expected = all.middleRows(most / 2 - rows / 2, rows);
@@ -131,28 +131,51 @@ TYPED_TEST(PositionMlpTest, GivesTheSameBitsForAnyNumberOfThreads) {
     using Scalar = TypeParam;
     const PositionMlp<Scalar> mlp({.channels = 40, .norm = Norm::layer});
     const auto parameters = mlp.make_parameters();
-    const Index rows = 1500;
-    const Matrix<Scalar> positions = integer_positions<Scalar>(rows);
-    const Matrix<Scalar> g = random_matrix<Scalar>(rows, 40, 1);
-    Matrix<Scalar> expected;
-    auto expected_gradients = zeros_like(parameters);
-    for (const int threads : {1, 2, 3, 5}) {
-        with_threads(threads, [&] {
+    // One tile, whose products Eigen would split itself; and several.
+    for (const Index rows : {90, 128, 1500}) {
+        SCOPED_TRACE(rows);
+        const Matrix<Scalar> positions = integer_positions<Scalar>(rows);
+        const Matrix<Scalar> g = random_matrix<Scalar>(rows, 40, 1);
+        Matrix<Scalar> expected;
+        auto expected_gradients = zeros_like(parameters);
+        for (const int threads : {1, 2, 3, 5}) {
+            with_threads(threads, [&] {
+                Workspace ws;
+                Matrix<Scalar> values(rows, 40);
+                PositionMlpCache<Scalar> cache;
+                auto gradients = zeros_like(parameters);
+                mlp.forward(parameters, positions, values, cache, ws);
+                mlp.backward(parameters, cache, g, gradients, ws);
+                if (threads == 1) {
+                    expected = values;
+                    expected_gradients = gradients;
+                }
+                EXPECT_TRUE(same_bits(values, expected));
+                for_each_parameter(
+                    [](const ParameterName&, const auto& a, const auto& b) { EXPECT_TRUE(same_bits(a, b)); },
+                    gradients, expected_gradients);
+            });
+        }
+    }
+}
+
+TYPED_TEST(PositionMlpTest, ValuesDependOnTheirPositionAlone) {
+    using Scalar = TypeParam;
+    for (const Index width : {1, 5, 64}) {
+        for (const Index channels : {1, 3, 150}) {
+            SCOPED_TRACE(testing::Message() << "width " << width << " channels " << channels);
+            const PositionMlp<Scalar> mlp({.channels = channels, .width = width, .layers = 1});
+            const auto parameters = mlp.make_parameters();
+            const Matrix<Scalar> positions = integer_positions<Scalar>(140);
+            Matrix<Scalar> values(140, channels);
             Workspace ws;
-            Matrix<Scalar> values(rows, 40);
-            PositionMlpCache<Scalar> cache;
-            auto gradients = zeros_like(parameters);
-            mlp.forward(parameters, positions, values, cache, ws);
-            mlp.backward(parameters, cache, g, gradients, ws);
-            if (threads == 1) {
-                expected = values;
-                expected_gradients = gradients;
+            mlp.evaluate(parameters, positions, values, ws);
+            for (const Index count : {1, 7, 50}) {
+                Matrix<Scalar> some(count, channels);
+                mlp.evaluate(parameters, positions.bottomRows(count), some, ws);
+                EXPECT_TRUE(same_bits(some, values.bottomRows(count)));
             }
-            EXPECT_TRUE(same_bits(values, expected));
-            for_each_parameter(
-                [](const ParameterName&, const auto& a, const auto& b) { EXPECT_TRUE(same_bits(a, b)); },
-                gradients, expected_gradients);
-        });
+        }
     }
 }
 
@@ -221,7 +244,7 @@ TYPED_TEST(PositionMlpTest, WorkspacesOfTheStatedSizeDoNotGrow) {
     using Scalar = TypeParam;
     const PositionMlp<Scalar> mlp({.channels = 33, .width = 20});
     const auto parameters = mlp.make_parameters();
-    for (const Index rows : {1, 96, 1000}) {
+    for (const Index rows : {1, 128, 1000}) {
         const Matrix<Scalar> positions = integer_positions<Scalar>(rows);
         Matrix<Scalar> values(rows, 33);
         PositionMlpCache<Scalar> cache;
