@@ -6,7 +6,7 @@
 cmake_minimum_required(VERSION 3.24)
 
 string(REPLACE "|" ";" INCLUDE_DIRS "${INCLUDE_DIRS}")
-list(TRANSFORM INCLUDE_DIRS PREPEND "-isystem")
+list(TRANSFORM INCLUDE_DIRS PREPEND "-I")
 set(compile "${COMPILER}" -std=c++20 -fsyntax-only ${INCLUDE_DIRS})
 
 file(STRINGS "${CASE}" expectations REGEX "^// expect: .+")
