@@ -137,7 +137,7 @@ public:
     template <class X>
     Eigen::Product<EigenOperator, X, Eigen::AliasFreeProduct> operator*(const Eigen::MatrixBase<X>& x) const {
         if (x.rows() != cols()) {
-            detail::raise<shape_error>(601, "EigenOperator::operator*", std::to_string(cols()) + " rows",
+            detail::raise<shape_error>(601, "EigenOperator::operator*", detail::text(cols(), " rows"),
                                        std::to_string(x.rows()));
         }
         return {*this, x.derived()};

@@ -6,6 +6,7 @@
 /// `[toeplitz.<kind>.<id>] <Class>::<function>: expected <this>, got <that>`;
 /// the ids are stable and listed in docs/errors.md.
 
+#include <concepts>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -21,14 +22,18 @@ class error : public std::runtime_error {
 public:
     /// \param kind "shape", "config", "value" or "plan"
     error(std::string_view kind, int id, std::string_view message)
-        : std::runtime_error("[toeplitz." + std::string(kind) + "." + std::to_string(id) + "] " +
-                             std::string(message)),
-          id_(id) {}
+        : std::runtime_error(compose(kind, id, message)), id_(id) {}
 
     /// Stable number of the error, as in the message.
     int id() const noexcept { return id_; }
 
 private:
+    static std::string compose(std::string_view kind, int id, std::string_view message) {
+        std::string text("[toeplitz.");
+        text.append(kind).append(".").append(std::to_string(id)).append("] ").append(message);
+        return text;
+    }
+
     int id_;
 };
 
@@ -73,17 +78,28 @@ template <class Error>
 #endif
 }
 
-/// "rows×cols", for messages about shapes.
-inline std::string shape_text(long long rows, long long cols) {
-    return std::to_string(rows) + "×" + std::to_string(cols);
+inline void append_part(std::string& text, std::string_view part) { text.append(part); }
+template <std::integral T>
+void append_part(std::string& text, T number) {
+    text.append(std::to_string(number));
 }
+
+/// Strings and whole numbers one after another, for messages. Out of line: it runs on the way to a throw.
+template <class... Parts>
+[[gnu::cold, gnu::noinline]] std::string text(const Parts&... parts) {
+    std::string result;
+    (append_part(result, parts), ...);
+    return result;
+}
+
+/// "rows×cols", for messages about shapes.
+inline std::string shape_text(long long rows, long long cols) { return text(rows, "×", cols); }
 
 /// Throws Error with "<where>: expected <expected>, got <got>".
 template <class Error>
 [[noreturn]] inline void raise(int id, std::string_view where, std::string_view expected,
                                std::string_view got) {
-    raise<Error>(id,
-                 std::string(where) + ": expected " + std::string(expected) + ", got " + std::string(got));
+    raise<Error>(id, text(where, ": expected ", expected, ", got ", got));
 }
 
 }  // namespace detail

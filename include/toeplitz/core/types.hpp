@@ -61,7 +61,7 @@ namespace detail {
 inline Index checked_product(Index a, Index b, const char* what) {
     Index product = 0;
     if (__builtin_mul_overflow(a, b, &product)) {
-        raise<config_error>(202, what, "a size below 2^63", std::to_string(a) + " * " + std::to_string(b));
+        raise<config_error>(202, what, "a size below 2^63", text(a, " * ", b));
     }
     return product;
 }
@@ -69,7 +69,7 @@ inline Index checked_product(Index a, Index b, const char* what) {
 /// Throws config_error 201 unless value ≥ 1.
 inline void require_positive(Index value, const char* where, const char* name) {
     if (value < 1) {
-        raise<config_error>(201, where, std::string(name) + " >= 1", std::to_string(value));
+        raise<config_error>(201, where, text(name, " >= 1"), std::to_string(value));
     }
 }
 

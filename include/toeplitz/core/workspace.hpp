@@ -30,9 +30,9 @@ public:
         const std::size_t needed = used_ + round_up(bytes, buffer_alignment);
         if (needed <= capacity()) return;
         if (used_ != 0) {
-            detail::raise<config_error>(210, "Workspace::reserve: expected " + std::to_string(needed) +
-                                                 " bytes to be reserved before memory is lent out, got " +
-                                                 std::to_string(capacity()));
+            detail::raise<config_error>(
+                210, detail::text("Workspace::reserve: expected ", needed,
+                                  " bytes to be reserved before memory is lent out, got ", capacity()));
         }
         memory_ = Buffer<std::byte>();
         memory_ = Buffer<std::byte>(static_cast<Index>(needed));
@@ -57,9 +57,8 @@ public:
             const std::size_t end =
                 start + round_up(static_cast<std::size_t>(count) * sizeof(T), buffer_alignment);
             if (end > workspace_.capacity()) {
-                detail::raise<config_error>(211, "Workspace::take: expected at most " +
-                                                     std::to_string(workspace_.capacity()) + " bytes, got " +
-                                                     std::to_string(end));
+                detail::raise<config_error>(211, detail::text("Workspace::take: expected at most ",
+                                                              workspace_.capacity(), " bytes, got ", end));
             }
             workspace_.used_ = end;
             return reinterpret_cast<T*>(workspace_.memory_.data() + start);

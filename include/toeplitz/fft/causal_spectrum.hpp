@@ -35,10 +35,9 @@ void for_channel_groups(const HalfSpectrum<Scalar>& transform, Index channels, I
 
 inline void require_frequencies(Index got, Index grid, const char* where) {
     if (got != frequency_count(grid)) {
-        raise<shape_error>(
-            310, where,
-            std::to_string(frequency_count(grid)) + " frequencies for a grid of " + std::to_string(grid),
-            std::to_string(got));
+        raise<shape_error>(310, where,
+                           detail::text(frequency_count(grid), " frequencies for a grid of ", grid),
+                           std::to_string(got));
     }
 }
 

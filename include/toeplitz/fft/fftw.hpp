@@ -19,7 +19,8 @@
 
 /// State that must exist once per process, whatever the settings of the objects linked into it.
 /// FFTW's planner is such a thing: only execution is thread-safe, and shared objects compiled with hidden
-/// visibility would otherwise each lock a mutex of their own.
+/// visibility would otherwise each lock a mutex of their own. (Plugins built by clang need RTLD_GLOBAL for it:
+/// g++ alone makes such symbols unique.)
 namespace toeplitz::process {
 
 [[gnu::visibility("default")]] inline std::mutex& planner_mutex() {
@@ -129,8 +130,7 @@ public:
         }
         if (plan_ == nullptr) {
             detail::raise<plan_error>(
-                301, "FftwPlan",
-                std::string("a ") + Api::name + " plan of " + std::to_string(size) + " points",
+                301, "FftwPlan", detail::text("a ", Api::name, " plan of ", size, " points"),
                 effort == PlannerEffort::wisdom_only ? "none in the loaded wisdom" : "none from FFTW");
         }
     }
@@ -211,8 +211,8 @@ void load_wisdom(const std::string& path) {
     const std::lock_guard lock(process::planner_mutex());
     if (detail::Fftw<Scalar>::import_wisdom(path.c_str()) == 0) {
         detail::raise<plan_error>(302, "load_wisdom",
-                                  std::string("a readable file of ") + detail::Fftw<Scalar>::name + " wisdom",
-                                  "'" + path + "'");
+                                  detail::text("a readable file of ", detail::Fftw<Scalar>::name, " wisdom"),
+                                  detail::text("'", path, "'"));
     }
 }
 
@@ -221,7 +221,7 @@ void load_wisdom(const std::string& path) {
 /// \throws plan_error 303 when the file cannot be written
 template <Real Scalar>
 void save_wisdom(const std::string& path) {
-    const std::string beside = path + ".part";
+    const std::string beside = detail::text(path, ".part");
     bool written = false;
     {
         const std::lock_guard lock(process::planner_mutex());
@@ -229,7 +229,8 @@ void save_wisdom(const std::string& path) {
     }
     if (!written || std::rename(beside.c_str(), path.c_str()) != 0) {
         std::remove(beside.c_str());
-        detail::raise<plan_error>(303, "save_wisdom", "a path that can be written", "'" + path + "'");
+        detail::raise<plan_error>(303, "save_wisdom", "a path that can be written",
+                                  detail::text("'", path, "'"));
     }
 }
 

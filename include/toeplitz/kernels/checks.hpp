@@ -14,7 +14,7 @@ template <class T>
 void require_shape(MatrixView<const T> m, Index rows, Index cols, int id, const char* where,
                    const char* name) {
     if (m.rows() != rows || m.cols() != cols) {
-        raise<shape_error>(id, where, std::string(name) + " of shape " + shape_text(rows, cols),
+        raise<shape_error>(id, where, text(name, " of shape ", shape_text(rows, cols)),
                            shape_text(m.rows(), m.cols()));
     }
 }
@@ -25,7 +25,7 @@ void require_rows(MatrixView<const T> m, Index rows, Index cols, int id, const c
                   const char* name) {
     require_shape(m, rows, cols, id, where, name);
     if (!m.has_contiguous_rows()) {
-        raise<shape_error>(id, where, std::string(name) + " with a column stride of 1",
+        raise<shape_error>(id, where, text(name, " with a column stride of 1"),
                            std::to_string(m.col_stride()));
     }
 }

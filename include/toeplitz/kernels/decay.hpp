@@ -45,7 +45,7 @@ public:
     Decay(Options options, Index channels) : options_(std::move(options)), channels_(channels) {
         const Vector<double>& rates = options_.per_channel;
         if (options_.mode == DecayMode::fixed && rates.size() != 0 && rates.size() != channels) {
-            detail::raise<config_error>(411, "Decay", "per_channel of size " + std::to_string(channels),
+            detail::raise<config_error>(411, "Decay", detail::text("per_channel of size ", channels),
                                         std::to_string(rates.size()));
         }
         if (options_.mode != DecayMode::none) require_rate(options_.lambda);
@@ -93,8 +93,7 @@ public:
     void require_set(const Parameters& set, const char* what, const char* where) const {
         const Index size = is_learned() ? channels_ : 0;
         if (set.gamma.size() == size) return;
-        detail::raise<shape_error>(405, where,
-                                   std::string(what) + " with gamma of size " + std::to_string(size),
+        detail::raise<shape_error>(405, where, detail::text(what, " with gamma of size ", size),
                                    std::to_string(set.gamma.size()));
     }
 

@@ -130,7 +130,7 @@ private:
         detail::require_positive(options.heads, "FrequencyKernel", "heads");
         if (options.mlp.channels % options.heads != 0) {
             detail::raise<config_error>(430, "FrequencyKernel",
-                                        "heads that divide " + std::to_string(options.mlp.channels),
+                                        detail::text("heads that divide ", options.mlp.channels),
                                         std::to_string(options.heads));
         }
         return options.mlp.channels / options.heads;

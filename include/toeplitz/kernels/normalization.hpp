@@ -57,8 +57,7 @@ void require_norm(Norm norm, const NormParameters<Scalar>& set, Index channels, 
                   const char* where) {
     const auto check = [&](const Vector<Scalar>& tensor, Index size, const char* name) {
         if (tensor.size() == size) return;
-        raise<shape_error>(405, where,
-                           std::string(what) + " with " + name + " of size " + std::to_string(size),
+        raise<shape_error>(405, where, detail::text(what, " with ", name, " of size ", size),
                            std::to_string(tensor.size()));
     };
     check(set.scale, norm == Norm::rms ? channels : 0, "scale");

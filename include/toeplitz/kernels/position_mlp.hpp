@@ -404,19 +404,18 @@ private:
     /// Throws shape_error 405 unless the set has the shapes that the options ask for.
     void require_set(const Parameters& set, const char* what, const char* where) const {
         if (static_cast<Index>(set.layers.size()) != options_.layers) {
-            detail::raise<shape_error>(
-                405, where, std::string(what) + " of " + std::to_string(options_.layers) + " layers",
-                std::to_string(set.layers.size()));
+            detail::raise<shape_error>(405, where, detail::text(what, " of ", options_.layers, " layers"),
+                                       std::to_string(set.layers.size()));
         }
         Index l = -1;  // the block that is being checked; text is made only where it is needed
         const auto check = [&](const auto& tensor, Index rows, Index cols, const char* name) {
             if (tensor.rows() == rows && (tensor.cols() == cols || rows == 0)) return;
             const std::string part = l < 0                 ? "pos_proj."
-                                     : l < options_.layers ? "layers." + std::to_string(l) + "."
+                                     : l < options_.layers ? detail::text("layers.", l, ".")
                                                            : "out.";
             detail::raise<shape_error>(
                 405, where,
-                std::string(what) + " with " + part + name + " of shape " + detail::shape_text(rows, cols),
+                detail::text(what, " with ", part, name, " of shape ", detail::shape_text(rows, cols)),
                 detail::shape_text(tensor.rows(), tensor.cols()));
         };
         const bool bias = options_.bias == Bias::add;

@@ -267,7 +267,7 @@ private:
             if (have.rows() == rows && (have.cols() == knots_ || rows == 0)) return;
             detail::raise<shape_error>(
                 405, where,
-                std::string(what) + " with " + name + " of shape " + detail::shape_text(rows, knots_),
+                detail::text(what, " with ", name, " of shape ", detail::shape_text(rows, knots_)),
                 detail::shape_text(have.rows(), have.cols()));
         };
         check(set.alphas, channels_, "alphas");

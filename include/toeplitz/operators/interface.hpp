@@ -124,9 +124,9 @@ void require_finite(MatrixView<const T> kernel, const char* where, const char* r
         }
         for (Index j = 0; bad != 0 && j < kernel.cols(); ++j) {
             if (!is_finite(kernel(i, j))) {
-                raise<value_error>(530, where, "a finite kernel",
-                                   std::string("a NaN or an infinity at ") + row_name + " " +
-                                       std::to_string(first_row + i) + ", channel " + std::to_string(j));
+                raise<value_error>(
+                    530, where, "a finite kernel",
+                    text("a NaN or an infinity at ", row_name, " ", first_row + i, ", channel ", j));
             }
         }
     }
@@ -136,7 +136,7 @@ void require_finite(MatrixView<const T> kernel, const char* where, const char* r
 inline void require_kernel_shape(Index rows, Index cols, Index wanted_rows, Index wanted_cols,
                                  const char* where) {
     if (rows != wanted_rows || cols != wanted_cols) {
-        raise<shape_error>(501, where, "a kernel of " + shape_text(wanted_rows, wanted_cols),
+        raise<shape_error>(501, where, text("a kernel of ", shape_text(wanted_rows, wanted_cols)),
                            shape_text(rows, cols));
     }
 }
@@ -212,22 +212,20 @@ protected:
     /// The batch of two equally shaped sequences; checks all that apply promises to check.
     Batch check(ConstView x, ConstView y, Lengths lengths, const Call& call) const {
         if (x.cols() != channels_ || x.rows() < length_ || x.rows() % length_ != 0) {
-            refuse(502, call,
-                   std::string(call.from) + " of (B*" + std::to_string(length_) + ")×" +
-                       std::to_string(channels_) + ", B >= 1",
+            refuse(502, call, text(call.from, " of (B*", length_, ")×", channels_, ", B >= 1"),
                    shape_text(x.rows(), x.cols()));
         }
         if (y.rows() != x.rows() || y.cols() != x.cols()) {
-            refuse(503, call, std::string(call.to) + " of " + shape_text(x.rows(), x.cols()),
+            refuse(503, call, text(call.to, " of ", shape_text(x.rows(), x.cols())),
                    shape_text(y.rows(), y.cols()));
         }
         const Batch batch{x.rows() / length_, length_, lengths};
         if (!lengths.empty() && static_cast<Index>(lengths.size()) != batch.size) {
-            refuse(505, call, std::to_string(batch.size) + " lengths", std::to_string(lengths.size()));
+            refuse(505, call, text(batch.size, " lengths"), std::to_string(lengths.size()));
         }
         for (const Index rows : lengths) {
             if (rows < 0 || rows > length_) {
-                refuse(506, call, "lengths of 0.." + std::to_string(length_), std::to_string(rows));
+                refuse(506, call, text("lengths of 0..", length_), std::to_string(rows));
             }
         }
         return batch;
@@ -270,7 +268,7 @@ private:
 
     [[noreturn]] static void refuse(int id, const Call& call, std::string_view expected,
                                     std::string_view got) {
-        raise<shape_error>(id, std::string(Derived::name) + "::" + call.function, expected, got);
+        raise<shape_error>(id, text(Derived::name, "::", call.function), expected, got);
     }
 
     const Derived& self() const noexcept { return static_cast<const Derived&>(*this); }
@@ -284,7 +282,7 @@ private:
         constexpr Call call = product_call(direction, update);
         const Batch batch = check(x, y, lengths, call);
         if (overlap<Scalar>(x, y)) {
-            refuse(504, call, std::string(call.from) + " and " + call.to + " apart in memory", "an overlap");
+            refuse(504, call, text(call.from, " and ", call.to, " apart in memory"), "an overlap");
         }
         ws.reserve(self().product_workspace(batch.size) + strided_bytes(batch.size, x, y));
         Workspace::Scope scope(ws);

@@ -129,7 +129,7 @@ private:
         if (options.grid == 0) return default_frequency_grid(options.length);
         if (options.grid < 2 * options.length - 1) {
             detail::raise<config_error>(521, "Spectral",
-                                        "a grid of at least 2n-1 = " + std::to_string(2 * options.length - 1),
+                                        detail::text("a grid of at least 2n-1 = ", 2 * options.length - 1),
                                         std::to_string(options.grid));
         }
         return options.grid;

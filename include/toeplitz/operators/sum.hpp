@@ -35,8 +35,9 @@ public:
     Sum(A a, B b) : Base(a.length(), a.channels()), a_(std::move(a)), b_(std::move(b)) {
         if (a_.length() != b_.length() || a_.channels() != b_.channels()) {
             detail::raise<shape_error>(
-                540, "Sum", "two operators of n×d = " + detail::shape_text(a_.length(), a_.channels()),
-                "a second one of " + detail::shape_text(b_.length(), b_.channels()));
+                540, "Sum",
+                detail::text("two operators of n×d = ", detail::shape_text(a_.length(), a_.channels())),
+                detail::text("a second one of ", detail::shape_text(b_.length(), b_.channels())));
         }
     }
 
