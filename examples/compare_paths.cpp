@@ -38,7 +38,7 @@ const char* const default_text_package = "wordnet-base";
 struct Settings {
     std::string text = default_text;
     std::string out = "compare_paths_out";
-    int threads = available_threads();
+    int threads = 1;
     Index channels = 64;
     Index rank = 64;
     Index taps = 33;
@@ -341,7 +341,7 @@ void add_options(CLI::App& app, Settings& settings) {
         return (last - '0') % 2 == 1 ? std::string() : "a centred band has an odd number of taps";
     };
     app.add_option("text", settings.text, "File whose bytes are the sequence")->capture_default_str();
-    app.add_option("--threads", settings.threads, "Threads")
+    app.add_option("--threads", settings.threads, "Threads; more than there are idle cores distort the times")
         ->check(CLI::Range(1, 1024))
         ->capture_default_str();
     app.add_option("--channels", settings.channels, "Channels d of the embedding")
