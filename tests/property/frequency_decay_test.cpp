@@ -98,12 +98,16 @@ TEST(FrequencyDecayTest, AngleInputLeavesAnInverseSquareLawWhateverTheActivation
     for (const auto& [activation, slowest] :
          {std::pair{Activation::silu, -1.9}, std::pair{Activation::gelu, -1.9},
           std::pair{Activation::relu, -1.6}}) {
+        double sum = 0;
         for (std::uint64_t seed = 0; seed < seeds; ++seed) {
             const double exponent = fitted_exponent(
                 even_kernel(random_response(activation, Norm::simple_rms, FrequencyInput::angle, 1.5, seed)));
+            sum += exponent;
             EXPECT_GE(exponent, -2.1) << static_cast<int>(activation) << " seed " << seed;
             EXPECT_LE(exponent, slowest) << static_cast<int>(activation) << " seed " << seed;
         }
+        // Single relu nets may lag behind the law; all of them together do not.
+        EXPECT_LE(sum / static_cast<double>(seeds), std::min(slowest, -1.7)) << static_cast<int>(activation);
     }
 }
 
