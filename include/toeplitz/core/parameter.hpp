@@ -29,9 +29,19 @@ public:
     constexpr ParameterName(const char* part) noexcept
         : part_(part) {}  // NOLINT(google-explicit-constructor)
 
+    /// A tensor that is saved with the others but not trained, such as running statistics.
+    static constexpr ParameterName buffer(const char* part) noexcept {
+        ParameterName name(part);
+        name.is_buffer_ = true;
+        return name;
+    }
+
     /// `part.rest`, or `part.number.rest` where number ≥ 0. Refers to `rest`.
     constexpr ParameterName(std::string_view part, Index number, const ParameterName& rest) noexcept
-        : part_(part), number_(number), rest_(&rest) {}
+        : part_(part), number_(number), rest_(&rest), is_buffer_(rest.is_buffer_) {}
+
+    /// Optimizers leave buffers alone.
+    constexpr bool is_buffer() const noexcept { return is_buffer_; }
 
     std::string text() const {
         std::string result(part_);
@@ -45,6 +55,7 @@ private:
     std::string_view part_;
     Index number_ = -1;
     const ParameterName* rest_ = nullptr;
+    bool is_buffer_ = false;
 };
 
 namespace detail {

@@ -21,6 +21,9 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// Sizes and positions. 64 bits: products such as i·(r−1) exceed 2³¹ from n ≈ 46341.
 using Index = std::int64_t;
 
+/// An element of a vocabulary: 0..vocabulary−1.
+using Token = std::int32_t;
+
 /// Scalars of the fast paths.
 template <class T>
 concept Real = std::same_as<T, float> || std::same_as<T, double>;

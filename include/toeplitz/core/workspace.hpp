@@ -4,15 +4,19 @@
 /// \file
 /// Scratch memory that is allocated once and lent out as a stack.
 
+#include <algorithm>
+#include <vector>
+
 #include <toeplitz/core/memory.hpp>
+#include <toeplitz/core/view.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
 /// Scratch memory of one caller.
 ///
-/// A workspace serves any number of calls to any operators, one at a time; concurrent calls need one each.
-/// It is best sized once, by `ws.reserve(op.required_workspace(batch))`; a call that finds it too small
-/// grows it before it starts, which is the only allocation on that path.
+/// A workspace serves any number of calls to any operators and modules, one at a time; concurrent calls need
+/// one each. It grows where a call finds it too small, and keeps what it has: the second call of a kind
+/// allocates nothing, and neither does the first one after `ws.reserve(op.required_workspace(batch))`.
 class Workspace {
 public:
     Workspace() = default;
@@ -20,53 +24,61 @@ public:
     /// \throws std::bad_alloc
     explicit Workspace(std::size_t bytes) { reserve(bytes); }
 
-    // The address of lent memory must not change, so a workspace stays where it is.
+    // Scopes refer to their workspace, so it stays where it is.
     Workspace(const Workspace&) = delete;
     Workspace& operator=(const Workspace&) = delete;
 
     /// Makes at least `bytes` available beyond what is lent out now. Keeps the memory when it is enough.
-    /// \throws config_error 210 when memory is lent out and too little is left, std::bad_alloc
+    /// \throws std::bad_alloc
     void reserve(std::size_t bytes) {
-        const std::size_t needed = used_ + round_up(bytes, buffer_alignment);
-        if (needed <= capacity()) return;
-        if (used_ != 0) {
-            detail::raise<config_error>(
-                210, detail::text("Workspace::reserve: expected ", needed,
-                                  " bytes to be reserved before memory is lent out, got ", capacity()));
+        bytes = round_up(bytes, buffer_alignment);
+        if (used_ == 0 && block_ == 0) {
+            const std::size_t wanted = std::max(bytes, capacity());
+            if (blocks_.size() == 1 && size(0) >= wanted) return;
+            blocks_.clear();  // nothing is lent: one block takes the place of all
+            if (wanted != 0) blocks_.emplace_back(static_cast<Index>(wanted));
+        } else if (rest() < bytes) {
+            append(bytes);
         }
-        memory_ = Buffer<std::byte>();
-        memory_ = Buffer<std::byte>(static_cast<Index>(needed));
     }
 
     /// Bytes owned.
-    std::size_t capacity() const noexcept { return static_cast<std::size_t>(memory_.size()); }
+    std::size_t capacity() const noexcept {
+        std::size_t bytes = 0;
+        for (std::size_t i = 0; i < blocks_.size(); ++i) bytes += size(i);
+        return bytes;
+    }
 
     /// Returns what was taken since its construction when it goes out of scope.
     class Scope {
     public:
-        explicit Scope(Workspace& workspace) noexcept : workspace_(workspace), mark_(workspace.used_) {}
-        ~Scope() { workspace_.used_ = mark_; }
+        explicit Scope(Workspace& workspace) noexcept
+            : workspace_(workspace), block_(workspace.block_), used_(workspace.used_) {}
+        ~Scope() {
+            workspace_.block_ = block_;
+            workspace_.used_ = used_;
+        }
         Scope(const Scope&) = delete;
         Scope& operator=(const Scope&) = delete;
 
         /// Lends `count` objects, uninitialised, aligned to `alignment` bytes.
-        /// The caller has reserved enough: Workspace::bytes_for says how much that is.
+        /// \throws std::bad_alloc
         template <class T>
         T* take(Index count, std::size_t alignment = buffer_alignment) {
-            const std::size_t start = round_up(workspace_.used_, alignment);
-            const std::size_t end =
-                start + round_up(static_cast<std::size_t>(count) * sizeof(T), buffer_alignment);
-            if (end > workspace_.capacity()) {
-                detail::raise<config_error>(211, detail::text("Workspace::take: expected at most ",
-                                                              workspace_.capacity(), " bytes, got ", end));
-            }
-            workspace_.used_ = end;
-            return reinterpret_cast<T*>(workspace_.memory_.data() + start);
+            const std::size_t bytes = round_up(static_cast<std::size_t>(count) * sizeof(T), buffer_alignment);
+            return reinterpret_cast<T*>(workspace_.take(bytes, alignment));
+        }
+
+        /// Lends a matrix.
+        template <class T>
+        MatrixView<T> matrix(Index rows, Index cols) {
+            return {take<T>(rows * cols), rows, cols};
         }
 
     private:
         Workspace& workspace_;
-        std::size_t mark_;
+        std::size_t block_;
+        std::size_t used_;
     };
 
     /// Bytes that `take<T>(count, alignment)` uses at most.
@@ -77,8 +89,33 @@ public:
     }
 
 private:
-    Buffer<std::byte> memory_;
-    std::size_t used_ = 0;
+    std::size_t size(std::size_t block) const noexcept {
+        return static_cast<std::size_t>(blocks_[block].size());
+    }
+    /// Bytes left in the blocks from the current one on, in one piece.
+    std::size_t rest() const noexcept {
+        std::size_t most = block_ < blocks_.size() ? size(block_) - used_ : 0;
+        for (std::size_t i = block_ + 1; i < blocks_.size(); ++i) most = std::max(most, size(i));
+        return most;
+    }
+    void append(std::size_t bytes) { blocks_.emplace_back(static_cast<Index>(bytes)); }
+
+    std::byte* take(std::size_t bytes, std::size_t alignment) {
+        if (used_ == 0 && block_ == 0 && blocks_.size() > 1) reserve(0);
+        for (std::size_t block = block_, used = used_;; ++block, used = 0) {
+            if (block == blocks_.size()) append(bytes);
+            const std::size_t start = round_up(used, alignment);
+            if (start + bytes > size(block)) continue;
+            block_ = block;
+            used_ = start + bytes;
+            return blocks_[block].data() + start;
+        }
+    }
+
+    // Blocks never move what they hold: lent memory keeps its address while others are added.
+    std::vector<Buffer<std::byte>> blocks_;
+    std::size_t block_ = 0;  ///< the one that is being lent from
+    std::size_t used_ = 0;   ///< bytes of it that are lent
 };
 
 /// `count` objects for each of some threads, each thread's on pages of its own: neighbours on one page cost
