@@ -2,13 +2,19 @@
 #pragma once
 
 /// \file
-/// Everything of the floors up to the operators in one include.
+/// Everything of the floors up to the models in one include; training and files have headers of their own.
 
 #include <toeplitz/core/parameter.hpp>
 #include <toeplitz/core/random.hpp>
 #include <toeplitz/kernels/frequency_kernel.hpp>
 #include <toeplitz/kernels/position_kernel.hpp>
 #include <toeplitz/kernels/time_warp.hpp>
+#include <toeplitz/nn/fd_tno.hpp>
+#include <toeplitz/nn/loss.hpp>
+#include <toeplitz/nn/model.hpp>
+#include <toeplitz/nn/normalized.hpp>
+#include <toeplitz/nn/ski_tno.hpp>
+#include <toeplitz/nn/tno.hpp>
 #include <toeplitz/operators/band.hpp>
 #include <toeplitz/operators/dense.hpp>
 #include <toeplitz/operators/fft.hpp>

@@ -13,9 +13,21 @@
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
-/// relu max(x, 0) · silu x/(1+e^{−x}) · gelu x Φ(x) with the exact normal distribution Φ · sine sin x.
-/// All of them map 0 to 0 and NaN to NaN; relu'(0) = 0.
-enum class Activation { identity, relu, silu, gelu, sine };
+/// relu max(x, 0) · silu x/(1+e^{−x}) · gelu x Φ(x) with the exact normal distribution Φ · sine sin x ·
+/// sigmoid 1/(1+e^{−x}) · leaky_relu max(x, x/100) · elu x, or eˣ − 1 where x < 0; elu_plus_one,
+/// elu_plus_two. All of them map NaN to NaN; relu'(0) = 0.
+enum class Activation {
+    identity,
+    relu,
+    silu,
+    gelu,
+    sine,
+    sigmoid,
+    leaky_relu,
+    elu,
+    elu_plus_one,
+    elu_plus_two
+};
 
 namespace detail {
 
@@ -27,6 +39,25 @@ Scalar normal_distribution(Scalar x) noexcept {
 template <Real Scalar>
 Scalar normal_density(Scalar x) noexcept {
     return std::exp(-x * x / 2) * static_cast<Scalar>(std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+}
+
+/// The rarer ones, element by element.
+template <Real Scalar>
+Scalar activated(Activation activation, Scalar x) noexcept {
+    if (activation == Activation::sigmoid) return 1 / (1 + std::exp(-x));
+    if (activation == Activation::leaky_relu) return x < 0 ? x / 100 : x;
+    const Scalar elu = x < 0 ? std::expm1(x) : x;
+    if (activation == Activation::elu) return elu;
+    return elu + (activation == Activation::elu_plus_one ? Scalar(1) : Scalar(2));
+}
+template <Real Scalar>
+Scalar activated_slope(Activation activation, Scalar x) noexcept {
+    if (activation == Activation::sigmoid) {
+        const Scalar y = activated(activation, x);
+        return y * (1 - y);
+    }
+    if (activation == Activation::leaky_relu) return x > 0 ? Scalar(1) : Scalar(0.01);
+    return x < 0 ? std::exp(x) : Scalar(1);
 }
 
 template <Real Scalar>
@@ -57,6 +88,8 @@ void activate(Activation activation, Scalar* x, Index count) {
         case Activation::sine:
             array = array.sin();
             break;
+        default:
+            for (Index i = 0; i < count; ++i) x[i] = activated(activation, x[i]);
     }
 }
 
@@ -98,6 +131,9 @@ void activate_with_slope(Activation activation, Scalar* x, Scalar* slope, Index 
             slopes = array.cos();
             array = array.sin();
             break;
+        default:
+            for (Index i = 0; i < count; ++i) slope[i] = activated_slope(activation, x[i]);
+            activate(activation, x, count);
     }
 }
 

@@ -14,7 +14,7 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 
 /// What a row x of d channels becomes, with ρ = ‖x‖/√d, μ and σ² its mean and variance:
 ///   simple_rms  x/(ρ + 1e-8)
-///   rms         scale ⊙ x/(ρ + 1e-8)                       scale: d
+///   rms         scale ⊙ x/(ρ + 1e-8) [+ offset]            scale, offset: d
 ///   scale       scala · x/√(ρ² + 1e-5)                     scala: 1
 ///   layer       weight ⊙ (x − μ)/√(σ² + 1e-5) + bias       weight, bias: d
 enum class Norm { simple_rms, rms, scale, layer };
@@ -23,6 +23,7 @@ enum class Norm { simple_rms, rms, scale, layer };
 template <Real Scalar>
 struct NormParameters {
     Vector<Scalar> scale;   ///< rms: d
+    Vector<Scalar> offset;  ///< rms: d, or empty
     Vector<Scalar> scala;   ///< scale: 1
     Vector<Scalar> weight;  ///< layer: d
     Vector<Scalar> bias;    ///< layer: d
@@ -30,6 +31,7 @@ struct NormParameters {
     template <class F, class... Sets>
     static void for_each(F&& f, Sets&... sets) {
         detail::visit_present(f, "scale", sets.scale...);
+        detail::visit_present(f, "offset", sets.offset...);
         detail::visit_present(f, "scala", sets.scala...);
         detail::visit_present(f, "weight", sets.weight...);
         detail::visit_present(f, "bias", sets.bias...);
@@ -61,6 +63,9 @@ void require_norm(Norm norm, const NormParameters<Scalar>& set, Index channels, 
                            std::to_string(tensor.size()));
     };
     check(set.scale, norm == Norm::rms ? channels : 0, "scale");
+    if (norm != Norm::rms || set.offset.size() != 0) {
+        check(set.offset, norm == Norm::rms ? channels : 0, "offset");
+    }
     check(set.scala, norm == Norm::scale ? 1 : 0, "scala");
     check(set.weight, norm == Norm::layer ? channels : 0, "weight");
     check(set.bias, norm == Norm::layer ? channels : 0, "bias");
@@ -79,7 +84,8 @@ auto norm_gains(Parameters& parameters) {
     using T = std::remove_pointer_t<decltype(parameters.scale.data())>;
     const auto data = [](auto& v) -> T* { return v.size() == 0 ? nullptr : v.data(); };
     return NormGains<T>{data(parameters.scale.size() != 0 ? parameters.scale : parameters.weight),
-                        data(parameters.bias), data(parameters.scala)};
+                        data(parameters.offset.size() != 0 ? parameters.offset : parameters.bias),
+                        data(parameters.scala)};
 }
 
 template <Real Scalar>
@@ -115,11 +121,11 @@ TOEPLITZ_INLINE NormStatistics<Scalar> norm_statistics(Norm norm, const Scalar* 
     return s;
 }
 
-/// y = norm(x) for one row; y may be x.
+/// y = norm(x) for one row; y may be x. Statistics are of the first `measured` channels.
 template <Real Scalar>
 TOEPLITZ_INLINE void normalize_row(Norm norm, NormGains<const Scalar> gains, const Scalar* x, Scalar* y,
-                                   Index channels) {
-    NormStatistics<Scalar> s = norm_statistics(norm, x, channels);
+                                   Index channels, Index measured) {
+    NormStatistics<Scalar> s = norm_statistics(norm, x, measured);
     if (gains.factor != nullptr) s.inverse *= *gains.factor;
     if (gains.gain == nullptr) {
         sweep<Scalar>(channels,
@@ -137,13 +143,14 @@ TOEPLITZ_INLINE void normalize_row(Norm norm, NormGains<const Scalar> gains, con
 }
 
 /// dx = normᵀ g for one row, and the gains' gradients are added to; dx may be g.
-/// With x̂ = (x − mean)·inverse and ĝ = gains ⊙ g: dx = inverse · (ĝ − [mean ĝ] − x̂ ⟨x̂, ĝ⟩/(d·ratio)).
+/// With x̂ = (x − mean)·inverse and ĝ = gains ⊙ g: dx = inverse · (ĝ − [mean ĝ] − x̂ ⟨x̂, ĝ⟩/(d·ratio)), the
+/// last term for the d measured channels alone.
 template <Real Scalar>
 TOEPLITZ_INLINE void normalize_row_backward(Norm norm, NormGains<const Scalar> gains, const Scalar* x,
                                             const Scalar* g, Scalar* dx, NormGains<Scalar> gradients,
-                                            Index channels) {
-    const NormStatistics<Scalar> s = norm_statistics(norm, x, channels);
-    const Scalar count = static_cast<Scalar>(channels);
+                                            Index channels, Index measured) {
+    const NormStatistics<Scalar> s = norm_statistics(norm, x, measured);
+    const Scalar count = static_cast<Scalar>(measured);
     const Scalar factor = gains.factor == nullptr ? Scalar(1) : *gains.factor;
     const auto hat = [&](auto at, Index j) TOEPLITZ_LAMBDA { return (at.load(x + j) - s.mean) * s.inverse; };
     const auto scaled = [&](auto at, Index j) TOEPLITZ_LAMBDA {
@@ -169,43 +176,58 @@ TOEPLITZ_INLINE void normalize_row_backward(Norm norm, NormGains<const Scalar> g
     const Scalar along = sweep_sum<Scalar>(
         channels, [&](auto at, Index j) TOEPLITZ_LAMBDA { return hat(at, j) * scaled(at, j); });
     const Scalar slope = s.ratio > 0 ? along / (count * s.ratio) : along * 0;
-    sweep<Scalar>(channels, [&](auto at, Index j) TOEPLITZ_LAMBDA {
+    sweep<Scalar>(measured, [&](auto at, Index j) TOEPLITZ_LAMBDA {
         at.store(dx + j, s.inverse * (scaled(at, j) - mean - slope * hat(at, j)));
     });
+    for (Index j = measured; j < channels; ++j) dx[j] = s.inverse * scaled(ScalarAccess<Scalar>{}, j);
+}
+
+/// Channels that the statistics are of, given an option that is 0 for all.
+/// \throws config_error 407
+inline Index measured_channels(Norm norm, Index channels, Index measured, const char* where) {
+    if (measured == 0 || measured == channels) return channels;
+    if (measured < 0 || measured > channels || (norm != Norm::rms && norm != Norm::simple_rms)) {
+        raise<config_error>(407, where, text("0 or, for rms norms, 1..", channels, " measured channels"),
+                            std::to_string(measured));
+    }
+    return measured;
 }
 
 }  // namespace detail
 
 /// y = norm(x), row by row. Both rows × d, rows of neighbours; y may be x.
-/// \throws shape_error 405 (parameters), 406 (x, y)
+/// \param measured rms norms: ρ is of the first so many channels; 0 for all
+/// \throws shape_error 405 (parameters), 406 (x, y), config_error 407 (measured)
 /// Cost O(size) | heap: none | thread-safe: yes
 template <Real Scalar>
 void normalize(Norm norm, const NormParameters<Scalar>& parameters, MatrixView<const Scalar> x,
-               MatrixView<Scalar> y) {
+               MatrixView<Scalar> y, Index measured = 0) {
     detail::require_rows<Scalar>(x, x.rows(), x.cols(), 406, "normalize", "x");
     detail::require_rows<Scalar>(y, x.rows(), x.cols(), 406, "normalize", "y");
     detail::require_norm(norm, parameters, x.cols(), "parameters", "normalize");
+    measured = detail::measured_channels(norm, x.cols(), measured, "normalize");
     for (Index i = 0; i < x.rows(); ++i) {
-        detail::normalize_row(norm, detail::norm_gains(parameters), x.row(i), y.row(i), x.cols());
+        detail::normalize_row(norm, detail::norm_gains(parameters), x.row(i), y.row(i), x.cols(), measured);
     }
 }
 
 /// dx = the gradient with respect to x where g is the one with respect to norm(x); adds to `gradients`.
 /// All rows × d, rows of neighbours; dx may be g. A zero row of simple_rms gives g/eps.
-/// \throws shape_error 405 (parameters, gradients), 406 (x, g, dx)
+/// \throws shape_error 405 (parameters, gradients), 406 (x, g, dx), config_error 407 (measured)
 /// Cost O(size) | heap: none | thread-safe: yes, with distinct gradients
 template <Real Scalar>
 void normalize_backward(Norm norm, const NormParameters<Scalar>& parameters, MatrixView<const Scalar> x,
-                        MatrixView<const Scalar> g, MatrixView<Scalar> dx,
-                        NormParameters<Scalar>& gradients) {
+                        MatrixView<const Scalar> g, MatrixView<Scalar> dx, NormParameters<Scalar>& gradients,
+                        Index measured = 0) {
     detail::require_rows<Scalar>(x, x.rows(), x.cols(), 406, "normalize_backward", "x");
     detail::require_rows<Scalar>(g, x.rows(), x.cols(), 406, "normalize_backward", "g");
     detail::require_rows<Scalar>(dx, x.rows(), x.cols(), 406, "normalize_backward", "dx");
     detail::require_norm(norm, parameters, x.cols(), "parameters", "normalize_backward");
     detail::require_norm(norm, gradients, x.cols(), "gradients", "normalize_backward");
+    measured = detail::measured_channels(norm, x.cols(), measured, "normalize_backward");
     for (Index i = 0; i < x.rows(); ++i) {
         detail::normalize_row_backward(norm, detail::norm_gains(parameters), x.row(i), g.row(i), dx.row(i),
-                                       detail::norm_gains(gradients), x.cols());
+                                       detail::norm_gains(gradients), x.cols(), measured);
     }
 }
 

@@ -300,7 +300,7 @@ private:
                         Scalar* activated) const {
         const auto gains = detail::norm_gains(norm);
         for (Index i = 0; i < rows * width(); i += width()) {
-            detail::normalize_row<Scalar>(options_.norm, gains, h + i, activated + i, width());
+            detail::normalize_row<Scalar>(options_.norm, gains, h + i, activated + i, width(), width());
         }
     }
 
@@ -367,7 +367,7 @@ private:
             if (gains.offset != nullptr) gradients.offset = norm_gradient + width();
             for (Index i = 0; i < elements; i += width()) {
                 detail::normalize_row_backward<Scalar>(options_.norm, gains, h + i, below + i, below + i,
-                                                       gradients, width());
+                                                       gradients, width(), width());
             }
             if (options_.residual == Residual::add && l < options_.layers) {
                 detail::as_array(below, elements) += detail::as_array(above, elements);

@@ -50,6 +50,13 @@ public:
         b_.set_kernel(kernel.second);
     }
 
+    /// As set_kernel, from views of both kernels, with scratch memory from `ws`.
+    template <class KernelA, class KernelB>
+    void set_kernels(const KernelA& first, const KernelB& second, Workspace& ws) {
+        set_kernel_of(a_, first, ws);
+        set_kernel_of(b_, second, ws);
+    }
+
     /// \throws shape_error 501 to 506
     void accumulate_kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g, Kernel& dkernel,
                                     Workspace& ws, Lengths lengths = {}) const {
@@ -64,6 +71,15 @@ public:
 
 private:
     static constexpr const char* name = "Sum";
+
+    template <class Op, class Kernel>
+    static void set_kernel_of(Op& op, const Kernel& kernel, Workspace& ws) {
+        if constexpr (requires { op.set_kernel(kernel, ws); }) {
+            op.set_kernel(kernel, ws);
+        } else {
+            op.set_kernel(kernel);
+        }
+    }
 
     template <class First, class Second>
     static constexpr bool fusable = std::is_same_v<First, Band<Scalar>>&& std::is_same_v<Second, Ski<Scalar>>;

@@ -9,8 +9,10 @@
 namespace toeplitz::test {
 namespace {
 
-constexpr Activation all[] = {Activation::identity, Activation::relu, Activation::silu, Activation::gelu,
-                              Activation::sine};
+constexpr Activation all[] = {Activation::identity,     Activation::relu,       Activation::silu,
+                              Activation::gelu,         Activation::sine,       Activation::sigmoid,
+                              Activation::leaky_relu,   Activation::elu,        Activation::elu_plus_one,
+                              Activation::elu_plus_two};
 
 struct Expected {
     long double value;
@@ -32,6 +34,18 @@ Expected reference(Activation activation, long double x) {
         }
         case Activation::sine:
             return {std::sin(x), std::cos(x)};
+        case Activation::sigmoid: {
+            const long double s = 1 / (1 + std::exp(-x));
+            return {s, s * (1 - s)};
+        }
+        case Activation::leaky_relu:
+            return {x > 0 ? x : x / 100, x > 0 ? 1.0L : 0.01L};
+        case Activation::elu:
+        case Activation::elu_plus_one:
+        case Activation::elu_plus_two: {
+            const int offset = static_cast<int>(activation) - static_cast<int>(Activation::elu);
+            return {(x > 0 ? x : std::expm1(x)) + offset, x > 0 ? 1.0L : std::exp(x)};
+        }
         case Activation::identity:
             break;
     }
@@ -74,7 +88,8 @@ TYPED_TEST(ActivationTest, ZeroStaysZeroAndNanStaysNan) {
         Matrix<Scalar> x = Matrix<Scalar>::Zero(2, 19);
         x.row(1).setConstant(std::numeric_limits<Scalar>::quiet_NaN());
         activate<Scalar>(activation, x);
-        EXPECT_TRUE(x.row(0).isZero(0));
+        const bool has_offset = activation == Activation::sigmoid || activation > Activation::elu;
+        EXPECT_EQ(x.row(0).isZero(0), !has_offset);
         EXPECT_TRUE(x.row(1).array().isNaN().all());
     }
 }

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The TNN layer: a gated Toeplitz unit and a gated linear unit, each with a norm and a residual connection.
+
+#include <toeplitz/nn/dropout.hpp>
+#include <toeplitz/nn/glu.hpp>
+#include <toeplitz/nn/gtu.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// pre: x + f(norm(x)). post: norm(x + f(x)).
+enum class NormPlacement { pre, post };
+
+template <class Mixer, class NormLayer>
+struct BlockOptions {
+    Index width = 0;                     ///< d ≥ 1; a model fills it in
+    GtuOptions<Mixer> gtu{};             ///< its width is filled in
+    GluOptions glu{};                    ///< its width is filled in
+    typename NormLayer::Options norm{};  ///< its channels are filled in
+    NormPlacement placement = NormPlacement::pre;
+    double dropout = 0;  ///< rate in [0, 1), of what either unit adds
+};
+
+/// Official names: self_attn.gtu.*, self_attn_layer_norm.*, glu.*, final_layer_norm.*.
+template <class Mixer, class NormLayer>
+struct BlockParameters {
+    using Scalar = typename Mixer::Scalar;
+    GtuParameters<Mixer> gtu;
+    typename NormLayer::Parameters gtu_norm;
+    GluParameters<Scalar> glu;
+    typename NormLayer::Parameters glu_norm;
+
+    template <class F, class... Sets>
+    static void for_each(F&& f, Sets&... sets) {
+        auto attention = detail::under("self_attn", f);
+        GtuParameters<Mixer>::for_each(detail::under("gtu", attention), sets.gtu...);
+        NormLayer::Parameters::for_each(detail::under("self_attn_layer_norm", f), sets.gtu_norm...);
+        GluParameters<Scalar>::for_each(detail::under("glu", f), sets.glu...);
+        NormLayer::Parameters::for_each(detail::under("final_layer_norm", f), sets.glu_norm...);
+    }
+};
+
+/// y = x + Gtu(norm(x)), then y + Glu(norm(y)); or with the norms after the sums.
+///
+///     using Mixer = FdTno<float, Causality::causal>;
+///     const Block<Mixer> block({.width = 64});
+///     auto parameters = block.make_parameters(/*seed=*/1);
+///     const auto inference = block.prepare(parameters, /*length=*/512);
+///     inference.evaluate(x, y, workspace);  // x, y: (B·512) × 64
+///
+/// Mixer is any TokenMixer; NormLayer is RowNorm or BatchNorm. Members may run at the same time with distinct
+/// caches, gradients and workspaces; results are the same bits for any number of threads. Rows must have
+/// neighbouring channels.
+template <TokenMixer MixerType, class NormLayerType = RowNorm<typename MixerType::Scalar>>
+class Block {
+public:
+    using Mixer = MixerType;
+    using NormLayer = NormLayerType;
+    using Scalar = typename Mixer::Scalar;
+    using Options = BlockOptions<Mixer, NormLayer>;
+    using Parameters = BlockParameters<Mixer, NormLayer>;
+
+    struct Cache {
+        Matrix<Scalar> gtu_input;  ///< pre: norm(x)
+        Matrix<Scalar> gtu_sum;    ///< x + Gtu
+        Matrix<Scalar> glu_input;  ///< what the Glu sees
+        Matrix<Scalar> glu_sum;    ///< post: what the last norm sees
+        typename Gtu<Mixer>::Cache gtu;
+        typename Glu<Scalar>::Cache glu;
+        typename NormLayer::Cache gtu_norm;
+        typename NormLayer::Cache glu_norm;
+        std::uint64_t seed = 0;
+    };
+
+    /// \throws config_error 201, 202, 720 (dropout rate) and those of the mixer
+    explicit Block(const Options& options)
+        : options_(completed(options)), gtu_(options_.gtu), glu_(options_.glu), norm_(options_.norm) {}
+
+    const Options& options() const noexcept { return options_; }
+    Index width() const noexcept { return options_.width; }
+    const Gtu<Mixer>& gtu() const noexcept { return gtu_; }
+    const Glu<Scalar>& glu() const noexcept { return glu_; }
+
+    /// Drawn from `seed`.
+    Parameters make_parameters(std::uint64_t seed = 0) const {
+        const CounterRandom random(seed);
+        return {gtu_.make_parameters(random.bits(0)), norm_.make_parameters(),
+                glu_.make_parameters(random.bits(1)), norm_.make_parameters()};
+    }
+
+    /// y = the layer's output, for training. x and y: (B·n) × d, apart in memory.
+    /// \param dropout_seed what the dropout masks are drawn from
+    /// \throws shape_error 405 (parameters), 701 to 704, and those of the mixer
+    /// Cost that of Gtu and Glu | heap: the cache, when it grows | thread-safe: yes
+    void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
+                 MatrixView<Scalar> y, Cache& cache, Workspace& ws, std::uint64_t dropout_seed = 0) const {
+        check(x, y, "Block::forward");
+        detail::require_sequences(x.rows(), sequences, "Block::forward");
+        const Index rows = x.rows();
+        const bool pre = is_pre();
+        cache.seed = dropout_seed;
+        cache.gtu_sum.resize(rows, width());
+        cache.glu_input.resize(rows, width());
+        Workspace::Scope scope(ws);
+        x = detail::without_padding(x, sequences, scope);
+        MatrixView<const Scalar> input = x;
+        if (pre) {
+            cache.gtu_input.resize(rows, width());
+            norm_.forward(parameters.gtu_norm, x, sequences, cache.gtu_input, cache.gtu_norm, ws);
+            input = cache.gtu_input;
+        } else {
+            cache.glu_sum.resize(rows, width());
+        }
+        gtu_.forward(parameters.gtu, input, sequences, cache.gtu_sum, cache.gtu, ws);
+        dropout<Scalar>(options_.dropout, mask(cache, 0), cache.gtu_sum);
+        cache.gtu_sum += x.eigen();
+        norm_.forward(pre ? parameters.glu_norm : parameters.gtu_norm, cache.gtu_sum, sequences,
+                      cache.glu_input, pre ? cache.glu_norm : cache.gtu_norm, ws);
+        const MatrixView<Scalar> sum = pre ? y : MatrixView<Scalar>(cache.glu_sum);
+        glu_.forward(parameters.glu, cache.glu_input, sequences, sum, cache.glu, ws);
+        dropout<Scalar>(options_.dropout, mask(cache, 1), sum);
+        sum.eigen() += pre ? cache.gtu_sum : cache.glu_input;
+        if (!pre) norm_.forward(parameters.glu_norm, cache.glu_sum, sequences, y, cache.glu_norm, ws);
+        detail::clear_padding(y, sequences);
+    }
+
+    /// dx = the gradient with respect to x, given g with respect to y; adds to gradients. x as in forward.
+    /// \throws shape_error 404 (cache), 405 (parameters, gradients), 703 (x, dx), 704 (g), and those of the
+    /// mixer
+    /// Cost twice forward | heap: none with a warm workspace | thread-safe: yes
+    void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
+                  MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
+                  Workspace& ws) const {
+        const char* where = "Block::backward";
+        check(x, g, where);
+        detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
+        if (cache.gtu_sum.rows() != x.rows()) {
+            detail::raise<shape_error>(404, where, "the cache of a forward pass of x",
+                                       detail::text(cache.gtu_sum.rows(), " rows"));
+        }
+        const bool pre = is_pre();
+        const Sequences sequences{cache.gtu.length,
+                                  Lengths(cache.gtu.lengths.data(), cache.gtu.lengths.size())};
+        Workspace::Scope scope(ws);
+        x = detail::without_padding(x, sequences, scope);
+        // dsum is the gradient with respect to the sum on the residual path, dunit that of what a unit added.
+        const MatrixView<Scalar> dsum = scope.matrix<Scalar>(x.rows(), width());
+        const MatrixView<Scalar> dunit = scope.matrix<Scalar>(x.rows(), width());
+        const MatrixView<Scalar> din = scope.matrix<Scalar>(x.rows(), width());
+        dsum.eigen() = g.eigen();
+        detail::clear_padding(dsum, sequences);
+        if (!pre) {
+            norm_.backward(parameters.glu_norm, cache.glu_sum, cache.glu_norm, dsum, dsum, gradients.glu_norm,
+                           ws);
+        }
+        dunit.eigen() = dsum.eigen();
+        dropout<Scalar>(options_.dropout, mask(cache, 1), dunit);
+        glu_.backward(parameters.glu, cache.glu_input, cache.glu, dunit, din, gradients.glu, ws);
+        if (pre) {
+            norm_.backward(parameters.glu_norm, cache.gtu_sum, cache.glu_norm, din, din, gradients.glu_norm,
+                           ws);
+            dsum.eigen() += din.eigen();
+        } else {
+            din.eigen() += dsum.eigen();
+            norm_.backward(parameters.gtu_norm, cache.gtu_sum, cache.gtu_norm, din, dsum, gradients.gtu_norm,
+                           ws);
+        }
+        dunit.eigen() = dsum.eigen();
+        dropout<Scalar>(options_.dropout, mask(cache, 0), dunit);
+        gtu_.backward(parameters.gtu, pre ? MatrixView<const Scalar>(cache.gtu_input) : x, cache.gtu, dunit,
+                      din, gradients.gtu, ws);
+        if (pre) {
+            norm_.backward(parameters.gtu_norm, x, cache.gtu_norm, din, din, gradients.gtu_norm, ws);
+        }
+        dx.eigen() = dsum.eigen() + din.eigen();
+    }
+
+    /// Moves running statistics on to those of the forward pass in the cache.
+    void update_statistics(const Cache& cache, Parameters& parameters) const {
+        norm_.update_statistics(cache.gtu_norm, parameters.gtu_norm);
+        norm_.update_statistics(cache.glu_norm, parameters.glu_norm);
+    }
+
+    /// The layer at inference, with the kernel of one length.
+    class Prepared {
+    public:
+        /// y = the layer's output. x and y: (B·n) × d, apart in memory.
+        /// heap: none with a warm workspace | thread-safe: yes
+        void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
+                      Lengths lengths = {}) const {
+            block_.check(x, y, "Block::Prepared::evaluate");
+            const Sequences sequences{length_, lengths};
+            detail::require_sequences(x.rows(), sequences, "Block::Prepared::evaluate");
+            Workspace::Scope scope(ws);
+            x = detail::without_padding(x, sequences, scope);
+            const MatrixView<Scalar> input = scope.matrix<Scalar>(x.rows(), block_.width());
+            const MatrixView<Scalar> sum = scope.matrix<Scalar>(x.rows(), block_.width());
+            if (block_.is_pre()) {
+                gtu_norm_.evaluate(x, input, ws, lengths);
+                gtu_.evaluate(input, sum, ws, lengths);
+                sum.eigen() += x.eigen();
+                glu_norm_.evaluate(sum, input, ws, lengths);
+                glu_.evaluate(input, y, ws, lengths);
+                y.eigen() += sum.eigen();
+            } else {
+                gtu_.evaluate(x, sum, ws, lengths);
+                sum.eigen() += x.eigen();
+                gtu_norm_.evaluate(sum, input, ws, lengths);
+                glu_.evaluate(input, sum, ws, lengths);
+                sum.eigen() += input.eigen();
+                glu_norm_.evaluate(sum, y, ws, lengths);
+            }
+            detail::clear_padding(y, sequences);
+        }
+
+    private:
+        friend Block;
+        template <class Part>
+        static std::shared_ptr<const Part> part(const std::shared_ptr<const Parameters>& all,
+                                                const Part& one) {
+            return {all, &one};
+        }
+        Prepared(const Block& block, const std::shared_ptr<const Parameters>& all, Index length)
+            : block_(block),
+              gtu_(block.gtu_.prepare(part(all, all->gtu), length)),
+              glu_(block.glu_.prepare(part(all, all->glu), length)),
+              gtu_norm_(block.norm_.prepare(part(all, all->gtu_norm), length)),
+              glu_norm_(block.norm_.prepare(part(all, all->glu_norm), length)),
+              length_(length) {}
+
+        Block block_;
+        typename Gtu<Mixer>::Prepared gtu_;
+        typename Glu<Scalar>::Prepared glu_;
+        typename NormLayer::Prepared gtu_norm_;
+        typename NormLayer::Prepared glu_norm_;
+        Index length_;
+    };
+
+    Prepared prepare(const std::shared_ptr<const Parameters>& parameters, Index length) const {
+        return Prepared(*this, parameters, length);
+    }
+    /// As above, with a copy of the parameters.
+    Prepared prepare(const Parameters& parameters, Index length) const {
+        return prepare(std::make_shared<const Parameters>(parameters), length);
+    }
+
+private:
+    static Options completed(Options options) {
+        detail::require_positive(options.width, "Block", "width");
+        detail::require_dropout_rate(options.dropout, "Block");
+        options.gtu.width = options.width;
+        options.glu.width = options.width;
+        options.norm.channels = options.width;
+        return options;
+    }
+
+    bool is_pre() const noexcept { return options_.placement == NormPlacement::pre; }
+    static std::uint64_t mask(const Cache& cache, std::uint64_t unit) noexcept {
+        return CounterRandom(cache.seed).bits(unit);
+    }
+
+    void check(MatrixView<const Scalar> x, MatrixView<const Scalar> y, const char* where) const {
+        detail::require_rows<Scalar>(x, x.rows(), width(), 703, where, "x");
+        detail::require_rows<Scalar>(y, x.rows(), width(), 704, where, "y or g");
+    }
+
+    Options options_;
+    Gtu<Mixer> gtu_;
+    Glu<Scalar> glu_;
+    NormLayer norm_;
+};
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

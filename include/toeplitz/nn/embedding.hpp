@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The embedding: one learned row per token.
+
+#include <toeplitz/kernels/activation.hpp>
+#include <toeplitz/kernels/linear.hpp>
+#include <toeplitz/nn/sequences.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+struct EmbeddingOptions {
+    Index vocabulary = 0;  ///< ≥ 1
+    Index width = 0;       ///< d ≥ 1
+};
+
+/// Official name: weight, vocabulary × d.
+template <Real Scalar>
+struct EmbeddingParameters {
+    Matrix<Scalar> weight;
+
+    template <class F, class... Sets>
+    static void for_each(F&& f, Sets&... sets) {
+        f(ParameterName("weight"), sets.weight...);
+    }
+};
+
+/// y_i = weight[token_i].
+template <Real ScalarType>
+class Embedding {
+public:
+    using Scalar = ScalarType;
+    using Options = EmbeddingOptions;
+    using Parameters = EmbeddingParameters<Scalar>;
+    using Inputs = std::span<const Token>;
+
+    /// Time steps of some inputs.
+    static Index rows(Inputs tokens) noexcept { return static_cast<Index>(tokens.size()); }
+
+    /// \throws config_error 201 or 202
+    explicit Embedding(const Options& options) : options_(options) {
+        detail::require_positive(options.vocabulary, "Embedding", "vocabulary");
+        detail::require_positive(options.width, "Embedding", "width");
+        detail::checked_product(options.vocabulary, options.width, "Embedding");
+    }
+
+    const Options& options() const noexcept { return options_; }
+
+    /// Normal with variance 1/d, drawn from `seed`.
+    Parameters make_parameters(std::uint64_t seed = 0) const {
+        const CounterRandom random(seed);
+        std::uint64_t drawn = 0;
+        const double deviation = 1 / std::sqrt(static_cast<double>(options_.width));
+        return {Matrix<Scalar>::NullaryExpr(options_.vocabulary, options_.width, [&] {
+            return static_cast<Scalar>(deviation * random.normal(drawn++));
+        })};
+    }
+
+    /// y: one row per token.
+    /// \throws shape_error 405 (parameters), 704 (y); value_error 711 (a token outside 0..vocabulary−1)
+    /// Cost O(size of y) | heap: none | thread-safe: yes
+    void evaluate(const Parameters& parameters, Inputs tokens, MatrixView<Scalar> y) const {
+        check(parameters, tokens, y, "Embedding::evaluate");
+        for (Index i = 0; i < y.rows(); ++i) {
+            const Token token = tokens[static_cast<std::size_t>(i)];
+            std::copy_n(&parameters.weight(token, 0), options_.width, y.row(i));
+        }
+    }
+
+    /// gradients.weight[token_i] += g_i.
+    /// \throws shape_error 405 (gradients), 704 (g); value_error 711
+    /// Cost O(size of g) | heap: none | thread-safe: yes, with distinct gradients
+    void backward(const Parameters& /*parameters*/, Inputs tokens, MatrixView<const Scalar> g,
+                  Parameters& gradients) const {
+        check(gradients, tokens, g, "Embedding::backward");
+        for (Index i = 0; i < g.rows(); ++i) {
+            const Token token = tokens[static_cast<std::size_t>(i)];
+            detail::as_array(&gradients.weight(token, 0), options_.width) +=
+                Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>(g.row(i), options_.width);
+        }
+    }
+
+private:
+    void check(const Parameters& set, Inputs tokens, MatrixView<const Scalar> rows, const char* where) const {
+        detail::require_shape<Scalar>(set.weight, options_.vocabulary, options_.width, 405, where, "weight");
+        detail::require_rows<Scalar>(rows, static_cast<Index>(tokens.size()), options_.width, 704, where,
+                                     "y or g");
+        for (std::size_t i = 0; i < tokens.size(); ++i) {
+            if (tokens[i] < 0 || tokens[i] >= options_.vocabulary) {
+                detail::raise<value_error>(711, where, detail::text("tokens in 0..", options_.vocabulary - 1),
+                                           detail::text(tokens[i], " at position ", i));
+            }
+        }
+    }
+
+    Options options_;
+};
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The gated linear unit: out = final(W₃ (act(W₁ x) ⊙ W₂ x)).
+
+#include <toeplitz/kernels/activation.hpp>
+#include <toeplitz/nn/linear.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+struct GluOptions {
+    Index width = 0;        ///< d ≥ 1: channels of x; a block fills it in
+    Index inner_width = 0;  ///< h: features; 0 for d
+    Activation activation = Activation::silu;
+    Activation final_activation = Activation::identity;
+    Bias bias = Bias::add;
+};
+
+/// Official names: l1.*, l2.*, l3.*.
+template <Real Scalar>
+struct GluParameters {
+    LinearParameters<Scalar> l1;  ///< h × d
+    LinearParameters<Scalar> l2;  ///< h × d
+    LinearParameters<Scalar> l3;  ///< d × h
+
+    template <class F, class... Sets>
+    static void for_each(F&& f, Sets&... sets) {
+        LinearParameters<Scalar>::for_each(detail::under("l1", f), sets.l1...);
+        LinearParameters<Scalar>::for_each(detail::under("l2", f), sets.l2...);
+        LinearParameters<Scalar>::for_each(detail::under("l3", f), sets.l3...);
+    }
+};
+
+/// The channel-mixing half of a TNN layer; every row by itself.
+///
+/// Members may run at the same time with distinct caches, gradients and workspaces; results are the same bits
+/// for any number of threads. Rows must have neighbouring channels.
+template <Real ScalarType>
+class Glu {
+public:
+    using Scalar = ScalarType;
+    using Options = GluOptions;
+    using Parameters = GluParameters<Scalar>;
+
+    struct Cache {
+        Matrix<Scalar> gate;   ///< W₁ x + b
+        Matrix<Scalar> value;  ///< W₂ x + b
+        Matrix<Scalar> last;   ///< what the final activation is applied to, where there is one
+    };
+
+    /// \throws config_error 201 or 202
+    explicit Glu(const Options& options) : options_(options) {
+        detail::require_positive(options_.width, "Glu", "width");
+        if (options_.inner_width == 0) options_.inner_width = options_.width;
+        detail::require_positive(options_.inner_width, "Glu", "inner_width");
+        detail::checked_product(options_.inner_width, options_.width, "Glu");
+    }
+
+    const Options& options() const noexcept { return options_; }
+    Index width() const noexcept { return options_.width; }
+    Index inner_width() const noexcept { return options_.inner_width; }
+
+    /// Drawn from `seed`: maps uniform in ±1/√inputs.
+    Parameters make_parameters(std::uint64_t seed = 0) const {
+        const CounterRandom random(seed);
+        std::uint64_t drawn = 0;
+        Parameters parameters;
+        parameters.l1 = make_linear<Scalar>(inner_width(), width(), options_.bias, random, drawn);
+        parameters.l2 = make_linear<Scalar>(inner_width(), width(), options_.bias, random, drawn);
+        parameters.l3 = make_linear<Scalar>(width(), inner_width(), options_.bias, random, drawn);
+        return parameters;
+    }
+
+    /// y = Glu(x).
+    /// \throws shape_error 405 (parameters), 703 (x), 704 (y)
+    /// Cost 3 products of rows × d × h | heap: the cache, when it grows | thread-safe: yes
+    void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& /*sequences*/,
+                 MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
+        check(parameters, "parameters", x, y, "Glu::forward");
+        cache.gate.resize(x.rows(), inner_width());
+        cache.value.resize(x.rows(), inner_width());
+        if (has_final()) cache.last.resize(x.rows(), width());
+        run(parameters, x, &cache, y, ws);
+    }
+
+    /// dx = the gradient with respect to x, given g with respect to y; adds to gradients. x as in forward.
+    /// \throws shape_error 404 (cache), 405 (parameters, gradients), 703 (x, dx), 704 (g)
+    /// Cost twice forward | heap: none with a reserved workspace | thread-safe: yes
+    void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
+                  MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
+                  Workspace& ws) const {
+        const char* where = "Glu::backward";
+        check(parameters, "parameters", x, g, where);
+        check(gradients, "gradients", x, dx, where);
+        const Index rows = x.rows();
+        if (cache.gate.rows() != rows || cache.gate.cols() != inner_width()) {
+            detail::raise<shape_error>(404, where, "the cache of a forward pass of x",
+                                       detail::shape_text(cache.gate.rows(), cache.gate.cols()));
+        }
+        Workspace::Scope scope(ws);
+        if (has_final()) {
+            const MatrixView<Scalar> last = scope.matrix<Scalar>(rows, width());
+            const MatrixView<Scalar> dlast = scope.matrix<Scalar>(rows, width());
+            last.eigen() = cache.last;
+            dlast.eigen() = g.eigen();
+            activate_backward(options_.final_activation, last, dlast);
+            g = dlast;
+        }
+        const MatrixView<Scalar> hidden = scope.matrix<Scalar>(rows, inner_width());
+        const MatrixView<Scalar> dgate = scope.matrix<Scalar>(rows, inner_width());
+        const MatrixView<Scalar> dvalue = scope.matrix<Scalar>(rows, inner_width());
+        for_tiles(rows, [&](Index first, Index count, int) {
+            const auto tile = [&](auto m) { return detail::flat(m.middle_rows(first, count)); };
+            const auto value = tile(MatrixView<const Scalar>(cache.value));
+            hidden.middle_rows(first, count).eigen() = cache.gate.middleRows(first, count);
+            detail::activate_with_slope(options_.activation, hidden.row(first), dgate.row(first),
+                                        count * inner_width());
+            detail::apply_linear_adjoint(parameters.l3, g.middle_rows(first, count),
+                                         dvalue.middle_rows(first, count));
+            tile(dgate) *= tile(dvalue) * value;
+            tile(dvalue) *= tile(hidden);
+            tile(hidden) *= value;
+        });
+        detail::add_linear_gradients<Scalar>(hidden, g, gradients.l3);
+        detail::add_linear_gradients<Scalar>(x, dgate, gradients.l1);
+        detail::add_linear_gradients<Scalar>(x, dvalue, gradients.l2);
+        detail::linear_adjoint<Scalar>(parameters.l1, dgate, Update::assign, dx);
+        detail::linear_adjoint<Scalar>(parameters.l2, dvalue, Update::add, dx);
+    }
+
+    /// The unit with its parameters.
+    class Prepared {
+    public:
+        /// y = Glu(x). heap: none with a warm workspace | thread-safe: yes
+        void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
+                      Lengths /*lengths*/ = {}) const {
+            glu_.check(*parameters_, "parameters", x, y, "Glu::Prepared::evaluate");
+            glu_.run(*parameters_, x, nullptr, y, ws);
+        }
+
+    private:
+        friend Glu;
+        Prepared(const Glu& glu, std::shared_ptr<const Parameters> parameters)
+            : glu_(glu), parameters_(std::move(parameters)) {}
+        Glu glu_;
+        std::shared_ptr<const Parameters> parameters_;
+    };
+
+    Prepared prepare(std::shared_ptr<const Parameters> parameters, Index /*length*/ = 0) const {
+        return Prepared(*this, std::move(parameters));
+    }
+    /// As above, with a copy of the parameters.
+    Prepared prepare(const Parameters& parameters, Index length = 0) const {
+        return prepare(std::make_shared<const Parameters>(parameters), length);
+    }
+
+private:
+    bool has_final() const noexcept { return options_.final_activation != Activation::identity; }
+
+    void check(const Parameters& set, const char* what, MatrixView<const Scalar> x,
+               MatrixView<const Scalar> y, const char* where) const {
+        detail::require_linear(set.l1, inner_width(), width(), options_.bias, what, where);
+        detail::require_linear(set.l2, inner_width(), width(), options_.bias, what, where);
+        detail::require_linear(set.l3, width(), inner_width(), options_.bias, what, where);
+        detail::require_rows<Scalar>(x, x.rows(), width(), 703, where, "x");
+        detail::require_rows<Scalar>(y, x.rows(), width(), 704, where, "y or g");
+    }
+
+    template <class F>
+    void for_tiles(Index rows, F&& f) const {
+        detail::for_row_tiles(rows, detail::row_threads(rows, inner_width() * width() / 10 + 1), f);
+    }
+
+    /// y = Glu(x), tile by tile; pre-activations are kept in `cache` unless it is null.
+    void run(const Parameters& parameters, MatrixView<const Scalar> x, Cache* cache, MatrixView<Scalar> y,
+             Workspace& ws) const {
+        const Index h = inner_width();
+        Workspace::Scope scope(ws);
+        const int threads = detail::row_threads(x.rows(), h * width() / 10 + 1);
+        const ThreadScratch<Scalar> scratch(scope, 2 * detail::row_tile * h, threads);
+        detail::for_row_tiles(x.rows(), threads, [&](Index first, Index count, int thread) {
+            const MatrixView<const Scalar> in = x.middle_rows(first, count);
+            const MatrixView<Scalar> hidden(scratch[thread], count, h);
+            MatrixView<Scalar> gate = hidden;
+            MatrixView<Scalar> value(scratch[thread] + detail::row_tile * h, count, h);
+            if (cache != nullptr) {
+                gate = MatrixView<Scalar>(cache->gate).middle_rows(first, count);
+                value = MatrixView<Scalar>(cache->value).middle_rows(first, count);
+            }
+            detail::apply_linear<Scalar>(parameters.l1, in, Update::assign, gate);
+            detail::apply_linear<Scalar>(parameters.l2, in, Update::assign, value);
+            if (cache != nullptr) hidden.eigen() = gate.eigen();
+            detail::activate(options_.activation, hidden.data(), hidden.size());
+            detail::flat(hidden) *= detail::flat(value);
+            const MatrixView<Scalar> out = y.middle_rows(first, count);
+            detail::apply_linear<Scalar>(parameters.l3, hidden, Update::assign, out);
+            if (!has_final()) return;
+            if (cache != nullptr) cache->last.middleRows(first, count) = out.eigen();
+            activate(options_.final_activation, out);
+        });
+    }
+
+    Options options_;
+};
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

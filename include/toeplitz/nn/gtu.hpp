@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The gated Toeplitz unit: out = W_o [norm](act(W_u x) ⊙ T act(W_v x)).
+
+#include <toeplitz/kernels/activation.hpp>
+#include <toeplitz/nn/linear.hpp>
+#include <toeplitz/nn/mixer.hpp>
+#include <toeplitz/nn/norm.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+template <class Mixer>
+struct GtuOptions {
+    Index width = 0;        ///< d ≥ 1: channels of x; a block fills it in
+    Index inner_width = 0;  ///< e: channels of the mixer; 0 for 3 d
+    Activation activation = Activation::silu;
+    std::optional<Norm> norm{};  ///< of the gated sequence, before the last map
+    Bias bias = Bias::add;
+    typename Mixer::Options mixer{};  ///< its channels are filled in
+};
+
+/// Official names: v_proj.*, u_proj.*, o.*, norm.*, toep.*.
+template <class Mixer>
+struct GtuParameters {
+    using Scalar = typename Mixer::Scalar;
+    LinearParameters<Scalar> v_proj;  ///< e × d
+    LinearParameters<Scalar> u_proj;  ///< e × d
+    LinearParameters<Scalar> o;       ///< d × e
+    NormParameters<Scalar> norm;
+    typename Mixer::Parameters toep;
+
+    template <class F, class... Sets>
+    static void for_each(F&& f, Sets&... sets) {
+        LinearParameters<Scalar>::for_each(detail::under("v_proj", f), sets.v_proj...);
+        LinearParameters<Scalar>::for_each(detail::under("u_proj", f), sets.u_proj...);
+        LinearParameters<Scalar>::for_each(detail::under("o", f), sets.o...);
+        NormParameters<Scalar>::for_each(detail::under("norm", f), sets.norm...);
+        Mixer::Parameters::for_each(detail::under("toep", f), sets.toep...);
+    }
+};
+
+/// The token-mixing half of a TNN layer.
+///
+/// Members may run at the same time with distinct caches, gradients and workspaces; results are the same bits
+/// for any number of threads. Rows must have neighbouring channels.
+template <TokenMixer MixerType>
+class Gtu {
+public:
+    using Mixer = MixerType;
+    using Scalar = typename Mixer::Scalar;
+    using Options = GtuOptions<Mixer>;
+    using Parameters = GtuParameters<Mixer>;
+
+    struct Cache {
+        Matrix<Scalar> u;      ///< W_u x + b
+        Matrix<Scalar> v;      ///< W_v x + b
+        Matrix<Scalar> mixed;  ///< T act(v)
+        typename Mixer::Cache mixer;
+        std::vector<Index> lengths;
+        Index length = 0;
+    };
+
+    /// \throws config_error 201, 202 and those of the mixer
+    explicit Gtu(const Options& options) : options_(completed(options)), mixer_(options_.mixer) {
+        if (options_.norm) norm_.emplace(RowNormOptions{.channels = inner_width(), .norm = *options_.norm});
+    }
+
+    const Options& options() const noexcept { return options_; }
+    const Mixer& mixer() const noexcept { return mixer_; }
+    Index width() const noexcept { return options_.width; }
+    Index inner_width() const noexcept { return options_.inner_width; }
+
+    /// Drawn from `seed`: maps uniform in ±1/√inputs.
+    Parameters make_parameters(std::uint64_t seed = 0) const {
+        const CounterRandom random(seed);
+        std::uint64_t drawn = 0;
+        const auto map = [&](Index outputs, Index inputs) {
+            return make_linear<Scalar>(outputs, inputs, options_.bias, random, drawn);
+        };
+        Parameters parameters;
+        parameters.v_proj = map(inner_width(), width());
+        parameters.u_proj = map(inner_width(), width());
+        parameters.o = map(width(), inner_width());
+        if (norm_) parameters.norm = norm_->make_parameters();
+        parameters.toep = mixer_.make_parameters(random.bits(drawn));
+        return parameters;
+    }
+
+    /// y = Gtu(x); x and y (B·n) × d.
+    /// \throws shape_error 405 (parameters), 701 to 704, and those of the mixer
+    /// Cost 3 products of rows × d × e and the mixer's | heap: the cache, when it grows | thread-safe: yes
+    void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
+                 MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
+        const char* where = "Gtu::forward";
+        check(parameters, "parameters", x, y, where);
+        detail::require_sequences(x.rows(), sequences, where);
+        cache.length = sequences.length;
+        cache.lengths.assign(sequences.lengths.begin(), sequences.lengths.end());
+        const Index rows = x.rows();
+        for (Matrix<Scalar>* kept : {&cache.u, &cache.v, &cache.mixed}) kept->resize(rows, inner_width());
+        Workspace::Scope scope(ws);
+        x = detail::without_padding(x, sequences, scope);
+        const MatrixView<Scalar> v = scope.matrix<Scalar>(rows, inner_width());
+        for_tiles(rows, [&](Index first, Index count, int) {
+            const MatrixView<Scalar> kept = MatrixView<Scalar>(cache.v).middle_rows(first, count);
+            project(parameters.v_proj, x.middle_rows(first, count), kept);
+            copy_activated(kept, v.middle_rows(first, count));
+        });
+        mixer_.forward(parameters.toep, v, sequences, cache.mixed, cache.mixer, ws);
+        gate(parameters, x, cache.mixed, cache.u, y, ws);
+        detail::clear_padding(y, sequences);
+    }
+
+    /// dx = the gradient with respect to x, given g with respect to y; adds to gradients. x as in forward.
+    /// \throws shape_error 405 (parameters, gradients), 703 (x, dx), 704 (g), and those of the mixer
+    /// Cost twice forward | heap: none with a reserved workspace | thread-safe: yes
+    void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
+                  MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
+                  Workspace& ws) const {
+        const char* where = "Gtu::backward";
+        check(parameters, "parameters", x, g, where);
+        check(gradients, "gradients", x, dx, where);
+        const Index rows = x.rows();
+        if (cache.u.rows() != rows || cache.u.cols() != inner_width()) {
+            detail::raise<shape_error>(404, where, "the cache of a forward pass of x",
+                                       detail::shape_text(cache.u.rows(), cache.u.cols()));
+        }
+        const Sequences sequences{cache.length, Lengths(cache.lengths.data(), cache.lengths.size())};
+        Workspace::Scope scope(ws);
+        x = detail::without_padding(x, sequences, scope);
+        g = detail::without_padding(g, sequences, scope);
+        const MatrixView<const Scalar> mixed = cache.mixed;
+        const MatrixView<Scalar> du = scope.matrix<Scalar>(rows, inner_width());
+        const MatrixView<Scalar> dmixed = scope.matrix<Scalar>(rows, inner_width());
+        const MatrixView<Scalar> v = scope.matrix<Scalar>(rows, inner_width());
+        const MatrixView<Scalar> dv = scope.matrix<Scalar>(rows, inner_width());
+
+        // Through the last map and the gate: v holds the gated sequence, dv its gradient.
+        for_tiles(rows, [&](Index first, Index count, int) {
+            const auto tile = [&](MatrixView<Scalar> m) { return m.middle_rows(first, count); };
+            tile(v).eigen() = cache.u.middleRows(first, count);
+            slopes(tile(v), tile(du));
+            tile(dmixed).eigen() = tile(v).eigen();
+            detail::flat(tile(v)) *= detail::flat(mixed.middle_rows(first, count));
+            detail::apply_linear_adjoint(parameters.o, g.middle_rows(first, count), tile(dv));
+        });
+        if (norm_) {
+            const MatrixView<Scalar> normed = scope.matrix<Scalar>(rows, inner_width());
+            typename RowNorm<Scalar>::Cache none;
+            norm_->forward(parameters.norm, v, sequences, normed, none, ws);
+            detail::add_linear_gradients<Scalar>(normed, g, gradients.o);
+            norm_->backward(parameters.norm, v, none, dv, dv, gradients.norm, ws);
+        } else {
+            detail::add_linear_gradients<Scalar>(v, g, gradients.o);
+        }
+        for_tiles(rows, [&](Index first, Index count, int) {
+            const auto tile = [&](MatrixView<Scalar> m) { return detail::flat(m.middle_rows(first, count)); };
+            tile(du) *= tile(dv) * detail::flat(mixed.middle_rows(first, count));
+            tile(dmixed) *= tile(dv);
+            tile(v) = detail::flat(MatrixView<const Scalar>(cache.v).middle_rows(first, count));
+            detail::activate(options_.activation, v.row(first), count * inner_width());
+        });
+        mixer_.backward(parameters.toep, v, cache.mixer, dmixed, dv, gradients.toep, ws);
+        for_tiles(rows, [&](Index first, Index count, int) {
+            const MatrixView<Scalar> slope = dmixed.middle_rows(first, count);
+            v.middle_rows(first, count).eigen() = cache.v.middleRows(first, count);
+            slopes(v.middle_rows(first, count), slope);
+            detail::flat(dv.middle_rows(first, count)) *= detail::flat(slope);
+        });
+        detail::add_linear_gradients<Scalar>(x, du, gradients.u_proj);
+        detail::add_linear_gradients<Scalar>(x, dv, gradients.v_proj);
+        detail::linear_adjoint<Scalar>(parameters.u_proj, du, Update::assign, dx);
+        detail::linear_adjoint<Scalar>(parameters.v_proj, dv, Update::add, dx);
+    }
+
+    /// The unit with the kernel of one length.
+    class Prepared {
+    public:
+        /// y = Gtu(x), as forward. heap: none with a warm workspace | thread-safe: yes
+        void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
+                      Lengths lengths = {}) const {
+            const char* where = "Gtu::Prepared::evaluate";
+            gtu_.check(*parameters_, "parameters", x, y, where);
+            const Sequences sequences{length_, lengths};
+            detail::require_sequences(x.rows(), sequences, where);
+            Workspace::Scope scope(ws);
+            x = detail::without_padding(x, sequences, scope);
+            const MatrixView<Scalar> v = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
+            const MatrixView<Scalar> mixed = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
+            gtu_.for_tiles(x.rows(), [&](Index first, Index count, int) {
+                project(parameters_->v_proj, x.middle_rows(first, count), v.middle_rows(first, count));
+                detail::activate(gtu_.options_.activation, v.row(first), count * gtu_.inner_width());
+            });
+            mixer_.evaluate(v, mixed, ws, lengths);
+            gtu_.gate(*parameters_, x, mixed, {}, y, ws);
+            detail::clear_padding(y, sequences);
+        }
+
+    private:
+        friend Gtu;
+        Prepared(const Gtu& gtu, std::shared_ptr<const Parameters> parameters, Index length)
+            : gtu_(gtu),
+              mixer_(gtu.mixer_.prepare(
+                  std::shared_ptr<const typename Mixer::Parameters>(parameters, &parameters->toep), length)),
+              parameters_(std::move(parameters)),
+              length_(length) {}
+
+        Gtu gtu_;
+        typename Mixer::Prepared mixer_;
+        std::shared_ptr<const Parameters> parameters_;
+        Index length_;
+    };
+
+    Prepared prepare(std::shared_ptr<const Parameters> parameters, Index length) const {
+        return Prepared(*this, std::move(parameters), length);
+    }
+    /// As above, with a copy of the parameters.
+    Prepared prepare(const Parameters& parameters, Index length) const {
+        return prepare(std::make_shared<const Parameters>(parameters), length);
+    }
+
+private:
+    static Options completed(Options options) {
+        detail::require_positive(options.width, "Gtu", "width");
+        if (options.inner_width == 0) options.inner_width = detail::checked_product(3, options.width, "Gtu");
+        detail::require_positive(options.inner_width, "Gtu", "inner_width");
+        detail::checked_product(options.inner_width, options.width, "Gtu");
+        options.mixer.channels = options.inner_width;
+        return options;
+    }
+
+    void check(const Parameters& set, const char* what, MatrixView<const Scalar> x,
+               MatrixView<const Scalar> y, const char* where) const {
+        detail::require_linear(set.v_proj, inner_width(), width(), options_.bias, what, where);
+        detail::require_linear(set.u_proj, inner_width(), width(), options_.bias, what, where);
+        detail::require_linear(set.o, width(), inner_width(), options_.bias, what, where);
+        detail::require_rows<Scalar>(x, x.rows(), width(), 703, where, "x");
+        detail::require_rows<Scalar>(y, x.rows(), width(), 704, where, "y or g");
+    }
+
+    template <class F>
+    void for_tiles(Index rows, F&& f) const {
+        detail::for_row_tiles(rows, detail::row_threads(rows, inner_width() * width() / 30 + 1), f);
+    }
+
+    static void project(const LinearParameters<Scalar>& map, MatrixView<const Scalar> x,
+                        MatrixView<Scalar> y) {
+        detail::apply_linear<Scalar>(map, x, Update::assign, y);
+    }
+    void copy_activated(MatrixView<const Scalar> from, MatrixView<Scalar> to) const {
+        to.eigen() = from.eigen();
+        detail::activate(options_.activation, to.data(), to.size());
+    }
+    /// x = act(x) and slope = act'(x).
+    void slopes(MatrixView<Scalar> x, MatrixView<Scalar> slope) const {
+        detail::activate_with_slope(options_.activation, x.data(), slope.data(), x.size());
+    }
+
+    /// y = W_o norm(act(W_u x) ⊙ mixed); keeps W_u x + b in `kept` unless that is empty.
+    void gate(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<const Scalar> mixed,
+              MatrixView<Scalar> kept, MatrixView<Scalar> y, Workspace& ws) const {
+        const Index e = inner_width();
+        const Index rows = x.rows();
+        const int threads = detail::row_threads(rows, e * width() / 15 + 1);
+        Workspace::Scope scope(ws);
+        const ThreadScratch<Scalar> scratch(scope, detail::row_tile * e, threads);
+        detail::for_row_tiles(rows, threads, [&](Index first, Index count, int thread) {
+            const MatrixView<Scalar> gated(scratch[thread], count, e);
+            if (kept.data() == nullptr) {
+                project(parameters.u_proj, x.middle_rows(first, count), gated);
+            } else {
+                project(parameters.u_proj, x.middle_rows(first, count), kept.middle_rows(first, count));
+                gated.eigen() = kept.middle_rows(first, count).eigen();
+            }
+            detail::activate(options_.activation, gated.data(), gated.size());
+            detail::flat(gated) *= detail::flat(mixed.middle_rows(first, count));
+            if (norm_) normalize<Scalar>(*options_.norm, parameters.norm, gated, gated);
+            project(parameters.o, gated, y.middle_rows(first, count));
+        });
+    }
+
+    Options options_;
+    Mixer mixer_;
+    std::optional<RowNorm<Scalar>> norm_;
+};
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

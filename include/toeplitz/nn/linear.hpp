@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The affine layer y = W x + b, row by row.
+
+#include <memory>
+
+#include <toeplitz/kernels/linear.hpp>
+#include <toeplitz/nn/sequences.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+namespace detail {
+
+/// Nanoseconds per row of a product, roughly.
+template <Real Scalar>
+Index linear_work(const LinearParameters<Scalar>& linear) noexcept {
+    return linear.weight.size() / 30 + 1;
+}
+
+/// Throws shape_error 405 unless the set has the shapes of an outputs × inputs map.
+template <Real Scalar>
+void require_linear(const LinearParameters<Scalar>& set, Index outputs, Index inputs, Bias bias,
+                    const char* what, const char* where) {
+    const MatrixView<const Scalar> weight = set.weight;
+    if (weight.rows() != outputs || weight.cols() != inputs) {
+        raise<shape_error>(405, where, text(what, " with weight of shape ", shape_text(outputs, inputs)),
+                           shape_text(weight.rows(), weight.cols()));
+    }
+    const Index size = bias == Bias::add ? outputs : 0;
+    if (set.bias.size() != size) {
+        raise<shape_error>(405, where, text(what, " with bias of size ", size),
+                           std::to_string(set.bias.size()));
+    }
+}
+
+/// C += A B, blocks of C split among threads.
+template <class A, class B, class C>
+void add_product_parallel(const A& a, const B& b, C& c) {
+    const Index across = (c.cols() + product_block - 1) / product_block;
+    const Index blocks = across * ((c.rows() + product_block - 1) / product_block);
+    const int threads = thread_count(blocks, c.size() * a.cols() / 30);
+    parallel_chunks(blocks, threads, [&](Index begin, Index end, int) {
+        for (Index block = begin; block < end; ++block) {
+            const Index i = block / across * product_block;
+            const Index j = block % across * product_block;
+            const Index rows = std::min(product_block, c.rows() - i);
+            const Index cols = std::min(product_block, c.cols() - j);
+            auto part = c.block(i, j, rows, cols);
+            add_product(a.middleRows(i, rows), b.middleCols(j, cols), part);
+        }
+    });
+}
+
+/// dW += Gᵀ X and db += Gᵀ 1, where G is the gradient with respect to Y = X Wᵀ + b.
+template <Real Scalar>
+void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
+                          LinearParameters<Scalar>& gradients) {
+    auto dweight = rows_of(MatrixView<Scalar>(gradients.weight));
+    add_product_parallel(rows_of(g).transpose(), rows_of(x), dweight);
+    const Index outputs = gradients.bias.size();
+    parallel_chunks(outputs, thread_count(outputs / 16, g.rows() * outputs / 4),
+                    [&](Index begin, Index end, int) {
+                        if (begin == end) return;
+                        gradients.bias.segment(begin, end - begin) +=
+                            rows_of(g).middleCols(begin, end - begin).colwise().sum().transpose();
+                    });
+}
+
+/// dX = G W, or dX += G W.
+template <Real Scalar>
+void linear_adjoint(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> g, Update update,
+                    MatrixView<Scalar> dx) {
+    for_row_tiles(g.rows(), row_threads(g.rows(), linear_work(linear)), [&](Index first, Index rows, int) {
+        auto out = rows_of(dx.middle_rows(first, rows));
+        if (update == Update::assign) out.setZero();
+        const MatrixView<const Scalar> weight = linear.weight;
+        add_product(rows_of(g.middle_rows(first, rows)), rows_of(weight), out);
+    });
+}
+
+/// Y = X Wᵀ + b.
+template <Real Scalar>
+void linear_forward(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> x,
+                    MatrixView<Scalar> y) {
+    for_row_tiles(x.rows(), row_threads(x.rows(), linear_work(linear)), [&](Index first, Index rows, int) {
+        apply_linear<Scalar>(linear, x.middle_rows(first, rows), Update::assign, y.middle_rows(first, rows));
+    });
+}
+
+}  // namespace detail
+
+struct LinearOptions {
+    Index inputs = 0;   ///< ≥ 1
+    Index outputs = 0;  ///< ≥ 1
+    Bias bias = Bias::add;
+};
+
+/// y = W x + b for every row x. The official Linear: weight (outputs × inputs), bias.
+///
+/// Rows must have neighbouring channels. Members may run at the same time with distinct gradients;
+/// results are the same bits for any number of threads.
+template <Real ScalarType>
+class Linear {
+public:
+    using Scalar = ScalarType;
+    using Options = LinearOptions;
+    using Parameters = LinearParameters<Scalar>;
+    using Inputs = MatrixView<const Scalar>;
+
+    /// Time steps of some inputs.
+    static Index rows(Inputs x) noexcept { return x.rows(); }
+
+    /// \throws config_error 201 or 202
+    explicit Linear(const Options& options) : options_(options) {
+        detail::require_positive(options.inputs, "Linear", "inputs");
+        detail::require_positive(options.outputs, "Linear", "outputs");
+        detail::checked_product(options.inputs, options.outputs, "Linear");
+    }
+
+    const Options& options() const noexcept { return options_; }
+
+    /// Drawn from `seed`: uniform in ±1/√inputs.
+    Parameters make_parameters(std::uint64_t seed = 0) const {
+        std::uint64_t drawn = 0;
+        return make_linear<Scalar>(options_.outputs, options_.inputs, options_.bias, CounterRandom(seed),
+                                   drawn);
+    }
+
+    /// y = W x + b.
+    /// \throws shape_error 405 (parameters), 703 (x), 704 (y)
+    /// Cost O(rows inputs outputs) | heap: none | thread-safe: yes | threads split the rows
+    void evaluate(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<Scalar> y) const {
+        check(parameters, x, y, "Linear::evaluate");
+        detail::linear_forward(parameters, x, y);
+    }
+
+    /// gradients += ∂⟨g, y⟩/∂parameters, and dx = Wᵀ g unless dx is empty.
+    /// \throws shape_error 405 (parameters, gradients), 703 (x, dx), 704 (g)
+    /// Cost twice evaluate | heap: none | thread-safe: yes | threads split rows and weights
+    void backward(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<const Scalar> g,
+                  Parameters& gradients, MatrixView<Scalar> dx = {}) const {
+        const char* where = "Linear::backward";
+        check(parameters, x, g, where);
+        detail::require_linear(gradients, options_.outputs, options_.inputs, options_.bias, "gradients",
+                               where);
+        detail::add_linear_gradients(x, g, gradients);
+        if (dx.data() == nullptr) return;
+        detail::require_rows<Scalar>(dx, x.rows(), options_.inputs, 703, where, "dx");
+        detail::linear_adjoint(parameters, g, Update::assign, dx);
+    }
+
+private:
+    void check(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<const Scalar> y,
+               const char* where) const {
+        detail::require_linear(parameters, options_.outputs, options_.inputs, options_.bias, "parameters",
+                               where);
+        detail::require_rows<Scalar>(x, x.rows(), options_.inputs, 703, where, "x");
+        detail::require_rows<Scalar>(y, x.rows(), options_.outputs, 704, where, "y or g");
+    }
+
+    Options options_;
+};
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// A whole network: input map → layers → norm → head.
+
+#include <toeplitz/nn/block.hpp>
+#include <toeplitz/nn/embedding.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// per_token: one row of outputs per time step. mean_pool: one per sequence, of the mean over its valid
+/// steps.
+enum class Head { per_token, mean_pool };
+
+/// Whether the head has a map of its own, or that of the embedding, transposed and without bias.
+enum class OutputWeights { separate, tied };
+
+/// Whether there is a norm between the last layer and the head.
+enum class FinalNorm { none, add };
+
+template <class BlockType, class Input>
+struct ModelOptions {
+    typename Input::Options input{};      ///< vocabulary of tokens, or inputs per time step
+    Index width = 0;                      ///< d ≥ 1: channels of the residual stream
+    Index layers = 1;                     ///< ≥ 0
+    typename BlockType::Options block{};  ///< its width is filled in
+    FinalNorm final_norm = FinalNorm::add;
+    Head head = Head::per_token;
+    Index outputs = 0;  ///< of the head; 0 for the vocabulary
+    OutputWeights output_weights = OutputWeights::separate;
+    Bias output_bias = Bias::add;
+    double dropout = 0;  ///< of the input map's output; that of the layers is theirs
+};
+
+/// Names: embed.*, layers.<i>.* (as of a block), norm.*, out.*.
+template <class BlockType, class Input>
+struct ModelParameters {
+    using Scalar = typename BlockType::Scalar;
+    using NormParameters = typename BlockType::NormLayer::Parameters;
+    typename Input::Parameters embed;
+    std::vector<typename BlockType::Parameters> layers;
+    NormParameters norm;           ///< empty without a final norm
+    LinearParameters<Scalar> out;  ///< empty where tied
+
+    template <class F, class... Sets>
+    static void for_each(F&& f, Sets&... sets) {
+        Input::Parameters::for_each(detail::under("embed", f), sets.embed...);
+        const std::size_t count = std::min({sets.layers.size()...});
+        for (std::size_t i = 0; i < count; ++i) {
+            BlockType::Parameters::for_each(detail::under("layers", static_cast<Index>(i), f),
+                                            sets.layers[i]...);
+        }
+        // Without a final norm, and with tied weights, the tensors are empty.
+        auto present = [&f](const ParameterName& name, auto& tensor, auto&... rest) {
+            if (tensor.size() != 0) f(name, tensor, rest...);
+        };
+        NormParameters::for_each(detail::under("norm", present), sets.norm...);
+        LinearParameters<Scalar>::for_each(detail::under("out", present), sets.out...);
+    }
+};
+
+/// A TNN: tokens (or features) to one row of outputs per time step, or per sequence.
+///
+///     using Mixer = FdTno<float, Causality::causal>;
+///     const Model<Mixer> model({.input = {.vocabulary = 256}, .width = 64, .layers = 4});
+///     auto parameters = model.make_parameters(/*seed=*/1);
+///     const auto inference = model.prepare(parameters, /*length=*/512);
+///     inference.evaluate(tokens, logits, workspace);  // B·512 tokens, logits (B·512) × 256
+///
+/// Input is Embedding (inputs are spans of tokens) or Linear (inputs are (B·n) × f matrices).
+/// Members may run at the same time with distinct caches, gradients and workspaces; results are the same bits
+/// for any number of threads.
+template <TokenMixer MixerType, class NormLayer = RowNorm<typename MixerType::Scalar>,
+          class InputType = Embedding<typename MixerType::Scalar>>
+class Model {
+public:
+    using Mixer = MixerType;
+    using Input = InputType;
+    using BlockType = Block<Mixer, NormLayer>;
+    using Scalar = typename Mixer::Scalar;
+    using Options = ModelOptions<BlockType, Input>;
+    using Parameters = ModelParameters<BlockType, Input>;
+    using Inputs = typename Input::Inputs;
+
+    struct Cache {
+        std::vector<Matrix<Scalar>> stream;  ///< what every layer sees, and what the last one makes
+        std::vector<typename BlockType::Cache> layers;
+        typename NormLayer::Cache norm;
+        Matrix<Scalar> normed;  ///< what the head sees, or pools
+        Matrix<Scalar> pooled;
+        std::vector<Index> lengths;
+        Index length = 0;
+        std::uint64_t seed = 0;
+    };
+
+    /// \throws config_error 201, 202, 720, 740 (layers < 0), 741 (tied weights that do not fit) and those of
+    /// the layers
+    explicit Model(const Options& options)
+        : options_(completed(options)),
+          input_(options_.input),
+          block_(options_.block),
+          norm_(options_.block.norm) {}
+
+    const Options& options() const noexcept { return options_; }
+    const BlockType& block() const noexcept { return block_; }
+    Index width() const noexcept { return options_.width; }
+    Index outputs() const noexcept { return options_.outputs; }
+    /// Rows of outputs for some rows of time steps.
+    Index output_rows(Index rows, Index length) const noexcept {
+        return options_.head == Head::per_token ? rows : rows / length;
+    }
+
+    /// Drawn from `seed`: every layer from a stream of its own.
+    Parameters make_parameters(std::uint64_t seed = 0) const {
+        const CounterRandom random(seed);
+        Parameters parameters;
+        parameters.embed = input_.make_parameters(random.bits(0));
+        for (Index l = 0; l < options_.layers; ++l) {
+            parameters.layers.push_back(
+                block_.make_parameters(random.bits(2 + static_cast<std::uint64_t>(l))));
+        }
+        if (has_norm()) parameters.norm = norm_.make_parameters();
+        if (!is_tied()) {
+            std::uint64_t drawn = 0;
+            parameters.out = make_linear<Scalar>(outputs(), width(), options_.output_bias,
+                                                 CounterRandom(random.bits(1)), drawn);
+        }
+        return parameters;
+    }
+
+    /// outputs = the network's, for training.
+    /// \param inputs B·n time steps
+    /// \param outputs (B·n) × k, or B × k where pooled
+    /// \param dropout_seed what the dropout masks are drawn from
+    /// \throws shape_error 405 (parameters), 701 to 704; value_error 711 (a token out of range)
+    /// heap: the cache, when it grows | thread-safe: yes
+    void forward(const Parameters& parameters, Inputs inputs, const Sequences& sequences,
+                 MatrixView<Scalar> outputs, Cache& cache, Workspace& ws,
+                 std::uint64_t dropout_seed = 0) const {
+        const char* where = "Model::forward";
+        const Index rows = Input::rows(inputs);
+        check(parameters, rows, sequences, outputs, where);
+        cache.length = sequences.length;
+        cache.lengths.assign(sequences.lengths.begin(), sequences.lengths.end());
+        cache.seed = dropout_seed;
+        const std::size_t depth = parameters.layers.size();
+        cache.stream.resize(depth + 1);
+        cache.layers.resize(depth);
+        for (Matrix<Scalar>& stream : cache.stream) stream.resize(rows, width());
+        input_.evaluate(parameters.embed, inputs, cache.stream[0]);
+        detail::clear_padding<Scalar>(cache.stream[0], sequences);
+        dropout<Scalar>(options_.dropout, mask(cache, 0), cache.stream[0]);
+        for (std::size_t l = 0; l < depth; ++l) {
+            block_.forward(parameters.layers[l], cache.stream[l], sequences, cache.stream[l + 1],
+                           cache.layers[l], ws, mask(cache, l + 1));
+        }
+        if (has_norm()) {
+            cache.normed.resize(rows, width());
+            norm_.forward(parameters.norm, cache.stream[depth], sequences, cache.normed, cache.norm, ws);
+        }
+        MatrixView<const Scalar> features = head_input(cache);
+        if (options_.head == Head::mean_pool) {
+            cache.pooled.resize(rows / sequences.length, width());
+            pool(features, sequences, cache.pooled);
+            features = cache.pooled;
+        }
+        apply_head(parameters, features, outputs);
+        if (options_.head == Head::per_token) detail::clear_padding(outputs, sequences);
+    }
+
+    /// gradients += the gradient with respect to the parameters, given g with respect to the outputs. Inputs
+    /// as in forward. \throws shape_error 404 (cache), 405 (parameters, gradients), 704 (g) heap: none with a
+    /// warm workspace | thread-safe: yes
+    void backward(const Parameters& parameters, Inputs inputs, const Cache& cache, MatrixView<const Scalar> g,
+                  Parameters& gradients, Workspace& ws) const {
+        const char* where = "Model::backward";
+        const Index rows = Input::rows(inputs);
+        const std::size_t depth = parameters.layers.size();
+        if (cache.stream.size() != depth + 1 || cache.stream[0].rows() != rows) {
+            detail::raise<shape_error>(404, where, "the cache of a forward pass of these inputs",
+                                       "another one");
+        }
+        const Sequences sequences{cache.length, Lengths(cache.lengths.data(), cache.lengths.size())};
+        check(parameters, rows, sequences, g, where);
+        check(gradients, rows, sequences, g, where);
+        Workspace::Scope scope(ws);
+        MatrixView<Scalar> dstream = scope.matrix<Scalar>(rows, width());
+        MatrixView<Scalar> dinput = scope.matrix<Scalar>(rows, width());
+        if (options_.head == Head::per_token) {
+            g = detail::without_padding(g, sequences, scope);
+            head_backward(parameters, head_input(cache), g, dstream, gradients);
+        } else {
+            const MatrixView<Scalar> dpooled = scope.matrix<Scalar>(g.rows(), width());
+            head_backward(parameters, cache.pooled, g, dpooled, gradients);
+            pool_backward(dpooled, sequences, dstream);
+        }
+        if (has_norm()) {
+            norm_.backward(parameters.norm, cache.stream[depth], cache.norm, dstream, dstream, gradients.norm,
+                           ws);
+        }
+        for (std::size_t l = depth; l-- > 0;) {
+            block_.backward(parameters.layers[l], cache.stream[l], cache.layers[l], dstream, dinput,
+                            gradients.layers[l], ws);
+            std::swap(dstream, dinput);
+        }
+        dropout<Scalar>(options_.dropout, mask(cache, 0), dstream);
+        detail::clear_padding(dstream, sequences);
+        input_.backward(parameters.embed, inputs, dstream, gradients.embed);
+    }
+
+    /// Moves running statistics on to those of the forward pass in the cache.
+    void update_statistics(const Cache& cache, Parameters& parameters) const {
+        for (std::size_t l = 0; l < parameters.layers.size(); ++l) {
+            block_.update_statistics(cache.layers[l], parameters.layers[l]);
+        }
+        if (has_norm()) norm_.update_statistics(cache.norm, parameters.norm);
+    }
+
+    /// The network at inference, with the kernels of one length. Immutable and shareable.
+    class Prepared {
+    public:
+        Index length() const noexcept { return length_; }
+
+        /// outputs = the network's; inputs and outputs as in forward.
+        /// \throws shape_error 701 to 704; value_error 711
+        /// heap: none with a warm workspace | thread-safe: yes, with distinct workspaces
+        void evaluate(Inputs inputs, MatrixView<Scalar> outputs, Workspace& ws, Lengths lengths = {}) const {
+            const Sequences sequences{length_, lengths};
+            const Index rows = Input::rows(inputs);
+            model_.check(*parameters_, rows, sequences, outputs, "Model::Prepared::evaluate");
+            Workspace::Scope scope(ws);
+            MatrixView<Scalar> stream = scope.matrix<Scalar>(rows, model_.width());
+            MatrixView<Scalar> next = scope.matrix<Scalar>(rows, model_.width());
+            model_.input_.evaluate(parameters_->embed, inputs, stream);
+            detail::clear_padding(stream, sequences);
+            for (const auto& layer : layers_) {
+                layer.evaluate(stream, next, ws, lengths);
+                std::swap(stream, next);
+            }
+            if (norm_) {
+                norm_->evaluate(stream, next, ws, lengths);
+                std::swap(stream, next);
+            }
+            if (model_.options_.head == Head::mean_pool) {
+                next = next.middle_rows(0, rows / length_);
+                pool(stream, sequences, next);
+                stream = next;
+            }
+            model_.apply_head(*parameters_, stream, outputs);
+            if (model_.options_.head == Head::per_token) detail::clear_padding(outputs, sequences);
+        }
+
+    private:
+        friend Model;
+        Prepared(const Model& model, std::shared_ptr<const Parameters> parameters, Index length)
+            : model_(model), parameters_(std::move(parameters)), length_(length) {
+            for (const auto& layer : parameters_->layers) {
+                layers_.push_back(model.block_.prepare(
+                    std::shared_ptr<const typename BlockType::Parameters>(parameters_, &layer), length));
+            }
+            if (model.has_norm()) {
+                using NormParameters = typename NormLayer::Parameters;
+                norm_.emplace(model.norm_.prepare(
+                    std::shared_ptr<const NormParameters>(parameters_, &parameters_->norm), length));
+            }
+        }
+
+        Model model_;
+        std::shared_ptr<const Parameters> parameters_;
+        std::vector<typename BlockType::Prepared> layers_;
+        std::optional<typename NormLayer::Prepared> norm_;
+        Index length_;
+    };
+
+    /// Evaluates the kernels of all layers for sequences of `length`, which need not be that of training.
+    Prepared prepare(std::shared_ptr<const Parameters> parameters, Index length) const {
+        detail::require_positive(length, "Model::prepare", "length");
+        return Prepared(*this, std::move(parameters), length);
+    }
+    /// As above, with a copy of the parameters.
+    Prepared prepare(const Parameters& parameters, Index length) const {
+        return prepare(std::make_shared<const Parameters>(parameters), length);
+    }
+
+private:
+    static void fill(EmbeddingOptions& options, Index width) { options.width = width; }
+    static void fill(LinearOptions& options, Index width) { options.outputs = width; }
+    static Index vocabulary(const EmbeddingOptions& options) noexcept { return options.vocabulary; }
+    static Index vocabulary(const LinearOptions&) noexcept { return 0; }
+
+    static Options completed(Options options) {
+        detail::require_positive(options.width, "Model", "width");
+        if (options.layers < 0) {
+            detail::raise<config_error>(740, "Model", "layers >= 0", std::to_string(options.layers));
+        }
+        detail::require_dropout_rate(options.dropout, "Model");
+        fill(options.input, options.width);
+        options.block.width = options.width;
+        options.block.norm.channels = options.width;
+        const Index tokens = vocabulary(options.input);
+        if (options.outputs == 0) options.outputs = tokens;
+        detail::require_positive(options.outputs, "Model", "outputs");
+        if (options.output_weights == OutputWeights::tied && options.outputs != tokens) {
+            detail::raise<config_error>(741, "Model",
+                                        detail::text("tied weights with as many outputs as tokens, ", tokens),
+                                        std::to_string(options.outputs));
+        }
+        return options;
+    }
+
+    bool has_norm() const noexcept { return options_.final_norm == FinalNorm::add; }
+    bool is_tied() const noexcept { return options_.output_weights == OutputWeights::tied; }
+    static std::uint64_t mask(const Cache& cache, std::uint64_t layer) noexcept {
+        return CounterRandom(cache.seed).bits(layer);
+    }
+    MatrixView<const Scalar> head_input(const Cache& cache) const noexcept {
+        return has_norm() ? cache.normed : cache.stream.back();
+    }
+
+    void check(const Parameters& set, Index rows, const Sequences& sequences, MatrixView<const Scalar> y,
+               const char* where) const {
+        detail::require_sequences(rows, sequences, where);
+        if (static_cast<Index>(set.layers.size()) != options_.layers) {
+            detail::raise<shape_error>(405, where, detail::text("parameters of ", options_.layers, " layers"),
+                                       std::to_string(set.layers.size()));
+        }
+        if (!is_tied()) {
+            detail::require_linear(set.out, outputs(), width(), options_.output_bias, "parameters", where);
+        }
+        detail::require_rows<Scalar>(y, output_rows(rows, sequences.length), outputs(), 704, where,
+                                     "outputs or g");
+    }
+
+    /// The head's map where it is that of the embedding.
+    static const Matrix<Scalar>& tied_weight(const Parameters& parameters) noexcept {
+        return parameters.embed.weight;
+    }
+
+    void apply_head(const Parameters& parameters, MatrixView<const Scalar> features,
+                    MatrixView<Scalar> outputs) const {
+        if (!is_tied()) return detail::linear_forward(parameters.out, features, outputs);
+        const MatrixView<const Scalar> weight = tied_weight(parameters);
+        outputs.eigen().setZero();
+        auto out = detail::rows_of(outputs);
+        detail::add_product_parallel(detail::rows_of(features), detail::rows_of(weight).transpose(), out);
+    }
+
+    void head_backward(const Parameters& parameters, MatrixView<const Scalar> features,
+                       MatrixView<const Scalar> g, MatrixView<Scalar> dfeatures,
+                       Parameters& gradients) const {
+        if (!is_tied()) {
+            detail::add_linear_gradients(features, g, gradients.out);
+            detail::linear_adjoint(parameters.out, g, Update::assign, dfeatures);
+            return;
+        }
+        auto dweight = detail::rows_of(MatrixView<Scalar>(gradients.embed.weight));
+        detail::add_product_parallel(detail::rows_of(g).transpose(), detail::rows_of(features), dweight);
+        const MatrixView<const Scalar> weight = tied_weight(parameters);
+        dfeatures.eigen().setZero();
+        auto out = detail::rows_of(dfeatures);
+        detail::add_product_parallel(detail::rows_of(g), detail::rows_of(weight), out);
+    }
+
+    static Index valid_rows(const Sequences& sequences, Index b) noexcept {
+        return sequences.lengths.empty() ? sequences.length : sequences.lengths[static_cast<std::size_t>(b)];
+    }
+
+    /// Means over the valid steps; zero where there is none.
+    static void pool(MatrixView<const Scalar> x, const Sequences& sequences, MatrixView<Scalar> pooled) {
+        for (Index b = 0; b < pooled.rows(); ++b) {
+            const Index valid = valid_rows(sequences, b);
+            const auto steps = x.middle_rows(b * sequences.length, valid).eigen();
+            if (valid == 0) {
+                pooled.eigen().row(b).setZero();
+            } else {
+                pooled.eigen().row(b) = steps.colwise().sum() / static_cast<Scalar>(valid);
+            }
+        }
+    }
+
+    static void pool_backward(MatrixView<const Scalar> dpooled, const Sequences& sequences,
+                              MatrixView<Scalar> dx) {
+        dx.eigen().setZero();
+        for (Index b = 0; b < dpooled.rows(); ++b) {
+            const Index valid = valid_rows(sequences, b);
+            if (valid == 0) continue;
+            dx.middle_rows(b * sequences.length, valid).eigen().rowwise() =
+                dpooled.eigen().row(b) / static_cast<Scalar>(valid);
+        }
+    }
+
+    Options options_;
+    Input input_;
+    BlockType block_;
+    NormLayer norm_;
+};
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

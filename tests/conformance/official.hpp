@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Modules of this library from the configurations of the official ones.
+
+#include <stdexcept>
+
+#include <nlohmann/json.hpp>
+
+#include <toeplitz/io/state_dict.hpp>
+#include "any_mixer.hpp"
+
+namespace toeplitz::test {
+
+/// An official option that this library does not have.
+class Unsupported : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// The options of an official module; those that a file leaves out have the official default.
+class Config {
+public:
+    explicit Config(const std::string& json) : json_(nlohmann::json::parse(json)) {}
+
+    template <class T>
+    T get(const char* name, T standard) const {
+        const auto found = json_.find(name);
+        return found == json_.end() || found->is_null() ? standard : found->get<T>();
+    }
+    bool flag(const char* name, bool standard = false) const { return get<bool>(name, standard); }
+    Index size(const char* name, Index standard = 0) const { return get<Index>(name, standard); }
+    std::string text(const char* name, const char* standard) const {
+        return get<std::string>(name, standard);
+    }
+
+    Activation activation(const char* name, const char* standard) const {
+        const std::string value = text(name, standard);
+        if (value == "none" || value == "None" || value == "identity") return Activation::identity;
+        if (value == "relu") return Activation::relu;
+        if (value == "silu" || value == "swish") return Activation::silu;
+        if (value == "gelu") return Activation::gelu;
+        if (value == "sine") return Activation::sine;
+        if (value == "sigmoid") return Activation::sigmoid;
+        if (value == "leak") return Activation::leaky_relu;
+        if (value == "elu") return Activation::elu;
+        if (value == "1+elu") return Activation::elu_plus_one;
+        if (value == "2+elu") return Activation::elu_plus_two;
+        throw Unsupported(detail::text(name, " = ", value));
+    }
+
+    Norm norm() const {
+        const std::string value = text("norm_type", "simplermsnorm");
+        if (value == "simplermsnorm") return Norm::simple_rms;
+        if (value == "rmsnorm") return Norm::rms;
+        if (value == "scalenorm") return Norm::scale;
+        if (value == "layernorm") return Norm::layer;
+        throw Unsupported(detail::text("norm_type = ", value));
+    }
+
+    Causality causality() const { return flag("causal") ? Causality::causal : Causality::bidirectional; }
+
+private:
+    nlohmann::json json_;
+};
+
+using Causal = std::integral_constant<Causality, Causality::causal>;
+using Both = std::integral_constant<Causality, Causality::bidirectional>;
+template <Causality kind>
+using SkiMlp = SkiTno<double, kind, PositionKernel<double>>;
+
+/// Every official mixer. The order is that of `kind` in the functions below.
+using AnyMixer =
+    AnyOf<Tno<double, Causality::causal>, Tno<double, Causality::bidirectional>,
+          Normalized<Tno<double, Causality::causal>>, Normalized<Tno<double, Causality::bidirectional>>,
+          FdTno<double, Causality::causal>, FdTno<double, Causality::bidirectional>,
+          SkiTno<double, Causality::causal>, SkiTno<double, Causality::bidirectional>,
+          SkiMlp<Causality::causal>, SkiMlp<Causality::bidirectional>>;
+
+inline PositionMlpOptions mlp_options(const Config& config, const char* prefix = "") {
+    const std::string p(prefix);
+    const auto name = [&](const char* plain) { return p + plain; };
+    return {.width = p.empty() ? config.size("rpe_dim", 64) : config.size("rpe_embedding", 64),
+            .layers = config.size(name("layers").c_str(), 3),
+            .activation = config.activation(name("act").c_str(), "relu"),
+            .norm = config.norm(),
+            .residual = config.flag("residual") ? Residual::add : Residual::none,
+            .bias = config.flag("bias", true) ? Bias::add : Bias::none};
+}
+
+/// The numbers of a tensor, or none where the file does not have it.
+inline Vector<double> numbers(const TensorFile& file, const std::string& name) {
+    const auto found = file.tensors.find(name);
+    if (found == file.tensors.end()) return {};
+    Vector<double> values(found->second.size());
+    found->second.copy_to(std::span(values.data(), static_cast<std::size_t>(values.size())));
+    return values;
+}
+
+/// λ: official decays are a buffer `gamma` of the file, one number per channel, or learned.
+inline DecayOptions decay_options(const Config& config, const TensorFile& file, const std::string& prefix) {
+    const double lambda = config.get<double>("gamma", 0.999);
+    if (config.flag("use_multi_decay")) return {.mode = DecayMode::learned, .lambda = lambda};
+    if (!config.flag("use_decay")) return {.mode = DecayMode::none};
+    return {.mode = DecayMode::fixed, .lambda = lambda, .per_channel = numbers(file, prefix + "gamma")};
+}
+
+/// \param type "tno", "tno_fd", "skitno" or "skitno_inv_time"
+/// \param rpe_prefix before the options of the perceptron: "" in a mixer's own file, "rpe_" in a layer's
+/// \param prefix of the mixer's tensors
+inline AnyMixer::Options mixer_options(const std::string& type, const Config& config, const TensorFile& file,
+                                       const char* rpe_prefix, const std::string& prefix, Index heads,
+                                       Index length) {
+    const bool causal = config.flag("causal");
+    AnyMixer::Options options;
+    const auto pick = [&]<std::size_t first>(std::integral_constant<std::size_t, first>, auto own) {
+        if (causal) {
+            options.kind.template emplace<first>(own);
+        } else {
+            options.kind.template emplace<first + 1>(own);
+        }
+    };
+    using std::integral_constant;
+    if (type == "tno") {
+        const Index par_type = config.size("par_type", 1);
+        if (par_type != 1 && par_type != 2) throw Unsupported(detail::text("par_type = ", par_type));
+        const TnoOptions own{.mlp = mlp_options(config, rpe_prefix),
+                             .decay = decay_options(config, file, prefix),
+                             .positions = par_type == 2 ? Positions::normalized : Positions::lags,
+                             .activation = config.activation("act_type", "none")};
+        if (config.flag("normalize")) {
+            pick(integral_constant<std::size_t, 2>{}, own);
+        } else {
+            pick(integral_constant<std::size_t, 0>{}, own);
+        }
+        return options;
+    }
+    if (config.flag("normalize")) throw Unsupported("normalize of " + type);
+    if (type == "tno_fd") {
+        pick(integral_constant<std::size_t, 4>{}, FdTnoOptions{.mlp = mlp_options(config, rpe_prefix),
+                                                               .input = FrequencyInput::angle,
+                                                               .grid = FrequencyGrid::power_of_two,
+                                                               .heads = heads});
+        return options;
+    }
+    const auto fill = [&](auto& own, Index rank) {
+        const auto taps = file.tensors.find(prefix + "conv_kernel");
+        own.length = length;
+        own.rank = rank;
+        own.taps = taps == file.tensors.end() ? 0 : taps->second.shape.back();
+    };
+    const double lambda = config.get<double>("gamma", 0.999);
+    if (type == "skitno_inv_time") {
+        const auto alphas = file.tensors.find(prefix + "alphas");
+        const Index rank = alphas == file.tensors.end() ? config.size("r", 64) : alphas->second.shape.back();
+        SkiTnoOptions<TimeWarp<double>> own;
+        fill(own, config.size("r", rank));
+        own.kernel = {.knots = rank, .decay = {.lambda = lambda}};
+        pick(integral_constant<std::size_t, 6>{}, own);
+        return options;
+    }
+    if (type == "skitno") {
+        SkiTnoOptions<PositionKernel<double>> own;
+        const Vector<double> inducing = numbers(file, prefix + "inducing");
+        fill(own, config.size("r", inducing.size() == 0 ? 64 : inducing.size()));
+        own.kernel = {.mlp = mlp_options(config, rpe_prefix), .decay = {.mode = DecayMode::none}};
+        own.decay = {.mode = DecayMode::fixed, .lambda = lambda};
+        pick(integral_constant<std::size_t, 8>{}, own);
+        return options;
+    }
+    throw Unsupported("tno_type = " + type);
+}
+
+/// Names under `prefix` that official modules save and this library has as options.
+inline StateDictOptions state_dict(const std::string& prefix, bool learned_decay) {
+    StateDictOptions options{.prefix = prefix, .ignorable = {"inducing", "slopes"}};
+    if (!learned_decay) options.ignorable.emplace_back("gamma");
+    return options;
+}
+
+}  // namespace toeplitz::test
