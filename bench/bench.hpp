@@ -135,5 +135,9 @@ void add_band(Cases& cases);
 void add_ski(Cases& cases);
 void add_band_ski(Cases& cases);
 void add_spectral(Cases& cases);
+void add_block_floor(Cases& cases);
+void add_block_tno(Cases& cases);
+void add_block_fd(Cases& cases);
+void add_block_ski(Cases& cases);
 
 }  // namespace toeplitz::bench

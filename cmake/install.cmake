@@ -9,6 +9,9 @@ set(pkgconfig_dir "${CMAKE_INSTALL_DATADIR}/pkgconfig")
 
 install(TARGETS toeplitz EXPORT toeplitz-targets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(EXPORT toeplitz-targets NAMESPACE toeplitz:: DESTINATION "${package_dir}")
+# A file of its own, so that only who asks for the component needs what it needs.
+install(TARGETS toeplitz_io EXPORT toeplitz-io-targets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(EXPORT toeplitz-io-targets NAMESPACE toeplitz:: DESTINATION "${package_dir}")
 
 configure_package_config_file(
     "${CMAKE_CURRENT_LIST_DIR}/toeplitz-config.cmake.in" "${PROJECT_BINARY_DIR}/toeplitz-config.cmake"

@@ -36,9 +36,8 @@ public:
 
     Activation activation(const char* name, const char* standard) const {
         const std::string value = text(name, standard);
-        if (value == "none" || value == "None" || value == "identity") return Activation::identity;
         if (value == "relu") return Activation::relu;
-        if (value == "silu" || value == "swish") return Activation::silu;
+        if (value == "silu") return Activation::silu;
         if (value == "gelu") return Activation::gelu;
         if (value == "sine") return Activation::sine;
         if (value == "sigmoid") return Activation::sigmoid;
@@ -46,7 +45,8 @@ public:
         if (value == "elu") return Activation::elu;
         if (value == "1+elu") return Activation::elu_plus_one;
         if (value == "2+elu") return Activation::elu_plus_two;
-        throw Unsupported(detail::text(name, " = ", value));
+        if (value == "exp") throw Unsupported(detail::text(name, " = ", value));
+        return Activation::identity;  // what the official modules make of every other name
     }
 
     Norm norm() const {
@@ -54,8 +54,8 @@ public:
         if (value == "simplermsnorm") return Norm::simple_rms;
         if (value == "rmsnorm") return Norm::rms;
         if (value == "scalenorm") return Norm::scale;
-        if (value == "layernorm") return Norm::layer;
-        throw Unsupported(detail::text("norm_type = ", value));
+        if (value == "gatedrmsnorm") throw Unsupported(detail::text("norm_type = ", value));
+        return Norm::layer;  // as the official modules
     }
 
     Causality causality() const { return flag("causal") ? Causality::causal : Causality::bidirectional; }

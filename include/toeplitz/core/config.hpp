@@ -4,7 +4,7 @@
 /// \file
 /// Compile-time configuration, and the inline namespace that encodes it.
 ///
-/// Two translation units may see different instruction sets or OpenMP settings. Whatever changes
+/// Two translation units may see different instruction sets, OpenMP or BLAS settings. Whatever changes
 /// the body or the layout of an inline entity is part of the namespace's name, so that such units
 /// link together without violating the one-definition rule.
 
@@ -37,14 +37,21 @@
 #define TOEPLITZ_ABI_FMA
 #endif
 
-#define TOEPLITZ_ABI_PASTE(major, minor, bytes, fma, threads) v##major##_##minor##_simd##bytes##fma##threads
-#define TOEPLITZ_ABI_EXPAND(major, minor, bytes, fma, threads) \
-    TOEPLITZ_ABI_PASTE(major, minor, bytes, fma, threads)
+#if defined(EIGEN_USE_BLAS)
+#define TOEPLITZ_ABI_BLAS _blas
+#else
+#define TOEPLITZ_ABI_BLAS
+#endif
+
+#define TOEPLITZ_ABI_PASTE(major, minor, bytes, fma, threads, blas) \
+    v##major##_##minor##_simd##bytes##fma##threads##blas
+#define TOEPLITZ_ABI_EXPAND(major, minor, bytes, fma, threads, blas) \
+    TOEPLITZ_ABI_PASTE(major, minor, bytes, fma, threads, blas)
 
 /// The inline namespace of everything but the process-wide state (fft/fftw.hpp).
 #define TOEPLITZ_ABI                                                                         \
     TOEPLITZ_ABI_EXPAND(TOEPLITZ_VERSION_MAJOR, TOEPLITZ_VERSION_MINOR, TOEPLITZ_SIMD_BYTES, \
-                        TOEPLITZ_ABI_FMA, TOEPLITZ_ABI_THREADS)
+                        TOEPLITZ_ABI_FMA, TOEPLITZ_ABI_THREADS, TOEPLITZ_ABI_BLAS)
 
 /// Forces inlining where a call would spill vector registers.
 #define TOEPLITZ_INLINE [[gnu::always_inline]] inline

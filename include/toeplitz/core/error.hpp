@@ -55,10 +55,22 @@ public:
     value_error(int id, std::string_view message) : error("value", id, message) {}
 };
 
+/// A file cannot be read or written, or does not hold what it should.
+class io_error : public error {
+public:
+    io_error(int id, std::string_view message) : error("io", id, message) {}
+};
+
 /// A transform could not be planned, or wisdom could not be read or written.
 class plan_error : public error {
 public:
     plan_error(int id, std::string_view message) : error("plan", id, message) {}
+};
+
+/// A training step met a loss or a gradient that is not finite.
+class train_error : public error {
+public:
+    train_error(int id, std::string_view message) : error("train", id, message) {}
 };
 
 }  // namespace toeplitz

@@ -92,7 +92,8 @@ public:
                   Workspace& ws) const {
         const char* where = "Glu::backward";
         check(parameters, "parameters", x, g, where);
-        check(gradients, "gradients", x, dx, where);
+        check(gradients, "gradients", x, g, where);
+        detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
         const Index rows = x.rows();
         if (cache.gate.rows() != rows || cache.gate.cols() != inner_width()) {
             detail::raise<shape_error>(404, where, "the cache of a forward pass of x",

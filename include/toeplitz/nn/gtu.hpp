@@ -121,7 +121,8 @@ public:
                   Workspace& ws) const {
         const char* where = "Gtu::backward";
         check(parameters, "parameters", x, g, where);
-        check(gradients, "gradients", x, dx, where);
+        check(gradients, "gradients", x, g, where);
+        detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
         const Index rows = x.rows();
         if (cache.u.rows() != rows || cache.u.cols() != inner_width()) {
             detail::raise<shape_error>(404, where, "the cache of a forward pass of x",
@@ -236,6 +237,7 @@ private:
         detail::require_linear(set.v_proj, inner_width(), width(), options_.bias, what, where);
         detail::require_linear(set.u_proj, inner_width(), width(), options_.bias, what, where);
         detail::require_linear(set.o, width(), inner_width(), options_.bias, what, where);
+        if (norm_) detail::require_norm(*options_.norm, set.norm, inner_width(), what, where);
         detail::require_rows<Scalar>(x, x.rows(), width(), 703, where, "x");
         detail::require_rows<Scalar>(y, x.rows(), width(), 704, where, "y or g");
     }

@@ -35,37 +35,22 @@ void require_linear(const LinearParameters<Scalar>& set, Index outputs, Index in
     }
 }
 
-/// C += A B, blocks of C split among threads.
-template <class A, class B, class C>
-void add_product_parallel(const A& a, const B& b, C& c) {
-    const Index across = (c.cols() + product_block - 1) / product_block;
-    const Index blocks = across * ((c.rows() + product_block - 1) / product_block);
-    const int threads = thread_count(blocks, c.size() * a.cols() / 30);
-    parallel_chunks(blocks, threads, [&](Index begin, Index end, int) {
-        for (Index block = begin; block < end; ++block) {
-            const Index i = block / across * product_block;
-            const Index j = block % across * product_block;
-            const Index rows = std::min(product_block, c.rows() - i);
-            const Index cols = std::min(product_block, c.cols() - j);
-            auto part = c.block(i, j, rows, cols);
-            add_product(a.middleRows(i, rows), b.middleCols(j, cols), part);
-        }
-    });
-}
-
 /// dW += Gᵀ X and db += Gᵀ 1, where G is the gradient with respect to Y = X Wᵀ + b.
 template <Real Scalar>
 void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
                           LinearParameters<Scalar>& gradients) {
-    auto dweight = rows_of(MatrixView<Scalar>(gradients.weight));
-    add_product_parallel(rows_of(g).transpose(), rows_of(x), dweight);
+    add_product_parallel<Product::left_transposed, Scalar>(g, x, gradients.weight);
+    // Columns are summed in groups of a fixed width: how Eigen sums one depends on its neighbours.
+    constexpr Index group = 16;
     const Index outputs = gradients.bias.size();
-    parallel_chunks(outputs, thread_count(outputs / 16, g.rows() * outputs / 4),
-                    [&](Index begin, Index end, int) {
-                        if (begin == end) return;
-                        gradients.bias.segment(begin, end - begin) +=
-                            rows_of(g).middleCols(begin, end - begin).colwise().sum().transpose();
-                    });
+    const Index groups = (outputs + group - 1) / group;
+    parallel_chunks(groups, thread_count(groups, g.rows() * outputs / 4), [&](Index begin, Index end, int) {
+        for (Index first = begin * group; first < std::min(end * group, outputs); first += group) {
+            const Index count = std::min(group, outputs - first);
+            gradients.bias.segment(first, count) +=
+                rows_of(g).middleCols(first, count).colwise().sum().transpose();
+        }
+    });
 }
 
 /// dX = G W, or dX += G W.
@@ -73,10 +58,9 @@ template <Real Scalar>
 void linear_adjoint(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> g, Update update,
                     MatrixView<Scalar> dx) {
     for_row_tiles(g.rows(), row_threads(g.rows(), linear_work(linear)), [&](Index first, Index rows, int) {
-        auto out = rows_of(dx.middle_rows(first, rows));
-        if (update == Update::assign) out.setZero();
-        const MatrixView<const Scalar> weight = linear.weight;
-        add_product(rows_of(g.middle_rows(first, rows)), rows_of(weight), out);
+        const MatrixView<Scalar> out = dx.middle_rows(first, rows);
+        if (update == Update::assign) rows_of(out).setZero();
+        add_product<Product::plain, Scalar>(g.middle_rows(first, rows), linear.weight, out);
     });
 }
 

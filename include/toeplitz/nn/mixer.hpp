@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include <toeplitz/core/parameter.hpp>
 #include <toeplitz/nn/sequences.hpp>
 #include <toeplitz/operators/interface.hpp>
 

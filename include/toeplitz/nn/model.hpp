@@ -25,7 +25,10 @@ struct ModelOptions {
     Index width = 0;                      ///< d ≥ 1: channels of the residual stream
     Index layers = 1;                     ///< ≥ 0
     typename BlockType::Options block{};  ///< its width is filled in
+    double input_scale = 1;               ///< of the input map's output
     FinalNorm final_norm = FinalNorm::add;
+    /// Of the final norm, its channels filled in; that of the layers where absent.
+    std::optional<typename BlockType::NormLayer::Options> norm{};
     Head head = Head::per_token;
     Index outputs = 0;  ///< of the head; 0 for the vocabulary
     OutputWeights output_weights = OutputWeights::separate;
@@ -100,7 +103,7 @@ public:
         : options_(completed(options)),
           input_(options_.input),
           block_(options_.block),
-          norm_(options_.block.norm) {}
+          norm_(*options_.norm) {}
 
     const Options& options() const noexcept { return options_; }
     const BlockType& block() const noexcept { return block_; }
@@ -148,7 +151,7 @@ public:
         cache.stream.resize(depth + 1);
         cache.layers.resize(depth);
         for (Matrix<Scalar>& stream : cache.stream) stream.resize(rows, width());
-        input_.evaluate(parameters.embed, inputs, cache.stream[0]);
+        embed(parameters, inputs, cache.stream[0]);
         detail::clear_padding<Scalar>(cache.stream[0], sequences);
         dropout<Scalar>(options_.dropout, mask(cache, 0), cache.stream[0]);
         for (std::size_t l = 0; l < depth; ++l) {
@@ -206,6 +209,9 @@ public:
         }
         dropout<Scalar>(options_.dropout, mask(cache, 0), dstream);
         detail::clear_padding(dstream, sequences);
+        if constexpr (std::is_same_v<Inputs, MatrixView<const Scalar>>) {
+            inputs = detail::without_padding(inputs, sequences, scope);
+        }
         input_.backward(parameters.embed, inputs, dstream, gradients.embed);
     }
 
@@ -232,7 +238,7 @@ public:
             Workspace::Scope scope(ws);
             MatrixView<Scalar> stream = scope.matrix<Scalar>(rows, model_.width());
             MatrixView<Scalar> next = scope.matrix<Scalar>(rows, model_.width());
-            model_.input_.evaluate(parameters_->embed, inputs, stream);
+            model_.embed(*parameters_, inputs, stream);
             detail::clear_padding(stream, sequences);
             for (const auto& layer : layers_) {
                 layer.evaluate(stream, next, ws, lengths);
@@ -297,7 +303,8 @@ private:
         detail::require_dropout_rate(options.dropout, "Model");
         fill(options.input, options.width);
         options.block.width = options.width;
-        options.block.norm.channels = options.width;
+        if (!options.norm) options.norm = options.block.norm;
+        options.norm->channels = options.width;
         const Index tokens = vocabulary(options.input);
         if (options.outputs == 0) options.outputs = tokens;
         detail::require_positive(options.outputs, "Model", "outputs");
@@ -332,18 +339,18 @@ private:
                                      "outputs or g");
     }
 
-    /// The head's map where it is that of the embedding.
-    static const Matrix<Scalar>& tied_weight(const Parameters& parameters) noexcept {
-        return parameters.embed.weight;
+    Scalar input_scale() const noexcept { return static_cast<Scalar>(options_.input_scale); }
+    void embed(const Parameters& parameters, Inputs inputs, MatrixView<Scalar> stream) const {
+        input_.evaluate(parameters.embed, inputs, stream);
+        if (options_.input_scale != 1) stream.eigen() *= input_scale();
     }
 
     void apply_head(const Parameters& parameters, MatrixView<const Scalar> features,
                     MatrixView<Scalar> outputs) const {
         if (!is_tied()) return detail::linear_forward(parameters.out, features, outputs);
-        const MatrixView<const Scalar> weight = tied_weight(parameters);
         outputs.eigen().setZero();
-        auto out = detail::rows_of(outputs);
-        detail::add_product_parallel(detail::rows_of(features), detail::rows_of(weight).transpose(), out);
+        detail::add_product_parallel<detail::Product::right_transposed, Scalar>(
+            features, parameters.embed.weight, outputs);
     }
 
     void head_backward(const Parameters& parameters, MatrixView<const Scalar> features,
@@ -354,12 +361,10 @@ private:
             detail::linear_adjoint(parameters.out, g, Update::assign, dfeatures);
             return;
         }
-        auto dweight = detail::rows_of(MatrixView<Scalar>(gradients.embed.weight));
-        detail::add_product_parallel(detail::rows_of(g).transpose(), detail::rows_of(features), dweight);
-        const MatrixView<const Scalar> weight = tied_weight(parameters);
+        using detail::Product;
+        detail::add_product_parallel<Product::left_transposed, Scalar>(g, features, gradients.embed.weight);
         dfeatures.eigen().setZero();
-        auto out = detail::rows_of(dfeatures);
-        detail::add_product_parallel(detail::rows_of(g), detail::rows_of(weight), out);
+        detail::add_product_parallel<Product::plain, Scalar>(g, parameters.embed.weight, dfeatures);
     }
 
     static Index valid_rows(const Sequences& sequences, Index b) noexcept {
@@ -384,9 +389,9 @@ private:
         dx.eigen().setZero();
         for (Index b = 0; b < dpooled.rows(); ++b) {
             const Index valid = valid_rows(sequences, b);
-            if (valid == 0) continue;
-            dx.middle_rows(b * sequences.length, valid).eigen().rowwise() =
-                dpooled.eigen().row(b) / static_cast<Scalar>(valid);
+            for (Index i = 0; i < valid; ++i) {
+                dx.eigen().row(b * sequences.length + i) = dpooled.eigen().row(b) / static_cast<Scalar>(valid);
+            }
         }
     }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include <toeplitz/kernels/activation.hpp>
 #include <toeplitz/kernels/linear.hpp>
 #include <toeplitz/kernels/normalization.hpp>
 #include <toeplitz/nn/sequences.hpp>
@@ -120,6 +121,10 @@ public:
 
 private:
     void run(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<Scalar> y) const {
+        // Here, since nothing may be thrown out of a parallel region.
+        detail::require_rows<Scalar>(x, x.rows(), channels(), 406, "RowNorm", "x");
+        detail::require_rows<Scalar>(y, x.rows(), channels(), 406, "RowNorm", "y");
+        detail::require_norm(options_.norm, parameters, channels(), "parameters", "RowNorm");
         const int threads = detail::row_threads(x.rows(), channels() / 4);
         detail::for_row_tiles(x.rows(), threads, [&](Index first, Index rows, int) {
             normalize<Scalar>(options_.norm, parameters, x.middle_rows(first, rows),
@@ -237,7 +242,7 @@ public:
     }
 
     /// dx = the gradient with respect to x, given g with respect to y; adds to gradients. dx may be g.
-    /// \throws shape_error 405 (parameters, gradients), 406 (x, g, dx)
+    /// \throws shape_error 404 (cache), 405 (parameters, gradients), 406 (x, g, dx)
     /// Cost O(size) | heap: none with a reserved workspace | thread-safe: yes
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
@@ -247,6 +252,10 @@ public:
         detail::require_rows<Scalar>(g, x.rows(), channels(), 406, where, "g");
         detail::require_rows<Scalar>(dx, x.rows(), channels(), 406, where, "dx");
         require_set(gradients, "gradients", where);
+        if (cache.mean.size() != channels() || x.rows() % cache.length != 0) {
+            detail::raise<shape_error>(404, where, "the cache of a forward pass of x",
+                                       detail::text("one of ", cache.mean.size(), " channels"));
+        }
         Workspace::Scope scope(ws);
         const Index d = channels();
         double* sums = take_sums(scope);  // Σ g, then Σ g x̂
@@ -288,6 +297,8 @@ public:
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& /*ws*/,
                       Lengths /*lengths*/ = {}) const {
             norm_.check(*parameters_, x, "BatchNorm::Prepared::evaluate");
+            detail::require_rows<Scalar>(y, x.rows(), norm_.channels(), 406, "BatchNorm::Prepared::evaluate",
+                                         "y");
             norm_.normalize_rows(*parameters_, parameters_->running_mean, inverse_, x, y);
         }
 

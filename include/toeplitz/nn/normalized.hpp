@@ -38,6 +38,7 @@ public:
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
                  MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
         detail::require_sequences(x.rows(), sequences, "Normalized::forward");
+        detail::require_rows<Scalar>(y, x.rows(), x.cols(), 503, "Normalized::forward", "y");
         cache.length = sequences.length;
         cache.lengths.assign(sequences.lengths.begin(), sequences.lengths.end());
         cache.lengths.insert(cache.lengths.end(), sequences.lengths.begin(), sequences.lengths.end());
@@ -53,6 +54,12 @@ public:
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
                   Workspace& ws) const {
+        if (cache.length == 0 || cache.outputs.rows() < x.rows()) {
+            detail::raise<shape_error>(404, "Normalized::backward", "the cache of a forward pass of x",
+                                       detail::text(cache.outputs.rows(), " rows"));
+        }
+        detail::require_rows<Scalar>(g, x.rows(), x.cols(), 503, "Normalized::backward", "g");
+        detail::require_rows<Scalar>(dx, x.rows(), x.cols(), 503, "Normalized::backward", "dx");
         Workspace::Scope scope(ws);
         const MatrixView<Scalar> dout = scope.matrix<Scalar>(cache.outputs.rows(), cache.outputs.cols());
         const MatrixView<Scalar> din = scope.matrix<Scalar>(cache.outputs.rows(), cache.outputs.cols());
@@ -75,6 +82,7 @@ public:
                       Lengths lengths = {}) const {
             const Sequences sequences{length_, lengths};
             detail::require_sequences(x.rows(), sequences, "Normalized::Prepared::evaluate");
+            detail::require_rows<Scalar>(y, x.rows(), x.cols(), 503, "Normalized::Prepared::evaluate", "y");
             Workspace::Scope scope(ws);
             const Index ones = lengths.empty() ? length_ : x.rows();
             const MatrixView<Scalar> outputs = scope.matrix<Scalar>(x.rows() + ones, x.cols());

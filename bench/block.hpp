@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// A TNN layer as a benchmark: inference, and a training step of one layer.
+
+#include <toeplitz/nn/block.hpp>
+
+#include "bench.hpp"
+
+namespace toeplitz::bench {
+
+/// Features of the perceptrons, as in the official layers.
+inline constexpr Index mlp_width = 64;
+
+/// Sizes of a layer's benchmarks.
+template <class F>
+void for_each_block_shape(F&& f) {
+    for (const auto& [n, d] : {std::pair<Index, Index>{512, 64}, {512, 512}, {2048, 512}, {8192, 512}}) {
+        for (const int threads : thread_counts()) f(Shape{.n = n, .d = d, .threads = threads});
+    }
+}
+
+template <class Mixer>
+struct BlockData {
+    explicit BlockData(const Shape& s, typename Mixer::Options mixer)
+        : block(options(s, std::move(mixer))),
+          parameters(block.make_parameters(1)),
+          x(random_array(s.n, s.d, 1)),
+          y(s.n, s.d),
+          sequences{s.n} {}
+
+    static typename Block<Mixer>::Options options(const Shape& s, typename Mixer::Options mixer) {
+        typename Block<Mixer>::Options result;
+        result.width = s.d;
+        result.gtu.mixer = std::move(mixer);
+        return result;
+    }
+
+    Block<Mixer> block;
+    typename Block<Mixer>::Parameters parameters;
+    Array<float> x;
+    Array<float> y;
+    Sequences sequences;
+    Workspace ws;
+};
+
+/// The kernel is evaluated at every call, as in training and as the peers do.
+template <class Mixer>
+Work block_forward(const Shape& s, typename Mixer::Options mixer) {
+    struct Data : BlockData<Mixer> {
+        using BlockData<Mixer>::BlockData;
+        typename Block<Mixer>::Cache cache;
+    };
+    const auto data = std::make_shared<Data>(s, std::move(mixer));
+    return {[data] {
+        data->block.forward(data->parameters, data->x, data->sequences, data->y, data->cache, data->ws);
+    }};
+}
+
+/// Forward and backward, with all gradients.
+template <class Mixer>
+Work block_step(const Shape& s, typename Mixer::Options mixer) {
+    struct Data : BlockData<Mixer> {
+        Data(const Shape& shape, typename Mixer::Options options)
+            : BlockData<Mixer>(shape, std::move(options)),
+              gradients(zeros_like(this->parameters)),
+              g(random_array(shape.n, shape.d, 2)),
+              dx(shape.n, shape.d) {}
+        typename Block<Mixer>::Cache cache;
+        typename Block<Mixer>::Parameters gradients;
+        Array<float> g;
+        Array<float> dx;
+    };
+    const auto data = std::make_shared<Data>(s, std::move(mixer));
+    return {[data] {
+        data->block.forward(data->parameters, data->x, data->sequences, data->y, data->cache, data->ws);
+        data->block.backward(data->parameters, data->x, data->cache, data->g, data->dx, data->gradients,
+                             data->ws);
+    }};
+}
+
+/// BlockForward/<name> and BlockStep/<name>. `options(shape)` are those of the mixer.
+template <class Mixer, class MixerOptions>
+void add_block(Cases& cases, const std::string& name, MixerOptions options) {
+    for_each_block_shape([&](const Shape& shape) {
+        cases.push_back({"BlockForward/" + name, shape,
+                         [options](const Shape& s) { return block_forward<Mixer>(s, options(s)); }});
+        cases.push_back({"BlockStep/" + name, shape,
+                         [options](const Shape& s) { return block_step<Mixer>(s, options(s)); }});
+    });
+}
+
+}  // namespace toeplitz::bench

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Parameter sets from and to the tensors of a file, by the names of official state dicts.
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <toeplitz/core/parameter.hpp>
+#include <toeplitz/io/safetensors.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+struct StateDictOptions {
+    std::string prefix;  ///< before every name in the file, with its dot: "decoder."
+    /// Names under the prefix that may be in the file without use: each also stands for the names that end in
+    /// it after a dot, so "version" covers "layers.3.version".
+    std::vector<std::string> ignorable{};
+};
+
+/// How a file calls what we call `name`, both without the prefix. An empty result: the file has none, and the
+/// tensor keeps its value.
+template <class F>
+concept NameMapping = std::invocable<F&, const std::string&> &&
+    std::convertible_to<std::invoke_result_t<F&, const std::string&>, std::string>;
+
+/// The official names as they are.
+struct SameNames {
+    std::string operator()(const std::string& name) const { return name; }
+};
+
+namespace detail {
+
+/// Mismatches that a message lists; more are counted.
+inline constexpr std::size_t most_listed = 1000;
+
+template <class Tensor>
+inline constexpr bool is_vector = std::remove_cvref_t<Tensor>::IsVectorAtCompileTime != 0;
+
+/// Shape under which a tensor is stored.
+template <class Tensor>
+std::vector<Index> shape_of(const Tensor& tensor) {
+    if (is_vector<Tensor>) return {tensor.size()};
+    return {tensor.rows(), tensor.cols()};
+}
+
+/// The numbers of a tensor in the order of files: the last dimension is contiguous.
+template <class Tensor>
+auto numbers_of(Tensor& tensor) {
+    static_assert(is_vector<Tensor> || std::remove_cvref_t<Tensor>::IsRowMajor,
+                  "toeplitz: the matrices of a parameter set are row-major.");
+    return std::span(tensor.data(), static_cast<std::size_t>(tensor.size()));
+}
+
+/// Whether numbers in the shape of a file lie in memory as ours do, whose shape is of one or two dimensions.
+/// Official modules write some tensors with more: (1, d, 1, R) for d × R, (h, 1, d/h) for d numbers.
+inline bool shape_fits(std::vector<Index> ours, std::vector<Index> theirs) {
+    const auto product = [](const std::vector<Index>& shape) {
+        Index count = 1;
+        for (const Index dimension : shape) count *= dimension;
+        return count;
+    };
+    if (product(ours) != product(theirs)) return false;
+    if (ours.size() == 1 || (!theirs.empty() && theirs.back() == ours.back())) return true;
+    const auto drop_ones = [](std::vector<Index>& shape) {
+        shape.erase(std::remove(shape.begin(), shape.end(), Index{1}), shape.end());
+    };
+    drop_ones(ours);
+    drop_ones(theirs);
+    return ours == theirs;
+}
+
+/// What a parameter set wants from a file.
+struct WantedTensor {
+    std::string name;  ///< in the file, with the prefix; empty where the file has none
+    std::vector<Index> shape;
+    Dtype dtype;
+};
+
+/// What keeps a stored tensor from filling ours; empty where nothing does.
+inline std::string mismatch(const StoredTensor& stored, const WantedTensor& wanted) {
+    const auto count = static_cast<std::size_t>(stored.size());
+    if (!shape_fits(wanted.shape, stored.shape)) {
+        return text("expected shape ", shape_text(wanted.shape), ", got ", shape_text(stored.shape));
+    }
+    if (wanted.dtype != Dtype::f32 && wanted.dtype != Dtype::f64) {
+        const std::size_t misfit = with_stored_type(wanted.dtype, [&](auto element) {
+            if constexpr (std::integral<decltype(element)>) {
+                return stored.first_misfit<decltype(element)>();
+            } else {
+                return std::size_t{};
+            }
+        });
+        if (misfit == count) return {};
+        return text("expected numbers that fit ", dtype_name(wanted.dtype), ", got one of ",
+                    dtype_name(stored.dtype), " that does not, at ", misfit);
+    }
+    const bool narrow = wanted.dtype == Dtype::f32;
+    std::size_t at = count;
+    double wrong = 0;
+    stored.for_each([&](std::size_t i, auto value) {
+        if constexpr (std::floating_point<decltype(value)>) {
+            const auto number = static_cast<double>(value);
+            const bool finite = narrow ? std::isfinite(converted<float>(number)) : std::isfinite(number);
+            if (finite || at != count) return;
+            at = i;
+            wrong = number;
+        }
+    });
+    if (at == count) return {};
+    return text("expected finite numbers, got ", std::isnan(wrong) ? "a NaN" : "an infinity", " at ", at);
+}
+
+inline bool is_ignorable(std::string_view name, const std::vector<std::string>& ignorable) {
+    return std::any_of(ignorable.begin(), ignorable.end(), [&](const std::string& entry) {
+        if (name == entry) return true;
+        return name.size() > entry.size() && name.ends_with(entry) &&
+               name[name.size() - entry.size() - 1] == '.';
+    });
+}
+
+/// The mismatches between a file and a parameter set, one line each.
+class MismatchList {
+public:
+    void add(std::string_view name, std::string_view what) {
+        if (++count_ > most_listed) return;
+        lines_.append(text("\n  ", in_quotes(name), ": ", what));
+    }
+    bool empty() const noexcept { return count_ == 0; }
+    std::string message() const {
+        std::string result = text(count_, count_ == 1 ? " mismatch:" : " mismatches:", lines_);
+        if (count_ > most_listed) result.append(text("\n  and ", count_ - most_listed, " more"));
+        return result;
+    }
+
+private:
+    std::size_t count_ = 0;
+    std::string lines_;
+};
+
+/// The stored tensor for each wanted one; null where the file has none. \throws io_error 907, 920
+inline std::vector<const StoredTensor*> find_tensors(const TensorFile& file,
+                                                     const std::vector<WantedTensor>& wanted,
+                                                     const StateDictOptions& options) {
+    MismatchList mismatches;
+    std::set<std::string> used;
+    std::vector<const StoredTensor*> sources;
+    for (const WantedTensor& tensor : wanted) {
+        sources.push_back(nullptr);
+        if (tensor.name.empty()) continue;
+        used.insert(tensor.name);
+        const auto found = file.tensors.find(tensor.name);
+        if (found == file.tensors.end()) {
+            mismatches.add(tensor.name, "missing");
+            continue;
+        }
+        sources.back() = &found->second;
+        const std::string problem = mismatch(found->second, tensor);
+        if (!problem.empty()) mismatches.add(tensor.name, problem);
+    }
+    for (auto at = file.tensors.lower_bound(options.prefix);
+         at != file.tensors.end() && at->first.starts_with(options.prefix); ++at) {
+        const auto rest = std::string_view(at->first).substr(options.prefix.size());
+        if (used.count(at->first) == 0 && !is_ignorable(rest, options.ignorable)) {
+            mismatches.add(at->first, "unexpected");
+        }
+    }
+    if (!mismatches.empty()) {
+        raise<io_error>(920, text("load_parameters: file ", in_quotes(file.source)),
+                        text("the ", wanted.size(), " tensors of the parameters under prefix ",
+                             in_quotes(options.prefix)),
+                        mismatches.message());
+    }
+    return sources;
+}
+
+/// Adds a tensor under a new name. \throws io_error 911
+inline void add_tensor(TensorFile& file, const std::string& name, StoredTensor tensor) {
+    if (!file.tensors.try_emplace(name, std::move(tensor)).second) {
+        raise<io_error>(911, "store_parameters", "names that are not in the file yet", in_quotes(name));
+    }
+}
+
+}  // namespace detail
+
+/// Puts every tensor of a set into a file under options.prefix + names(its name), in the set's own element
+/// type; a matrix with shape (rows, cols), a vector with shape (size).
+/// \throws io_error 911 where the file has a tensor of that name already
+/// Cost the bytes | heap: the bytes | thread-safe: yes
+template <ParameterSet P, NameMapping Names = SameNames>
+void store_parameters(TensorFile& file, const P& parameters, const StateDictOptions& options = {},
+                      Names&& names = {}) {
+    for_each_parameter(
+        [&](const ParameterName& name, const auto& tensor) {
+            const std::string theirs(names(name.text()));
+            if (theirs.empty()) return;
+            detail::add_tensor(file, detail::text(options.prefix, theirs),
+                               make_tensor(detail::numbers_of(tensor), detail::shape_of(tensor)));
+        },
+        parameters);
+}
+
+/// Fills every tensor of a set from the file's tensor options.prefix + names(its name).
+///
+/// Dimensions of 1 do not count: (1, d, 1, R) fills d × R. A vector takes any shape of its size, a matrix any
+/// shape with its size and its last dimension. Element types are converted.
+///
+/// Mismatches are a missing tensor, a wrong shape, a number that is not finite in the set's type, and a
+/// further name under the prefix unless the options list it as ignorable. One error reports all of them; the
+/// set is as it was. It keeps its memory, so that views of it stay valid. \throws io_error 920 (all
+/// mismatches), 907 (the bytes of a hand-made tensor do not fit its shape) Cost 2× the conversion | heap:
+/// names | thread-safe: yes
+template <ParameterSet P, NameMapping Names = SameNames>
+void load_parameters(const TensorFile& file, P& parameters, const StateDictOptions& options = {},
+                     Names&& names = {}) {
+    std::vector<detail::WantedTensor> wanted;
+    for_each_parameter(
+        [&](const ParameterName& name, const auto& tensor) {
+            using Element = typename std::remove_cvref_t<decltype(tensor)>::Scalar;
+            std::string theirs(names(name.text()));
+            if (!theirs.empty()) theirs.insert(0, options.prefix);
+            wanted.push_back({std::move(theirs), detail::shape_of(tensor), dtype_of<Element>()});
+        },
+        std::as_const(parameters));
+    const auto sources = detail::find_tensors(file, wanted, options);
+
+    auto source = sources.begin();
+    for_each_parameter(
+        [&](const ParameterName&, auto& tensor) {
+            if (*source != nullptr) (*source)->copy_to(detail::numbers_of(tensor));
+            ++source;
+        },
+        parameters);
+}
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The norm of all gradients together: to limit it, and to notice what is not finite.
+
+#include <array>
+#include <cmath>
+#include <optional>
+#include <string>
+
+#include <toeplitz/core/parallel.hpp>
+#include <toeplitz/core/parameter.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+namespace detail {
+
+/// Σ x², in double, in an order that depends on the size alone.
+template <Real Scalar>
+double square_sum(const Scalar* data, Index size) {
+    constexpr Index parts = 64;
+    std::array<double, parts> sums;
+    parallel_chunks(parts, thread_count(parts, size / 2), [&](Index begin, Index end, int) {
+        for (Index part = begin; part < end; ++part) {
+            const Index first = size * part / parts;
+            const Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>> values(
+                data + first, size * (part + 1) / parts - first);
+            sums[static_cast<std::size_t>(part)] = values.template cast<double>().square().sum();
+        }
+    });
+    double sum = 0;
+    for (const double part : sums) sum += part;
+    return sum;
+}
+
+}  // namespace detail
+
+/// √Σ g² over all tensors that are not buffers, in double; the same bits for any number of threads.
+/// Cost O(parameters) | heap: none | thread-safe: yes
+template <ParameterSet P>
+double gradient_norm(const P& gradients) {
+    double sum = 0;
+    for_each_parameter(
+        [&](const ParameterName& name, const auto& g) {
+            if (!name.is_buffer()) sum += detail::square_sum(g.data(), g.size());
+        },
+        gradients);
+    return std::sqrt(sum);
+}
+
+/// The factor min(1, limit/(norm + 1e-6)) of PyTorch's clip_grad_norm_.
+inline double clip_factor(double norm, double limit) noexcept { return std::fmin(1, limit / (norm + 1e-6)); }
+
+/// Scales all gradients by clip_factor of their norm; returns the norm they had.
+/// Cost O(parameters) | heap: none | thread-safe: yes, with distinct gradients
+template <ParameterSet P>
+double clip_gradient_norm(P& gradients, double limit) {
+    const double norm = gradient_norm(gradients);
+    const double factor = clip_factor(norm, limit);
+    for_each_parameter(
+        [&](const ParameterName& name, auto& g) {
+            using Scalar = typename std::remove_reference_t<decltype(g)>::Scalar;
+            if (!name.is_buffer()) g *= static_cast<Scalar>(factor);
+        },
+        gradients);
+    return norm;
+}
+
+/// An element that is NaN or infinite.
+struct NonFinite {
+    std::string tensor;
+    Index row;
+    Index col;
+    double value;
+
+    /// "nan in name(row, col)"
+    std::string text() const {
+        return detail::text(std::isnan(value) ? "nan"
+                            : value > 0       ? "inf"
+                                              : "-inf",
+                            " in ", tensor, "(", row, ", ", col, ")");
+    }
+};
+
+/// The first element, in the order of the visit, that is not finite; buffers aside.
+template <ParameterSet P>
+std::optional<NonFinite> find_non_finite(const P& parameters) {
+    std::optional<NonFinite> found;
+    for_each_parameter(
+        [&](const ParameterName& name, const auto& tensor) {
+            if (name.is_buffer()) return;
+            for (Index i = 0; i < tensor.rows() && !found; ++i) {
+                for (Index j = 0; j < tensor.cols() && !found; ++j) {
+                    const double value = static_cast<double>(tensor(i, j));
+                    if (!std::isfinite(value)) found = NonFinite{name.text(), i, j, value};
+                }
+            }
+        },
+        parameters);
+    return found;
+}
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The pieces that a training step is cut into.
+
+#include <toeplitz/core/random.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// One piece of one step: shard `shard` of micro batch `micro`.
+struct Part {
+    Index step = 0;   ///< steps done before this one
+    Index micro = 0;  ///< 0..micros−1, one after another
+    Index micros = 1;
+    Index shard = 0;  ///< 0..shards−1, at the same time
+    Index shards = 1;
+    std::uint64_t seed = 0;  ///< for what is random in this piece, dropout for example
+};
+
+/// A seed of its own for every piece of every step of a run.
+constexpr std::uint64_t part_seed(std::uint64_t run, Index step, Index micro, Index shard) noexcept {
+    std::uint64_t seed = run;
+    for (const Index i : {step, micro, shard}) seed = CounterRandom(seed).bits(static_cast<std::uint64_t>(i));
+    return seed;
+}
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// How the learning rate changes from step to step.
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include <toeplitz/core/types.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// The course of the rate after the warm-up, from its peak on.
+enum class Course { constant, cosine, inverse_sqrt, polynomial };
+
+/// A learning rate for every step.
+///
+/// For s < warmup steps it grows linearly, initial + s (peak − initial)/warmup. From then on, with w =
+/// warmup, T = total and the fraction f = min(1, (s − w)/max(1, T − w)):
+///     constant      peak
+///     cosine        end + (peak − end) (1 + cos πf)/2
+///     inverse_sqrt  peak √(max(1, w)/s)
+///     polynomial    end + (peak − end) (1 − f)^power
+/// With the defaults these are the schedules of the transformers library and of fairseq, except that the
+/// cosine stays at its end instead of rising again.
+struct Schedule {
+    Course course = Course::constant;
+    double peak = 1e-3;
+    Index warmup = 0;    ///< steps
+    Index total = 0;     ///< steps altogether, of cosine and polynomial
+    double initial = 0;  ///< rate of step 0, if there is a warm-up
+    double end = 0;      ///< last rate of cosine and polynomial
+    double power = 1;    ///< of polynomial
+
+    /// The rate of the step after `step` others. Cost O(1) | heap: none | thread-safe: yes
+    double rate(Index step) const noexcept {
+        if (step < warmup) {
+            return initial + static_cast<double>(step) * (peak - initial) / static_cast<double>(warmup);
+        }
+        const double fraction = std::min(1.0, static_cast<double>(step - warmup) /
+                                                  static_cast<double>(std::max<Index>(1, total - warmup)));
+        switch (course) {
+            case Course::constant:
+                break;
+            case Course::cosine:
+                return end + (peak - end) * (1 + std::cos(std::numbers::pi * fraction)) / 2;
+            case Course::inverse_sqrt:
+                return peak * std::sqrt(static_cast<double>(std::max<Index>(1, warmup)) /
+                                        static_cast<double>(std::max<Index>(1, step)));
+            case Course::polynomial:
+                return end + (peak - end) * std::pow(1 - fraction, power);
+        }
+        return peak;
+    }
+};
+
+namespace detail {
+
+/// Throws config_error 802 unless every rate of the schedule is finite and not negative.
+inline void check_schedule(const Schedule& schedule) {
+    const auto require = [](bool ok, const char* expected, const std::string& got) {
+        if (!ok) raise<config_error>(802, "Schedule", expected, got);
+    };
+    const auto rate = [&](double value, const char* expected) {
+        require(std::isfinite(value) && value >= 0, expected, std::to_string(value));
+    };
+    rate(schedule.peak, "peak >= 0");
+    rate(schedule.initial, "initial >= 0");
+    rate(schedule.end, "end >= 0");
+    rate(schedule.power, "power >= 0");
+    require(schedule.warmup >= 0, "warmup >= 0", std::to_string(schedule.warmup));
+    const bool ends = schedule.course == Course::cosine || schedule.course == Course::polynomial;
+    require(!ends || schedule.total > schedule.warmup, "total > warmup",
+            text(schedule.total, " and ", schedule.warmup));
+}
+
+}  // namespace detail
+}  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The training loop: gradients of pieces of a batch, computed on threads and summed in a fixed order, and an
+/// update that happens only if all is finite.
+
+#include <cmath>
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <toeplitz/train/adamw.hpp>
+#include <toeplitz/train/clip.hpp>
+#include <toeplitz/train/part.hpp>
+#include <toeplitz/train/schedule.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// The sum of some losses and how many they are.
+struct LossSum {
+    double sum = 0;
+    double count = 0;
+};
+
+struct TrainerOptions {
+    AdamWOptions adamw{};
+    Schedule schedule{};
+    double clip_norm = 0;    ///< largest norm of the mean gradient; 0: any
+    Index accumulation = 1;  ///< micro batches per step
+    Index shards = 1;        ///< parts of a micro batch that threads work on at the same time
+    std::uint64_t seed = 0;  ///< of everything random in the run
+};
+
+/// All that a run needs beside its parameters and options to go on where it stopped.
+template <ParameterSet P>
+struct TrainerState {
+    std::uint64_t seed = 0;
+    AdamWState<P> adamw;
+
+    /// Steps done.
+    Index step() const noexcept { return adamw.step; }
+};
+
+/// What a step did.
+struct StepReport {
+    Index step = 0;            ///< steps done, this one included
+    double loss = 0;           ///< mean of the losses before the update
+    double gradient_norm = 0;  ///< of the mean gradient, before clipping
+    double rate = 0;
+    double count = 0;  ///< losses in the mean
+};
+
+/// What a callback answers to go on or to stop the run; one that answers nothing goes on.
+enum class Continue { yes, no };
+
+/// A callback that calls f after every n-th step.
+/// \throws config_error 803 unless n ≥ 1
+template <class F>
+auto every(Index n, F f);
+
+/// Trains a parameter set on an objective.
+///
+/// An objective is called as
+///     loss = objective(const P& parameters, const Part& part, P& gradients)
+/// and adds to `gradients` those of the *sum* of the losses of this part of the batch; loss has the members
+/// `sum` and `count`. The parts of a micro batch run on threads: what they write to beside `gradients` must
+/// be chosen by part.shard. Each shard has gradients of its own, which are summed in a fixed order: for given
+/// shards, results have the same bits for any number of threads.
+template <ParameterSet P>
+class Trainer {
+public:
+    /// A new run.
+    /// \throws config_error 801 (adamw), 802 (schedule), 803 (others)
+    Trainer(const P& parameters, const TrainerOptions& options)
+        : Trainer(TrainerState<P>{options.seed, make_adamw_state(parameters)}, options) {}
+
+    /// Goes on with an old one. The seed is the state's.
+    /// \throws config_error 801 (adamw), 802 (schedule), 803 (others)
+    Trainer(TrainerState<P> state, const TrainerOptions& options)
+        : options_(options), state_(std::move(state)) {
+        detail::check_adamw(options.adamw);
+        detail::check_schedule(options.schedule);
+        const auto require = [](bool ok, const char* expected, const std::string& got) {
+            if (!ok) detail::raise<config_error>(803, "Trainer", expected, got);
+        };
+        require(options.clip_norm >= 0, "clip_norm >= 0", std::to_string(options.clip_norm));
+        require(options.accumulation >= 1, "accumulation >= 1", std::to_string(options.accumulation));
+        require(options.shards >= 1, "shards >= 1", std::to_string(options.shards));
+        options_.seed = state_.seed;
+        gradients_.assign(static_cast<std::size_t>(options.shards), state_.adamw.first);
+        losses_.resize(static_cast<std::size_t>(options.shards * options.accumulation));
+    }
+
+    const TrainerOptions& options() const noexcept { return options_; }
+    const TrainerState<P>& state() const noexcept { return state_; }
+
+    /// The summed gradients of the last step, neither clipped nor divided by the count.
+    const P& gradients() const noexcept { return gradients_.front(); }
+
+    /// One update of the parameters.
+    /// \throws train_error 810 (loss), 811 (gradient), 812 (no loss in the batch), and whatever the objective
+    ///         throws; parameters and state are then as before.
+    /// Cost of the objective, plus O(shards · parameters) | heap: none | thread-safe: no
+    template <class Objective>
+    StepReport step(P& parameters, Objective&& objective) {
+        compute_gradients(parameters, objective);
+        LossSum loss;
+        for (const LossSum& part : losses_) {
+            loss.sum += part.sum;
+            loss.count += part.count;
+        }
+        StepReport report{.step = state_.step() + 1,
+                          .loss = loss.sum / loss.count,
+                          .gradient_norm = 0,
+                          .rate = options_.schedule.rate(state_.step()),
+                          .count = loss.count};
+        if (!(loss.count > 0)) fail(812, "losses that count", "none");
+        if (!std::isfinite(loss.sum)) fail(810, "a finite loss", loss_text(loss.sum));
+        sum_gradients();
+        report.gradient_norm = gradient_norm(gradients()) / loss.count;
+        if (!std::isfinite(report.gradient_norm)) {
+            const std::optional<NonFinite> first = find_non_finite(gradients());
+            fail(811, "finite gradients", first ? first->text() : "a norm that overflows");
+        }
+        double scale = 1 / loss.count;
+        if (options_.clip_norm > 0) scale *= clip_factor(report.gradient_norm, options_.clip_norm);
+        adamw_update(parameters, gradients(), state_.adamw, report.rate, options_.adamw, scale);
+        return report;
+    }
+
+    /// Steps until `last` are done altogether, or until a callback answers Continue::no. After each step all
+    /// callbacks are called in order, with as many of (report, parameters, trainer) as they take.
+    /// Returns the last step's report.
+    /// \throws what step and the callbacks throw
+    template <class Objective, class... Callbacks>
+    StepReport run(P& parameters, Index last, Objective&& objective, Callbacks&&... callbacks) {
+        StepReport report;
+        report.step = state_.step();
+        bool go_on = true;
+        while (go_on && state_.step() < last) {
+            report = step(parameters, objective);
+            ((go_on = call(callbacks, report, parameters) == Continue::yes && go_on), ...);
+        }
+        return report;
+    }
+
+    /// Calls a callback with as many arguments as it takes.
+    template <class Callback>
+    Continue call(Callback& callback, const StepReport& report, P& parameters) const {
+        if constexpr (std::is_invocable_v<Callback&, const StepReport&, P&, const Trainer&>) {
+            return answer([&] { return callback(report, parameters, *this); });
+        } else if constexpr (std::is_invocable_v<Callback&, const StepReport&, P&>) {
+            return answer([&] { return callback(report, parameters); });
+        } else {
+            static_assert(
+                std::is_invocable_v<Callback&, const StepReport&>,
+                "toeplitz: a callback takes (const StepReport&, P& parameters, const Trainer<P>&), or "
+                "the first one or two of them.");
+            return answer([&] { return callback(report); });
+        }
+    }
+
+private:
+    template <class F>
+    static Continue answer(F&& f) {
+        using Answer = std::invoke_result_t<F&>;
+        static_assert(std::is_void_v<Answer> || std::is_same_v<Answer, Continue>,
+                      "toeplitz: a callback returns nothing or a Continue.");
+        if constexpr (std::is_void_v<Answer>) {
+            f();
+            return Continue::yes;
+        } else {
+            return f();
+        }
+    }
+
+    template <class Objective>
+    void compute_gradients(const P& parameters, Objective& objective) {
+        static_assert(std::is_invocable_v<Objective&, const P&, const Part&, P&>,
+                      "toeplitz: an objective takes (const P& parameters, const Part&, P& gradients).");
+        std::vector<std::exception_ptr>& errors = errors_;
+        errors.assign(gradients_.size(), nullptr);
+        const int threads =
+            static_cast<int>(std::min<Index>(options_.shards, static_cast<Index>(available_threads())));
+        detail::parallel_chunks(options_.shards, threads, [&](Index begin, Index end, int) {
+            for (Index shard = begin; shard < end; ++shard) {
+                // No exception may leave a parallel region.
+                const auto work = [&] { compute_shard(parameters, objective, shard); };
+                guard(work, errors[static_cast<std::size_t>(shard)]);
+            }
+        });
+        for (const std::exception_ptr& error : errors) {
+            if (error) std::rethrow_exception(error);
+        }
+    }
+
+    template <class F>
+    static void guard(F& f, [[maybe_unused]] std::exception_ptr& error) {
+#if defined(__cpp_exceptions)
+        try {
+            f();
+        } catch (...) {
+            error = std::current_exception();
+        }
+#else
+        f();
+#endif
+    }
+
+    template <class Objective>
+    void compute_shard(const P& parameters, Objective& objective, Index shard) {
+        P& gradients = gradients_[static_cast<std::size_t>(shard)];
+        set_zero(gradients);
+        Part part{.step = state_.step(),
+                  .micro = 0,
+                  .micros = options_.accumulation,
+                  .shard = shard,
+                  .shards = options_.shards,
+                  .seed = 0};
+        for (; part.micro < part.micros; ++part.micro) {
+            part.seed = part_seed(state_.seed, part.step, part.micro, shard);
+            const auto loss = objective(parameters, std::as_const(part), gradients);
+            losses_[static_cast<std::size_t>(part.micro * part.shards + shard)] = {
+                static_cast<double>(loss.sum), static_cast<double>(loss.count)};
+        }
+    }
+
+    void sum_gradients() {
+        for (std::size_t shard = 1; shard < gradients_.size(); ++shard) {
+            for_each_parameter(
+                [](const ParameterName&, auto& sum, const auto& part) {
+                    detail::for_each_block(sum.size(), 1, [&](Index first, Index count) {
+                        for (Index i = first; i < first + count; ++i) sum.data()[i] += part.data()[i];
+                    });
+                },
+                gradients_.front(), std::as_const(gradients_[shard]));
+        }
+    }
+
+    static std::string loss_text(double loss) { return std::isnan(loss) ? "nan" : loss > 0 ? "inf" : "-inf"; }
+
+    [[noreturn]] void fail(int id, std::string_view expected, std::string_view got) const {
+        detail::raise<train_error>(id, "Trainer::step",
+                                   detail::text(expected, " in step ", state_.step() + 1), got);
+    }
+
+    TrainerOptions options_;
+    TrainerState<P> state_;
+    std::vector<P> gradients_;  ///< one per shard
+    std::vector<LossSum> losses_;
+    std::vector<std::exception_ptr> errors_;
+};
+
+template <class F>
+auto every(Index n, F f) {
+    if (n < 1) detail::raise<config_error>(803, "every", "n >= 1", std::to_string(n));
+    return [n, f = std::move(f)](const StepReport& report, auto& parameters, const auto& trainer) mutable {
+        if (report.step % n != 0) return Continue::yes;
+        return trainer.call(f, report, parameters);
+    };
+}
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// Replacing files: completely or not at all, whatever goes wrong.
+
+#include <csignal>
+
+#include <sys/resource.h>
+
+#include <gtest/gtest.h>
+
+#include <support/errors.hpp>
+#include <support/tensor_files.hpp>
+
+namespace toeplitz::test {
+namespace {
+
+void replace(const std::string& path, const std::string& content) {
+    const auto bytes = as_bytes(content);
+    const std::span<const std::byte> parts[] = {bytes.first(3), bytes.subspan(3)};
+    replace_file(path, parts);
+}
+
+void expect_not_written(const std::string& path, const std::string& got) {
+    expect_error<io_error>(910,
+                           "[toeplitz.io.910] replace_file: file " + detail::in_quotes(path) +
+                               ": expected a file that can be written (an old one is intact), got " + got,
+                           [&] { replace(path, "content"); });
+}
+
+/// Files of this process may not grow beyond some bytes while it lives: what a full disk is like.
+class SmallDisk {
+public:
+    explicit SmallDisk(::rlim_t bytes) {
+        ::getrlimit(RLIMIT_FSIZE, &before_);
+        const ::rlimit limit{bytes, before_.rlim_max};
+        handler_ = std::signal(SIGXFSZ, SIG_IGN);
+        ::setrlimit(RLIMIT_FSIZE, &limit);
+    }
+    ~SmallDisk() {
+        ::setrlimit(RLIMIT_FSIZE, &before_);
+        std::signal(SIGXFSZ, handler_);
+    }
+    SmallDisk(const SmallDisk&) = delete;
+    SmallDisk& operator=(const SmallDisk&) = delete;
+
+private:
+    ::rlimit before_{};
+    void (*handler_)(int) = nullptr;
+};
+
+TEST(ReplaceFileTest, WritesAllParts) {
+    const TemporaryFolder folder;
+    replace(folder / "a", "content");
+    EXPECT_EQ(read_bytes(folder / "a"), "content");
+    replace(folder / "a", "other");
+    EXPECT_EQ(read_bytes(folder / "a"), "other");
+    EXPECT_EQ(folder.entries(), 1U);
+}
+
+TEST(ReplaceFileTest, FullDiskLeavesTheOldFile) {
+    const TemporaryFolder folder;
+    const std::string path = folder / "checkpoint";
+    write_bytes(path, "precious");
+    TensorFile large;
+    large.tensors["x"] = {Dtype::u8, {100'000}, std::vector<std::byte>(100'000)};
+    {
+        const SmallDisk disk(50'000);
+        expect_error<io_error>(910,
+                               "[toeplitz.io.910] write_safetensors: file " + detail::in_quotes(path) +
+                                   ": expected a file that can be written (an old one is intact), "
+                                   "got writing: File too large",
+                               [&] { write_safetensors(path, large); });
+    }
+    EXPECT_EQ(read_bytes(path), "precious");
+    EXPECT_EQ(folder.entries(), 1U) << "a part is left";
+    write_safetensors(path, large);
+    EXPECT_EQ(read_safetensors(path).at("x").size(), 100'000);
+}
+
+TEST(ReplaceFileTest, NoSpaceIsAnError) {
+    const detail::FileDescriptor full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+    if (!full.is_open()) GTEST_SKIP() << "no /dev/full here";
+    EXPECT_FALSE(detail::write_all(full.get(), as_bytes("x")));
+    EXPECT_EQ(errno, ENOSPC);
+}
+
+TEST(ReplaceFileTest, PathsThatCannotBeWritten) {
+    const TemporaryFolder folder;
+    expect_not_written(folder / "missing/a", "creating a file beside it: No such file or directory");
+    write_bytes(folder / "file", "x");
+    expect_not_written(folder / "file/a", "creating a file beside it: Not a directory");
+    expect_not_written(folder / std::string(300, 'n'), "creating a file beside it: File name too long");
+    expect_not_written("", "renaming: No such file or directory");
+    EXPECT_EQ(folder.entries(), 1U);
+}
+
+TEST(ReplaceFileTest, OnlyRegularFilesAreReplaced) {
+    const TemporaryFolder folder;
+    ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+    std::filesystem::create_directory(folder / "folder");
+    for (const std::string& path : {folder / "pipe", folder / "folder"}) {
+        expect_not_written(path, "something that is not a regular file");
+        EXPECT_THROW(read_safetensors(path), io_error);
+    }
+    EXPECT_EQ(folder.entries(), 2U);
+}
+
+TEST(ReplaceFileTest, PermissionsAndLinksStay) {
+    const TemporaryFolder folder;
+    write_bytes(folder / "file", "old");
+    std::filesystem::permissions(folder / "file", std::filesystem::perms(0640));
+    std::filesystem::create_symlink("file", folder / "link");
+    replace(folder / "link", "content");
+    EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
+    EXPECT_EQ(read_bytes(folder / "file"), "content");
+    EXPECT_EQ(std::filesystem::status(folder / "file").permissions(), std::filesystem::perms(0640));
+    EXPECT_EQ(folder.entries(), 2U);
+}
+
+TEST(ReplaceFileTest, MissingFilesAreNamed) {
+    expect_error<io_error>(
+        901,
+        "[toeplitz.io.901] read_safetensors: file 'no/such/file': expected a regular file that can "
+        "be read, got No such file or directory",
+        [] { read_safetensors("no/such/file"); });
+}
+
+TEST(ReplaceFileTest, FilesThatShrinkMeanwhileAreNoticed) {
+    const TemporaryFolder folder;
+    write_bytes(folder / "a", "12345678");
+    const detail::FileReader reader(folder / "a", "test");
+    std::filesystem::resize_file(folder / "a", 4);
+    std::byte bytes[8];
+    EXPECT_THROW(reader.read(0, bytes), io_error);
+}
+
+}  // namespace
+}  // namespace toeplitz::test

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <support/errors.hpp>
+#include <support/gradient_check.hpp>
+#include <support/random.hpp>
+#include <support/threads.hpp>
+#include <support/tolerance.hpp>
+
+#include <toeplitz/nn/loss.hpp>
+
+namespace toeplitz::test {
+namespace {
+
+template <class Scalar>
+class CrossEntropyTest : public testing::Test {};
+template <class Scalar>
+class SquaredErrorTest : public testing::Test {};
+using Scalars = testing::Types<float, double>;
+TYPED_TEST_SUITE(CrossEntropyTest, Scalars, );
+TYPED_TEST_SUITE(SquaredErrorTest, Scalars, );
+
+struct Reference {
+    long double sum = 0;
+    Matrix<long double> gradient;
+};
+
+/// Σⱼ −qⱼ log softmax(z)ⱼ as it is written.
+template <class Scalar>
+Reference reference(const Matrix<Scalar>& logits, const std::vector<Token>& targets,
+                    const CrossEntropyOptions& options) {
+    Reference result;
+    result.gradient.setZero(logits.rows(), logits.cols());
+    for (Index i = 0; i < logits.rows(); ++i) {
+        const Token target = targets[static_cast<std::size_t>(i)];
+        if (target == options.ignore_index) continue;
+        const Matrix<long double> z = logits.row(i).template cast<long double>();
+        const long double top = z.maxCoeff();
+        long double sum = 0;
+        for (Index j = 0; j < z.cols(); ++j) sum += std::exp(z(j) - top);
+        for (Index j = 0; j < z.cols(); ++j) {
+            const long double q = static_cast<long double>(options.label_smoothing) / z.cols() +
+                                  (j == target ? 1 - static_cast<long double>(options.label_smoothing) : 0);
+            result.sum -= q * (z(j) - top - std::log(sum));
+            result.gradient(i, j) = std::exp(z(j) - top) / sum - q;
+        }
+    }
+    return result;
+}
+
+std::vector<Token> some_targets(Index rows, Index classes, const CrossEntropyOptions& options) {
+    std::vector<Token> targets;
+    const CounterRandom random(7);
+    for (Index i = 0; i < rows; ++i) {
+        const auto target = random.bits(static_cast<std::uint64_t>(i)) % static_cast<std::uint64_t>(classes);
+        targets.push_back(i % 5 == 3 ? options.ignore_index : static_cast<Token>(target));
+    }
+    return targets;
+}
+
+TYPED_TEST(CrossEntropyTest, AgreesWithTheDefinition) {
+    using Scalar = TypeParam;
+    Workspace ws;
+    for (const Index classes : {1, 2, 3, 17, 256, 1001}) {
+        for (const double smoothing : {0.0, 0.1, 1.0}) {
+            for (const double size : {0.1, 30.0}) {
+                SCOPED_TRACE(testing::Message() << classes << " classes, smoothing " << smoothing);
+                const CrossEntropyOptions options{.label_smoothing = smoothing};
+                const Matrix<Scalar> logits =
+                    static_cast<Scalar>(size) * random_matrix<Scalar>(9, classes, 1);
+                const std::vector<Token> targets = some_targets(9, classes, options);
+                Matrix<Scalar> dlogits = Matrix<Scalar>::Constant(9, classes, 7);
+                const CrossEntropyLoss loss = cross_entropy<Scalar>(logits, targets, dlogits, ws, options);
+                const Reference expected = reference(logits, targets, options);
+                EXPECT_EQ(loss.count, 7);
+                EXPECT_EQ(loss.mean(), loss.sum / 7);
+                // z − max is rounded to the size of the logits, which exp turns into a relative error; sums
+                // of V terms in lanes and blocks of 256.
+                const long double u = unit<Scalar>;
+                const long double relative = (16 + 8 * static_cast<long double>(size)) * u;
+                EXPECT_TRUE(near(loss.sum, expected.sum, 7 * 4 * relative));
+                EXPECT_TRUE(near_all(dlogits, expected.gradient, 2 * relative));
+                for (const Index ignored : {3, 8}) EXPECT_TRUE(dlogits.row(ignored).isZero(0));
+
+                const CrossEntropyLoss same = cross_entropy<Scalar>(logits, targets, ws, options);
+                EXPECT_EQ(same.sum, loss.sum);
+                EXPECT_EQ(same.count, loss.count);
+                EXPECT_EQ(same.correct, loss.correct);
+            }
+        }
+    }
+}
+
+TEST(CrossEntropyReferenceTest, AgreesWithPyTorch) {
+    Matrix<double> logits(3, 4);
+    logits << 0.5, -1.25, 2.0, 0.125, 3.0, 1.0, -2.0, 0.75, -0.5, 0.25, 1.5, -4.0;
+    const std::vector<Token> targets{2, -100, 0};
+    Workspace ws;
+    Matrix<double> dlogits(3, 4);
+    Matrix<double> expected(3, 4);
+    const long double tolerance = 16 * unit<double>;
+
+    EXPECT_TRUE(
+        near(cross_entropy<double>(logits, targets, dlogits, ws).sum, 2.702134814214883, 2 * tolerance));
+    expected << 0.15766026385263707, 0.02739724577511041, -0.2934157186650209, 0.10835820903727332,  //
+        0.0, 0.0, 0.0, 0.0,                                                                          //
+        -0.9050896032353273, 0.20092531152752766, 0.7012982460659326, 0.0028660456418671985;
+    EXPECT_TRUE(near_all(dlogits, expected, tolerance));
+
+    const CrossEntropyOptions options{.label_smoothing = 0.1};
+    EXPECT_TRUE(near(cross_entropy<double>(logits, targets, dlogits, ws, options).sum, 2.8865098142148833,
+                     2 * tolerance));
+    expected << 0.13266026385263707, 0.002397245775110409, -0.21841571866502096, 0.08335820903727331,  //
+        0.0, 0.0, 0.0, 0.0,                                                                            //
+        -0.8300896032353273, 0.17592531152752766, 0.6762982460659326, -0.022133954358132802;
+    EXPECT_TRUE(near_all(dlogits, expected, tolerance));
+}
+
+TEST(CrossEntropyReferenceTest, GradientAgreesWithDifferences) {
+    Workspace ws;
+    for (const double smoothing : {0.0, 0.2}) {
+        const CrossEntropyOptions options{.ignore_index = 1, .label_smoothing = smoothing};
+        Matrix<double> logits = 3 * random_matrix<double>(5, 6, 3);
+        const std::vector<Token> targets{0, 5, 1, 2, 2};
+        Matrix<double> dlogits(5, 6);
+        cross_entropy<double>(logits, targets, dlogits, ws, options);
+        expect_gradient(logits, dlogits, "logits",
+                        [&] { return cross_entropy<double>(logits, targets, ws, options).sum; });
+    }
+}
+
+TYPED_TEST(CrossEntropyTest, MayWriteOverTheLogits) {
+    using Scalar = TypeParam;
+    Matrix<Scalar> logits = random_matrix<Scalar>(6, 300, 1);
+    const std::vector<Token> targets{0, 299, 1, 2, -100, 5};
+    Matrix<Scalar> dlogits(6, 300);
+    Workspace ws;
+    const double sum = cross_entropy<Scalar>(logits, targets, dlogits, ws).sum;
+    EXPECT_EQ(cross_entropy<Scalar>(logits, targets, logits, ws).sum, sum);
+    EXPECT_TRUE(same_bits(logits, dlogits));
+}
+
+TYPED_TEST(CrossEntropyTest, HasTheSameBitsForAnyNumberOfThreadsAndAnyAddress) {
+    using Scalar = TypeParam;
+    const Matrix<Scalar> logits = random_matrix<Scalar>(301, 263, 1);
+    const std::vector<Token> targets = some_targets(301, 263, {});
+    Workspace ws;
+    Matrix<Scalar> one(301, 263);
+    Matrix<Scalar> two(301, 263);
+    double sums[2] = {};
+    with_threads(1, [&] { sums[0] = cross_entropy<Scalar>(logits, targets, one, ws).sum; });
+    with_threads(2, [&] { sums[1] = cross_entropy<Scalar>(logits, targets, two, ws).sum; });
+    EXPECT_EQ(sums[0], sums[1]);
+    EXPECT_TRUE(same_bits(one, two));
+
+    Matrix<Scalar> wide = Matrix<Scalar>::Zero(301, 270);
+    wide.middleCols(3, 263) = logits;
+    auto inside = wide.middleCols(3, 263);
+    EXPECT_EQ(cross_entropy<Scalar>(inside, targets, inside, ws).sum, sums[0]);
+    EXPECT_TRUE(same_bits(inside, one));
+    EXPECT_TRUE(wide.leftCols(3).isZero(0) && wide.rightCols(4).isZero(0));
+}
+
+TYPED_TEST(CrossEntropyTest, HugeLogitsDoNotOverflow) {
+    using Scalar = TypeParam;
+    const Scalar huge = std::numeric_limits<Scalar>::max() / 2;
+    Matrix<Scalar> logits(2, 3);
+    logits << huge, huge, -huge, -huge, Scalar(-huge), huge;
+    const std::vector<Token> targets{0, 2};
+    Matrix<Scalar> dlogits(2, 3);
+    Workspace ws;
+    EXPECT_TRUE(
+        near(cross_entropy<Scalar>(logits, targets, dlogits, ws).sum, std::log(2.0L), 4 * unit<Scalar>));
+    Matrix<Scalar> expected(2, 3);
+    expected << Scalar(-0.5), Scalar(0.5), 0, 0, 0, 0;
+    EXPECT_TRUE(near_all(dlogits, expected, 4 * unit<Scalar>));
+}
+
+TYPED_TEST(CrossEntropyTest, AForbiddenClassHasNoProbability) {
+    using Scalar = TypeParam;
+    Matrix<Scalar> logits(1, 3);
+    logits << 1, -std::numeric_limits<Scalar>::infinity(), 1;
+    Workspace ws;
+    Matrix<Scalar> dlogits(1, 3);
+    EXPECT_TRUE(near(cross_entropy<Scalar>(logits, std::vector<Token>{0}, dlogits, ws).sum, std::log(2.0L),
+                     4 * unit<Scalar>));
+    EXPECT_TRUE(near(dlogits(0, 1), 0, static_cast<long double>(std::numeric_limits<Scalar>::min()) * 2));
+    EXPECT_EQ(cross_entropy<Scalar>(logits, std::vector<Token>{1}, ws).sum,
+              std::numeric_limits<double>::infinity());
+}
+
+TYPED_TEST(CrossEntropyTest, NanAndInfinityReachTheSum) {
+    using Scalar = TypeParam;
+    Workspace ws;
+    for (const Index classes : {3, 40}) {
+        for (Index where = 0; where < classes; ++where) {
+            for (const Scalar bad :
+                 {std::numeric_limits<Scalar>::quiet_NaN(), std::numeric_limits<Scalar>::infinity()}) {
+                Matrix<Scalar> logits = random_matrix<Scalar>(2, classes, 1);
+                logits(1, where) = bad;
+                Matrix<Scalar> dlogits(2, classes);
+                EXPECT_TRUE(
+                    std::isnan(cross_entropy<Scalar>(logits, std::vector<Token>{0, 1}, dlogits, ws).sum));
+                EXPECT_TRUE(std::isnan(dlogits(1, 1)));
+                EXPECT_TRUE(dlogits.row(0).allFinite());
+                EXPECT_TRUE(std::isfinite(
+                    cross_entropy<Scalar>(logits, std::vector<Token>{0, -100}, dlogits, ws).sum));
+            }
+        }
+    }
+}
+
+TYPED_TEST(CrossEntropyTest, CountsTheFirstLargestLogitAsTheAnswer) {
+    using Scalar = TypeParam;
+    Matrix<Scalar> logits(4, 3);
+    logits << 1, 2, 2, 1, 2, 2, 0, 0, 0, 3, 2, 1;
+    Workspace ws;
+    const CrossEntropyLoss loss = cross_entropy<Scalar>(logits, std::vector<Token>{1, 2, 0, -100}, ws);
+    EXPECT_EQ(loss.correct, 2);
+    EXPECT_EQ(loss.count, 3);
+    EXPECT_EQ(loss.accuracy(), 2.0 / 3);
+}
+
+TYPED_TEST(CrossEntropyTest, NoRowsHaveNoLoss) {
+    using Scalar = TypeParam;
+    Workspace ws;
+    const Matrix<Scalar> none(0, 4);
+    EXPECT_EQ(cross_entropy<Scalar>(none, std::vector<Token>{}, ws).count, 0);
+    const Matrix<Scalar> logits = random_matrix<Scalar>(2, 4, 1);
+    const CrossEntropyLoss loss = cross_entropy<Scalar>(logits, std::vector<Token>{-100, -100}, ws);
+    EXPECT_EQ(loss.sum, 0);
+    EXPECT_EQ(loss.count, 0);
+}
+
+TEST(CrossEntropyErrorTest, NamesRowAndValue) {
+    Workspace ws;
+    Matrix<double> logits = random_matrix<double>(3, 4, 1);
+    Matrix<double> dlogits = Matrix<double>::Zero(3, 4);
+    for (const Token bad : {4, -1, std::numeric_limits<Token>::max(), std::numeric_limits<Token>::min()}) {
+        const std::vector<Token> targets{0, 3, bad};
+        expect_error<value_error>(752,
+                                  "[toeplitz.value.752] cross_entropy: expected the target of row 2 in 0..3 "
+                                  "or -100 (ignored), got " +
+                                      std::to_string(bad),
+                                  [&] { cross_entropy<double>(logits, targets, dlogits, ws); });
+    }
+    EXPECT_TRUE(dlogits.isZero(0));
+    const std::vector<Token> two{0, 1};
+    expect_error<shape_error>(
+        750,
+        "[toeplitz.shape.750] cross_entropy: expected logits of 2 rows, as targets, and "
+        "at least one class, got 3×4",
+        [&] { cross_entropy<double>(logits, two, ws); });
+    const std::vector<Token> three{0, 1, 2};
+    Matrix<double> narrow(3, 3);
+    expect_error<shape_error>(751,
+                              "[toeplitz.shape.751] cross_entropy: expected dlogits of shape 3×4, got 3×3",
+                              [&] { cross_entropy<double>(logits, three, narrow, ws); });
+    ColumnMatrix<double> column = logits;
+    expect_error<shape_error>(
+        750, "[toeplitz.shape.750] cross_entropy: expected logits with a column stride of 1, got 3",
+        [&] { cross_entropy<double>(column, three, ws); });
+    expect_error<config_error>(
+        753, "[toeplitz.config.753] cross_entropy: expected label_smoothing in [0, 1], got 1.500000",
+        [&] { cross_entropy<double>(logits, three, ws, {.label_smoothing = 1.5}); });
+}
+
+TYPED_TEST(SquaredErrorTest, AgreesWithTheDefinition) {
+    using Scalar = TypeParam;
+    Workspace ws;
+    const Matrix<Scalar> y = random_matrix<Scalar>(700, 67, 1);
+    const Matrix<Scalar> target = random_matrix<Scalar>(700, 67, 2);
+    Matrix<Scalar> dy(700, 67);
+    const SquaredError loss = squared_error<Scalar>(y, target, dy, ws);
+    const Matrix<long double> difference =
+        y.template cast<long double>() - target.template cast<long double>();
+    EXPECT_EQ(loss.count, 700 * 67);
+    EXPECT_TRUE(near(loss.sum, difference.squaredNorm(),
+                     difference.squaredNorm() * 8 * std::sqrt(700 * 67.0L) * unit<double>));
+    EXPECT_EQ(loss.mean(), loss.sum / (700 * 67));
+    EXPECT_TRUE(near_all(dy, (2 * difference).eval(), 16 * unit<Scalar>));
+    EXPECT_EQ(squared_error<Scalar>(y, target, ws).sum, loss.sum);
+
+    Matrix<Scalar> over = y;
+    SquaredError again;
+    with_threads(2, [&] { again = squared_error<Scalar>(over, target, over, ws); });
+    EXPECT_EQ(again.sum, loss.sum);
+    EXPECT_TRUE(same_bits(over, dy));
+}
+
+TEST(SquaredErrorReferenceTest, AgreesWithPyTorchAndDifferences) {
+    Workspace ws;
+    Matrix<double> y(2, 2);
+    y << 0.5, -1.25, 3.0, 1.0;
+    Matrix<double> target(2, 2);
+    target << 1.0, 2.0, 0.25, -3.0;
+    Matrix<double> dy(2, 2);
+    EXPECT_TRUE(near(squared_error<double>(y, target, dy, ws).mean(), 8.59375, 8 * unit<double>));
+    expect_gradient(y, dy, "y", [&] { return squared_error<double>(y, target, ws).sum; });
+    const Matrix<double> wide(2, 3);
+    expect_error<shape_error>(754,
+                              "[toeplitz.shape.754] squared_error: expected target of shape 2×2, got 2×3",
+                              [&] { squared_error<double>(y, wide, ws); });
+    y(0, 1) = std::nan("");
+    EXPECT_TRUE(std::isnan(squared_error<double>(y, target, ws).sum));
+}
+
+}  // namespace
+}  // namespace toeplitz::test
