@@ -20,10 +20,10 @@ struct Products {
         std::uint64_t drawn = 0;
         map = make_linear<float>(outputs, inputs, Bias::none, CounterRandom(seed), drawn);
     }
-    void forward() { detail::linear_forward<float>(map, x, y); }
+    void forward() { detail::linear_forward<float>(map, x, y, ws); }
     void backward() {
-        detail::add_linear_gradients<float>(x, y, gradients);
-        detail::linear_adjoint<float>(map, y, Update::assign, dx);
+        detail::add_linear_gradients<float>(x, y, gradients, ws);
+        detail::linear_adjoint<float>(map, y, Update::assign, dx, ws);
     }
 
     Array<float> x;
@@ -31,6 +31,7 @@ struct Products {
     Array<float> dx;
     LinearParameters<float> map;
     LinearParameters<float> gradients;
+    Workspace ws;
 };
 
 Work products(const Shape& s, bool backward) {

@@ -8,7 +8,7 @@
 #include <algorithm>
 
 #include <toeplitz/core/parallel.hpp>
-#include <toeplitz/core/view.hpp>
+#include <toeplitz/core/workspace.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
@@ -32,12 +32,8 @@ private:
 enum class Product { plain, right_transposed, left_transposed };
 
 /// Rows and columns of what is given to Eigen at once: it packs 128 × 128 doubles on the stack, and more of
-/// them on the heap. A BLAS has memory of its own and is best asked once.
-#if defined(EIGEN_USE_BLAS)
-inline constexpr Index product_block = Index{1} << 30;
-#else
+/// them on the heap.
 inline constexpr Index product_block = 128;
-#endif
 
 /// A part of a view.
 template <class T>
@@ -91,20 +87,63 @@ template <Product form, Real Scalar>
     }
 }
 
-/// The same, blocks of C split among threads.
+/// Scratch memory of one thread for large products: a panel of either factor, which Eigen packs. Their sizes
+/// are part of the result, as they group its sums.
+template <Real Scalar>
+struct ProductPanels {
+    static constexpr Index depth = 256;
+    static constexpr Index wide = 1536 / static_cast<Index>(sizeof(Scalar));  ///< columns of C
+    static constexpr Index tall = 128;                                        ///< rows of C
+    static constexpr Index size = depth * (wide + tall);
+};
+
+/// C += op(A) op(B) in this thread, for large factors: panels in `scratch`, ProductPanels<Scalar>::size
+/// numbers aligned as buffers are, in place of small blocks on the stack.
 template <Product form, Real Scalar>
-void add_product_parallel(MatrixView<const Scalar> a, MatrixView<const Scalar> b, MatrixView<Scalar> c) {
-    constexpr Index block = 128;
+[[gnu::noinline]] void add_large_product(MatrixView<const Scalar> a, MatrixView<const Scalar> b,
+                                         MatrixView<Scalar> c, Scalar* scratch) {
+    using Panels = ProductPanels<Scalar>;
+    // Eigen's own interface takes its panels from the heap. Its kernel writes columns: Cᵀ = op(B)ᵀ op(A)ᵀ.
+    struct Blocking : Eigen::internal::level3_blocking<Scalar, Scalar> {
+        explicit Blocking(Scalar* panels) {
+            this->m_blockA = panels;
+            this->m_blockB = panels + Panels::depth * Panels::wide;
+            this->m_mc = Panels::wide;
+            this->m_nc = Panels::tall;
+            this->m_kc = Panels::depth;
+        }
+    };
+    constexpr int right = form == Product::right_transposed ? Eigen::RowMajor : Eigen::ColMajor;
+    constexpr int left = form == Product::left_transposed ? Eigen::RowMajor : Eigen::ColMajor;
     const Index depth = form == Product::left_transposed ? a.rows() : a.cols();
-    const Index work = c.size() * depth / 30;
-    // Tall blocks of whole rows where there are enough of them, so that B is packed as rarely as possible.
-    const Index down = (c.rows() + block - 1) / block;
-    const int threads = thread_count(down, work);
-    parallel_chunks(down, threads, [&](Index begin, Index end, int) {
-        const Index first = begin * block;
-        const Index rows = std::min(end * block, c.rows()) - first;
+    if (c.size() == 0 || depth == 0) return;
+    Blocking blocking(scratch);
+    Eigen::internal::general_matrix_matrix_product<Eigen::Index, Scalar, right, false, Scalar, left, false,
+                                                   Eigen::ColMajor, 1>::run(c.cols(), c.rows(), depth,
+                                                                            b.data(), b.row_stride(),
+                                                                            a.data(), a.row_stride(),
+                                                                            c.data(), 1, c.row_stride(),
+                                                                            Scalar(1), blocking, nullptr);
+}
+
+/// C += op(A) op(B), C's rows split among threads in multiples of a panel: what a row is does not depend on
+/// the split. `begin(rows of C)` is called before a part is added to.
+template <Product form, Real Scalar, class Begin>
+void add_product_parallel(MatrixView<const Scalar> a, MatrixView<const Scalar> b, MatrixView<Scalar> c,
+                          Workspace& ws, Begin&& begin) {
+    constexpr Index tall = ProductPanels<Scalar>::tall;
+    const Index depth = form == Product::left_transposed ? a.rows() : a.cols();
+    const Index panels = (c.rows() + tall - 1) / tall;
+    const int threads = thread_count(panels, c.size() * depth / 30);
+    Workspace::Scope scope(ws);
+    const ThreadScratch<Scalar> scratch(scope, ProductPanels<Scalar>::size, threads);
+    parallel_chunks(panels, threads, [&](Index first_panel, Index end_panel, int thread) {
+        const Index first = first_panel * tall;
+        const Index rows = std::min(end_panel * tall, c.rows()) - first;
         if (rows <= 0) return;
-        add_product<form, Scalar>(left_part<form>(a, first, rows), b, part(c, first, 0, rows, c.cols()));
+        const MatrixView<Scalar> out = c.middle_rows(first, rows);
+        begin(out);
+        add_large_product<form, Scalar>(left_part<form>(a, first, rows), b, out, scratch[thread]);
     });
 }
 

@@ -60,7 +60,8 @@ public:
     /// y: one row per token.
     /// \throws shape_error 405 (parameters), 704 (y); value_error 711 (a token outside 0..vocabulary−1)
     /// Cost O(size of y) | heap: none | thread-safe: yes
-    void evaluate(const Parameters& parameters, Inputs tokens, MatrixView<Scalar> y) const {
+    void evaluate(const Parameters& parameters, Inputs tokens, MatrixView<Scalar> y,
+                  Workspace& /*ws*/) const {
         check(parameters, tokens, y, "Embedding::evaluate");
         for (Index i = 0; i < y.rows(); ++i) {
             const Token token = tokens[static_cast<std::size_t>(i)];
@@ -72,7 +73,7 @@ public:
     /// \throws shape_error 405 (gradients), 704 (g); value_error 711
     /// Cost O(size of g) | heap: none | thread-safe: yes, with distinct gradients
     void backward(const Parameters& /*parameters*/, Inputs tokens, MatrixView<const Scalar> g,
-                  Parameters& gradients) const {
+                  Parameters& gradients, Workspace& /*ws*/) const {
         check(gradients, tokens, g, "Embedding::backward");
         for (Index i = 0; i < g.rows(); ++i) {
             const Token token = tokens[static_cast<std::size_t>(i)];

@@ -111,23 +111,22 @@ public:
         const MatrixView<Scalar> hidden = scope.matrix<Scalar>(rows, inner_width());
         const MatrixView<Scalar> dgate = scope.matrix<Scalar>(rows, inner_width());
         const MatrixView<Scalar> dvalue = scope.matrix<Scalar>(rows, inner_width());
-        for_tiles(rows, [&](Index first, Index count, int) {
+        detail::linear_adjoint<Scalar>(parameters.l3, g, Update::assign, dvalue, ws);
+        for_tiles(rows, [&](Index first, Index count) {
             const auto tile = [&](auto m) { return detail::flat(m.middle_rows(first, count)); };
             const auto value = tile(MatrixView<const Scalar>(cache.value));
-            hidden.middle_rows(first, count).eigen() = cache.gate.middleRows(first, count);
+            tile(hidden) = tile(MatrixView<const Scalar>(cache.gate));
             detail::activate_with_slope(options_.activation, hidden.row(first), dgate.row(first),
                                         count * inner_width());
-            detail::apply_linear_adjoint(parameters.l3, g.middle_rows(first, count),
-                                         dvalue.middle_rows(first, count));
             tile(dgate) *= tile(dvalue) * value;
             tile(dvalue) *= tile(hidden);
             tile(hidden) *= value;
         });
-        detail::add_linear_gradients<Scalar>(hidden, g, gradients.l3);
-        detail::add_linear_gradients<Scalar>(x, dgate, gradients.l1);
-        detail::add_linear_gradients<Scalar>(x, dvalue, gradients.l2);
-        detail::linear_adjoint<Scalar>(parameters.l1, dgate, Update::assign, dx);
-        detail::linear_adjoint<Scalar>(parameters.l2, dvalue, Update::add, dx);
+        detail::add_linear_gradients<Scalar>(hidden, g, gradients.l3, ws);
+        detail::add_linear_gradients<Scalar>(x, dgate, gradients.l1, ws);
+        detail::add_linear_gradients<Scalar>(x, dvalue, gradients.l2, ws);
+        detail::linear_adjoint<Scalar>(parameters.l1, dgate, Update::assign, dx, ws);
+        detail::linear_adjoint<Scalar>(parameters.l2, dvalue, Update::add, dx, ws);
     }
 
     /// The unit with its parameters.
@@ -170,36 +169,35 @@ private:
 
     template <class F>
     void for_tiles(Index rows, F&& f) const {
-        detail::for_row_tiles(rows, detail::row_threads(rows, inner_width() * width() / 10 + 1), f);
+        detail::for_row_tiles(rows, detail::row_threads(rows, inner_width()),
+                              [&](Index first, Index count, int) { f(first, count); });
     }
 
-    /// y = Glu(x), tile by tile; pre-activations are kept in `cache` unless it is null.
+    /// y = Glu(x); pre-activations are kept in `cache` unless it is null.
     void run(const Parameters& parameters, MatrixView<const Scalar> x, Cache* cache, MatrixView<Scalar> y,
              Workspace& ws) const {
-        const Index h = inner_width();
         Workspace::Scope scope(ws);
-        const int threads = detail::row_threads(x.rows(), h * width() / 10 + 1);
-        const ThreadScratch<Scalar> scratch(scope, 2 * detail::row_tile * h, threads);
-        detail::for_row_tiles(x.rows(), threads, [&](Index first, Index count, int thread) {
-            const MatrixView<const Scalar> in = x.middle_rows(first, count);
-            const MatrixView<Scalar> hidden(scratch[thread], count, h);
-            MatrixView<Scalar> gate = hidden;
-            MatrixView<Scalar> value(scratch[thread] + detail::row_tile * h, count, h);
-            if (cache != nullptr) {
-                gate = MatrixView<Scalar>(cache->gate).middle_rows(first, count);
-                value = MatrixView<Scalar>(cache->value).middle_rows(first, count);
-            }
-            detail::apply_linear<Scalar>(parameters.l1, in, Update::assign, gate);
-            detail::apply_linear<Scalar>(parameters.l2, in, Update::assign, value);
-            if (cache != nullptr) hidden.eigen() = gate.eigen();
-            detail::activate(options_.activation, hidden.data(), hidden.size());
-            detail::flat(hidden) *= detail::flat(value);
-            const MatrixView<Scalar> out = y.middle_rows(first, count);
-            detail::apply_linear<Scalar>(parameters.l3, hidden, Update::assign, out);
-            if (!has_final()) return;
-            if (cache != nullptr) cache->last.middleRows(first, count) = out.eigen();
-            activate(options_.final_activation, out);
+        const MatrixView<Scalar> hidden = scope.matrix<Scalar>(x.rows(), inner_width());
+        MatrixView<Scalar> gate = hidden;
+        MatrixView<Scalar> value;
+        if (cache != nullptr) {
+            gate = cache->gate;
+            value = cache->value;
+        } else {
+            value = scope.matrix<Scalar>(x.rows(), inner_width());
+        }
+        detail::linear_forward<Scalar>(parameters.l1, x, gate, ws);
+        detail::linear_forward<Scalar>(parameters.l2, x, value, ws);
+        for_tiles(x.rows(), [&](Index first, Index count) {
+            const MatrixView<Scalar> tile = hidden.middle_rows(first, count);
+            if (cache != nullptr) detail::flat(tile) = detail::flat(gate.middle_rows(first, count));
+            detail::activate(options_.activation, tile.data(), tile.size());
+            detail::flat(tile) *= detail::flat(value.middle_rows(first, count));
         });
+        detail::linear_forward<Scalar>(parameters.l3, hidden, y, ws);
+        if (!has_final()) return;
+        if (cache != nullptr) cache->last = y.eigen();
+        activate(options_.final_activation, y);
     }
 
     Options options_;

@@ -103,13 +103,11 @@ public:
         Workspace::Scope scope(ws);
         x = detail::without_padding(x, sequences, scope);
         const MatrixView<Scalar> v = scope.matrix<Scalar>(rows, inner_width());
-        for_tiles(rows, [&](Index first, Index count, int) {
-            const MatrixView<Scalar> kept = MatrixView<Scalar>(cache.v).middle_rows(first, count);
-            project(parameters.v_proj, x.middle_rows(first, count), kept);
-            copy_activated(kept, v.middle_rows(first, count));
-        });
+        detail::linear_forward<Scalar>(parameters.v_proj, x, cache.v, ws);
+        activate_to(cache.v, v);
         mixer_.forward(parameters.toep, v, sequences, cache.mixed, cache.mixer, ws);
-        gate(parameters, x, cache.mixed, cache.u, y, ws);
+        detail::linear_forward<Scalar>(parameters.u_proj, x, cache.u, ws);
+        gate(parameters, cache.u, cache.mixed, v, y, ws);
         detail::clear_padding(y, sequences);
     }
 
@@ -139,24 +137,24 @@ public:
         const MatrixView<Scalar> dv = scope.matrix<Scalar>(rows, inner_width());
 
         // Through the last map and the gate: v holds the gated sequence, dv its gradient.
-        for_tiles(rows, [&](Index first, Index count, int) {
-            const auto tile = [&](MatrixView<Scalar> m) { return m.middle_rows(first, count); };
-            tile(v).eigen() = cache.u.middleRows(first, count);
-            slopes(tile(v), tile(du));
-            tile(dmixed).eigen() = tile(v).eigen();
-            detail::flat(tile(v)) *= detail::flat(mixed.middle_rows(first, count));
-            detail::apply_linear_adjoint(parameters.o, g.middle_rows(first, count), tile(dv));
+        detail::linear_adjoint<Scalar>(parameters.o, g, Update::assign, dv, ws);
+        for_tiles(rows, [&](Index first, Index count) {
+            const auto tile = [&](MatrixView<Scalar> m) { return detail::flat(m.middle_rows(first, count)); };
+            tile(v) = detail::flat(MatrixView<const Scalar>(cache.u).middle_rows(first, count));
+            slopes(v.middle_rows(first, count), du.middle_rows(first, count));
+            tile(dmixed) = tile(v);
+            tile(v) *= detail::flat(mixed.middle_rows(first, count));
         });
         if (norm_) {
             const MatrixView<Scalar> normed = scope.matrix<Scalar>(rows, inner_width());
             typename RowNorm<Scalar>::Cache none;
             norm_->forward(parameters.norm, v, sequences, normed, none, ws);
-            detail::add_linear_gradients<Scalar>(normed, g, gradients.o);
+            detail::add_linear_gradients<Scalar>(normed, g, gradients.o, ws);
             norm_->backward(parameters.norm, v, none, dv, dv, gradients.norm, ws);
         } else {
-            detail::add_linear_gradients<Scalar>(v, g, gradients.o);
+            detail::add_linear_gradients<Scalar>(v, g, gradients.o, ws);
         }
-        for_tiles(rows, [&](Index first, Index count, int) {
+        for_tiles(rows, [&](Index first, Index count) {
             const auto tile = [&](MatrixView<Scalar> m) { return detail::flat(m.middle_rows(first, count)); };
             tile(du) *= tile(dv) * detail::flat(mixed.middle_rows(first, count));
             tile(dmixed) *= tile(dv);
@@ -164,16 +162,16 @@ public:
             detail::activate(options_.activation, v.row(first), count * inner_width());
         });
         mixer_.backward(parameters.toep, v, cache.mixer, dmixed, dv, gradients.toep, ws);
-        for_tiles(rows, [&](Index first, Index count, int) {
+        for_tiles(rows, [&](Index first, Index count) {
             const MatrixView<Scalar> slope = dmixed.middle_rows(first, count);
             v.middle_rows(first, count).eigen() = cache.v.middleRows(first, count);
             slopes(v.middle_rows(first, count), slope);
             detail::flat(dv.middle_rows(first, count)) *= detail::flat(slope);
         });
-        detail::add_linear_gradients<Scalar>(x, du, gradients.u_proj);
-        detail::add_linear_gradients<Scalar>(x, dv, gradients.v_proj);
-        detail::linear_adjoint<Scalar>(parameters.u_proj, du, Update::assign, dx);
-        detail::linear_adjoint<Scalar>(parameters.v_proj, dv, Update::add, dx);
+        detail::add_linear_gradients<Scalar>(x, du, gradients.u_proj, ws);
+        detail::add_linear_gradients<Scalar>(x, dv, gradients.v_proj, ws);
+        detail::linear_adjoint<Scalar>(parameters.u_proj, du, Update::assign, dx, ws);
+        detail::linear_adjoint<Scalar>(parameters.v_proj, dv, Update::add, dx, ws);
     }
 
     /// The unit with the kernel of one length.
@@ -190,12 +188,11 @@ public:
             x = detail::without_padding(x, sequences, scope);
             const MatrixView<Scalar> v = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
             const MatrixView<Scalar> mixed = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
-            gtu_.for_tiles(x.rows(), [&](Index first, Index count, int) {
-                project(parameters_->v_proj, x.middle_rows(first, count), v.middle_rows(first, count));
-                detail::activate(gtu_.options_.activation, v.row(first), count * gtu_.inner_width());
-            });
+            detail::linear_forward<Scalar>(parameters_->v_proj, x, v, ws);
+            gtu_.activate_to(v, v);
             mixer_.evaluate(v, mixed, ws, lengths);
-            gtu_.gate(*parameters_, x, mixed, {}, y, ws);
+            detail::linear_forward<Scalar>(parameters_->u_proj, x, v, ws);
+            gtu_.gate(*parameters_, v, mixed, v, y, ws);
             detail::clear_padding(y, sequences);
         }
 
@@ -244,43 +241,36 @@ private:
 
     template <class F>
     void for_tiles(Index rows, F&& f) const {
-        detail::for_row_tiles(rows, detail::row_threads(rows, inner_width() * width() / 30 + 1), f);
+        detail::for_row_tiles(rows, detail::row_threads(rows, inner_width()),
+                              [&](Index first, Index count, int) { f(first, count); });
     }
 
-    static void project(const LinearParameters<Scalar>& map, MatrixView<const Scalar> x,
-                        MatrixView<Scalar> y) {
-        detail::apply_linear<Scalar>(map, x, Update::assign, y);
-    }
-    void copy_activated(MatrixView<const Scalar> from, MatrixView<Scalar> to) const {
-        to.eigen() = from.eigen();
-        detail::activate(options_.activation, to.data(), to.size());
+    /// to = act(from); both may be one.
+    void activate_to(MatrixView<const Scalar> from, MatrixView<Scalar> to) const {
+        for_tiles(from.rows(), [&](Index first, Index count) {
+            const MatrixView<Scalar> tile = to.middle_rows(first, count);
+            if (from.data() != to.data()) {
+                detail::flat(tile) = detail::flat(from.middle_rows(first, count));
+            }
+            detail::activate(options_.activation, tile.data(), tile.size());
+        });
     }
     /// x = act(x) and slope = act'(x).
     void slopes(MatrixView<Scalar> x, MatrixView<Scalar> slope) const {
         detail::activate_with_slope(options_.activation, x.data(), slope.data(), x.size());
     }
 
-    /// y = W_o norm(act(W_u x) ⊙ mixed); keeps W_u x + b in `kept` unless that is empty.
-    void gate(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<const Scalar> mixed,
-              MatrixView<Scalar> kept, MatrixView<Scalar> y, Workspace& ws) const {
-        const Index e = inner_width();
-        const Index rows = x.rows();
-        const int threads = detail::row_threads(rows, e * width() / 15 + 1);
-        Workspace::Scope scope(ws);
-        const ThreadScratch<Scalar> scratch(scope, detail::row_tile * e, threads);
-        detail::for_row_tiles(rows, threads, [&](Index first, Index count, int thread) {
-            const MatrixView<Scalar> gated(scratch[thread], count, e);
-            if (kept.data() == nullptr) {
-                project(parameters.u_proj, x.middle_rows(first, count), gated);
-            } else {
-                project(parameters.u_proj, x.middle_rows(first, count), kept.middle_rows(first, count));
-                gated.eigen() = kept.middle_rows(first, count).eigen();
-            }
-            detail::activate(options_.activation, gated.data(), gated.size());
-            detail::flat(gated) *= detail::flat(mixed.middle_rows(first, count));
-            if (norm_) normalize<Scalar>(*options_.norm, parameters.norm, gated, gated);
-            project(parameters.o, gated, y.middle_rows(first, count));
+    /// y = W_o norm(act(u) ⊙ mixed); overwrites `gated`, which may be u.
+    void gate(const Parameters& parameters, MatrixView<const Scalar> u, MatrixView<const Scalar> mixed,
+              MatrixView<Scalar> gated, MatrixView<Scalar> y, Workspace& ws) const {
+        for_tiles(u.rows(), [&](Index first, Index count) {
+            const MatrixView<Scalar> tile = gated.middle_rows(first, count);
+            if (u.data() != gated.data()) detail::flat(tile) = detail::flat(u.middle_rows(first, count));
+            detail::activate(options_.activation, tile.data(), tile.size());
+            detail::flat(tile) *= detail::flat(mixed.middle_rows(first, count));
+            if (norm_) normalize<Scalar>(*options_.norm, parameters.norm, tile, tile);
         });
+        detail::linear_forward<Scalar>(parameters.o, gated, y, ws);
     }
 
     Options options_;

@@ -13,12 +13,6 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 
 namespace detail {
 
-/// Nanoseconds per row of a product, roughly.
-template <Real Scalar>
-Index linear_work(const LinearParameters<Scalar>& linear) noexcept {
-    return linear.weight.size() / 30 + 1;
-}
-
 /// Throws shape_error 405 unless the set has the shapes of an outputs × inputs map.
 template <Real Scalar>
 void require_linear(const LinearParameters<Scalar>& set, Index outputs, Index inputs, Bias bias,
@@ -35,42 +29,42 @@ void require_linear(const LinearParameters<Scalar>& set, Index outputs, Index in
     }
 }
 
-/// dW += Gᵀ X and db += Gᵀ 1, where G is the gradient with respect to Y = X Wᵀ + b.
+/// Y = X Wᵀ + b.
 template <Real Scalar>
-void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
-                          LinearParameters<Scalar>& gradients) {
-    add_product_parallel<Product::left_transposed, Scalar>(g, x, gradients.weight);
-    // Columns are summed in groups of a fixed width: how Eigen sums one depends on its neighbours.
-    constexpr Index group = 16;
-    const Index outputs = gradients.bias.size();
-    const Index groups = (outputs + group - 1) / group;
-    parallel_chunks(groups, thread_count(groups, g.rows() * outputs / 4), [&](Index begin, Index end, int) {
-        for (Index first = begin * group; first < std::min(end * group, outputs); first += group) {
-            const Index count = std::min(group, outputs - first);
-            gradients.bias.segment(first, count) +=
-                rows_of(g).middleCols(first, count).colwise().sum().transpose();
-        }
-    });
+void linear_forward(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> x, MatrixView<Scalar> y,
+                    Workspace& ws) {
+    add_product_parallel<Product::right_transposed, Scalar>(
+        x, linear.weight, y, ws, [&](MatrixView<Scalar> part) {
+            if (linear.bias.size() == 0) {
+                rows_of(part).setZero();
+            } else {
+                rows_of(part).rowwise() = linear.bias.transpose();
+            }
+        });
 }
 
 /// dX = G W, or dX += G W.
 template <Real Scalar>
 void linear_adjoint(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> g, Update update,
-                    MatrixView<Scalar> dx) {
-    for_row_tiles(g.rows(), row_threads(g.rows(), linear_work(linear)), [&](Index first, Index rows, int) {
-        const MatrixView<Scalar> out = dx.middle_rows(first, rows);
-        if (update == Update::assign) rows_of(out).setZero();
-        add_product<Product::plain, Scalar>(g.middle_rows(first, rows), linear.weight, out);
+                    MatrixView<Scalar> dx, Workspace& ws) {
+    add_product_parallel<Product::plain, Scalar>(g, linear.weight, dx, ws, [&](MatrixView<Scalar> part) {
+        if (update == Update::assign) rows_of(part).setZero();
     });
 }
 
-/// Y = X Wᵀ + b.
+/// dW += Gᵀ X and db += Gᵀ 1, where G is the gradient with respect to Y = X Wᵀ + b.
 template <Real Scalar>
-void linear_forward(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> x,
-                    MatrixView<Scalar> y) {
-    for_row_tiles(x.rows(), row_threads(x.rows(), linear_work(linear)), [&](Index first, Index rows, int) {
-        apply_linear<Scalar>(linear, x.middle_rows(first, rows), Update::assign, y.middle_rows(first, rows));
-    });
+void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
+                          LinearParameters<Scalar>& gradients, Workspace& ws) {
+    add_product_parallel<Product::left_transposed, Scalar>(g, x, gradients.weight, ws,
+                                                           [](MatrixView<Scalar>) {});
+    const Index outputs = gradients.bias.size();
+    parallel_chunks(outputs, thread_count(outputs / 16, g.rows() * outputs / 4),
+                    [&](Index begin, Index end, int) {
+                        if (begin == end) return;
+                        gradients.bias.segment(begin, end - begin) +=
+                            rows_of(g).middleCols(begin, end - begin).colwise().sum().transpose();
+                    });
 }
 
 }  // namespace detail
@@ -114,25 +108,28 @@ public:
 
     /// y = W x + b.
     /// \throws shape_error 405 (parameters), 703 (x), 704 (y)
-    /// Cost O(rows inputs outputs) | heap: none | thread-safe: yes | threads split the rows
-    void evaluate(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<Scalar> y) const {
+    /// Cost O(rows inputs outputs) | heap: none with a warm workspace | thread-safe: yes | threads split the
+    /// rows
+    void evaluate(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<Scalar> y,
+                  Workspace& ws) const {
         check(parameters, x, y, "Linear::evaluate");
-        detail::linear_forward(parameters, x, y);
+        detail::linear_forward(parameters, x, y, ws);
     }
 
     /// gradients += ∂⟨g, y⟩/∂parameters, and dx = Wᵀ g unless dx is empty.
     /// \throws shape_error 405 (parameters, gradients), 703 (x, dx), 704 (g)
-    /// Cost twice evaluate | heap: none | thread-safe: yes | threads split rows and weights
+    /// Cost twice evaluate | heap: none with a warm workspace | thread-safe: yes | threads split rows and
+    /// weights
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<const Scalar> g,
-                  Parameters& gradients, MatrixView<Scalar> dx = {}) const {
+                  Parameters& gradients, Workspace& ws, MatrixView<Scalar> dx = {}) const {
         const char* where = "Linear::backward";
         check(parameters, x, g, where);
         detail::require_linear(gradients, options_.outputs, options_.inputs, options_.bias, "gradients",
                                where);
-        detail::add_linear_gradients(x, g, gradients);
+        detail::add_linear_gradients(x, g, gradients, ws);
         if (dx.data() == nullptr) return;
         detail::require_rows<Scalar>(dx, x.rows(), options_.inputs, 703, where, "dx");
-        detail::linear_adjoint(parameters, g, Update::assign, dx);
+        detail::linear_adjoint(parameters, g, Update::assign, dx, ws);
     }
 
 private:

@@ -151,7 +151,7 @@ public:
         cache.stream.resize(depth + 1);
         cache.layers.resize(depth);
         for (Matrix<Scalar>& stream : cache.stream) stream.resize(rows, width());
-        embed(parameters, inputs, cache.stream[0]);
+        embed(parameters, inputs, cache.stream[0], ws);
         detail::clear_padding<Scalar>(cache.stream[0], sequences);
         dropout<Scalar>(options_.dropout, mask(cache, 0), cache.stream[0]);
         for (std::size_t l = 0; l < depth; ++l) {
@@ -168,7 +168,7 @@ public:
             pool(features, sequences, cache.pooled);
             features = cache.pooled;
         }
-        apply_head(parameters, features, outputs);
+        apply_head(parameters, features, outputs, ws);
         if (options_.head == Head::per_token) detail::clear_padding(outputs, sequences);
     }
 
@@ -192,10 +192,10 @@ public:
         MatrixView<Scalar> dinput = scope.matrix<Scalar>(rows, width());
         if (options_.head == Head::per_token) {
             g = detail::without_padding(g, sequences, scope);
-            head_backward(parameters, head_input(cache), g, dstream, gradients);
+            head_backward(parameters, head_input(cache), g, dstream, gradients, ws);
         } else {
             const MatrixView<Scalar> dpooled = scope.matrix<Scalar>(g.rows(), width());
-            head_backward(parameters, cache.pooled, g, dpooled, gradients);
+            head_backward(parameters, cache.pooled, g, dpooled, gradients, ws);
             pool_backward(dpooled, sequences, dstream);
         }
         if (has_norm()) {
@@ -212,7 +212,7 @@ public:
         if constexpr (std::is_same_v<Inputs, MatrixView<const Scalar>>) {
             inputs = detail::without_padding(inputs, sequences, scope);
         }
-        input_.backward(parameters.embed, inputs, dstream, gradients.embed);
+        input_.backward(parameters.embed, inputs, dstream, gradients.embed, ws);
     }
 
     /// Moves running statistics on to those of the forward pass in the cache.
@@ -238,7 +238,7 @@ public:
             Workspace::Scope scope(ws);
             MatrixView<Scalar> stream = scope.matrix<Scalar>(rows, model_.width());
             MatrixView<Scalar> next = scope.matrix<Scalar>(rows, model_.width());
-            model_.embed(*parameters_, inputs, stream);
+            model_.embed(*parameters_, inputs, stream, ws);
             detail::clear_padding(stream, sequences);
             for (const auto& layer : layers_) {
                 layer.evaluate(stream, next, ws, lengths);
@@ -253,7 +253,7 @@ public:
                 pool(stream, sequences, next);
                 stream = next;
             }
-            model_.apply_head(*parameters_, stream, outputs);
+            model_.apply_head(*parameters_, stream, outputs, ws);
             if (model_.options_.head == Head::per_token) detail::clear_padding(outputs, sequences);
         }
 
@@ -340,31 +340,33 @@ private:
     }
 
     Scalar input_scale() const noexcept { return static_cast<Scalar>(options_.input_scale); }
-    void embed(const Parameters& parameters, Inputs inputs, MatrixView<Scalar> stream) const {
-        input_.evaluate(parameters.embed, inputs, stream);
+    void embed(const Parameters& parameters, Inputs inputs, MatrixView<Scalar> stream, Workspace& ws) const {
+        input_.evaluate(parameters.embed, inputs, stream, ws);
         if (options_.input_scale != 1) stream.eigen() *= input_scale();
     }
 
     void apply_head(const Parameters& parameters, MatrixView<const Scalar> features,
-                    MatrixView<Scalar> outputs) const {
-        if (!is_tied()) return detail::linear_forward(parameters.out, features, outputs);
-        outputs.eigen().setZero();
+                    MatrixView<Scalar> outputs, Workspace& ws) const {
+        if (!is_tied()) return detail::linear_forward(parameters.out, features, outputs, ws);
         detail::add_product_parallel<detail::Product::right_transposed, Scalar>(
-            features, parameters.embed.weight, outputs);
+            features, parameters.embed.weight, outputs, ws,
+            [](MatrixView<Scalar> part) { part.eigen().setZero(); });
     }
 
     void head_backward(const Parameters& parameters, MatrixView<const Scalar> features,
-                       MatrixView<const Scalar> g, MatrixView<Scalar> dfeatures,
-                       Parameters& gradients) const {
+                       MatrixView<const Scalar> g, MatrixView<Scalar> dfeatures, Parameters& gradients,
+                       Workspace& ws) const {
         if (!is_tied()) {
-            detail::add_linear_gradients(features, g, gradients.out);
-            detail::linear_adjoint(parameters.out, g, Update::assign, dfeatures);
+            detail::add_linear_gradients(features, g, gradients.out, ws);
+            detail::linear_adjoint(parameters.out, g, Update::assign, dfeatures, ws);
             return;
         }
         using detail::Product;
-        detail::add_product_parallel<Product::left_transposed, Scalar>(g, features, gradients.embed.weight);
-        dfeatures.eigen().setZero();
-        detail::add_product_parallel<Product::plain, Scalar>(g, parameters.embed.weight, dfeatures);
+        detail::add_product_parallel<Product::left_transposed, Scalar>(g, features, gradients.embed.weight,
+                                                                       ws, [](MatrixView<Scalar>) {});
+        detail::add_product_parallel<Product::plain, Scalar>(
+            g, parameters.embed.weight, dfeatures, ws,
+            [](MatrixView<Scalar> part) { part.eigen().setZero(); });
     }
 
     static Index valid_rows(const Sequences& sequences, Index b) noexcept {
@@ -390,7 +392,8 @@ private:
         for (Index b = 0; b < dpooled.rows(); ++b) {
             const Index valid = valid_rows(sequences, b);
             for (Index i = 0; i < valid; ++i) {
-                dx.eigen().row(b * sequences.length + i) = dpooled.eigen().row(b) / static_cast<Scalar>(valid);
+                dx.eigen().row(b * sequences.length + i) =
+                    dpooled.eigen().row(b) / static_cast<Scalar>(valid);
             }
         }
     }
