@@ -45,6 +45,18 @@ struct BlockData {
     Workspace ws;
 };
 
+/// Bytes of what a forward pass keeps for the backward one, the mixer's kernel aside.
+template <class Mixer>
+std::size_t activation_bytes(const typename Block<Mixer>::Cache& cache) {
+    std::size_t numbers = 0;
+    for (const Matrix<float>* kept :
+         {&cache.gtu_input, &cache.gtu_sum, &cache.glu_input, &cache.glu_sum, &cache.gtu.u, &cache.gtu.v,
+          &cache.gtu.mixed, &cache.glu.gate, &cache.glu.value, &cache.glu.last}) {
+        numbers += static_cast<std::size_t>(kept->size());
+    }
+    return numbers * sizeof(float);
+}
+
 /// The kernel is evaluated at every call, as in training and as the peers do.
 template <class Mixer>
 Work block_forward(const Shape& s, typename Mixer::Options mixer) {
@@ -58,7 +70,7 @@ Work block_forward(const Shape& s, typename Mixer::Options mixer) {
     }};
 }
 
-/// Forward and backward, with all gradients.
+/// Forward and backward, with all gradients. Its state is the activations that backward needs.
 template <class Mixer>
 Work block_step(const Shape& s, typename Mixer::Options mixer) {
     struct Data : BlockData<Mixer> {
@@ -73,11 +85,13 @@ Work block_step(const Shape& s, typename Mixer::Options mixer) {
         Array<float> dx;
     };
     const auto data = std::make_shared<Data>(s, std::move(mixer));
-    return {[data] {
+    const auto run = [data] {
         data->block.forward(data->parameters, data->x, data->sequences, data->y, data->cache, data->ws);
         data->block.backward(data->parameters, data->x, data->cache, data->g, data->dx, data->gradients,
                              data->ws);
-    }};
+    };
+    for (int i = 0; i < 2; ++i) run();  // cache and workspace have their sizes then
+    return {run, activation_bytes<Mixer>(data->cache), data->ws.capacity()};
 }
 
 /// BlockForward/<name> and BlockStep/<name>. `options(shape)` are those of the mixer.

@@ -43,6 +43,8 @@ STYLES = {
 def floor_of(key, samples):
     """The floor of the same sizes from the same run, or None."""
     path = FLOOR.get(key.path)
+    if key.path.startswith("Block") and not key.path.endswith("/GemmFloor"):
+        path = key.path.split("/")[0] + "/GemmFloor"
     return samples.get(results.Key(path, key.n, key.d, 0, 0, key.threads)) if path else None
 
 
@@ -112,7 +114,8 @@ def markdown(run, clock):
         "multiple of the floor of the same n, d and threads in the same run. The floor of the transforms is "
         "`FloorFftw`, FFTW's r2c and c2r of 2n points per channel and nothing else; that of the band and the "
         "low-rank part is `FloorMemcpy`, a copy of x to y. `Hilbert` and `SpectralBidirectional` compute their "
-        "kernel as well, at each call; the gradients are one backward pass, to the input and to the kernel.\n",
+        "kernel as well, at each call; the gradients are one backward pass, to the input and to the kernel. "
+        "`Block…` is a whole layer, inference or a training step; its floor is its own matrix products alone.\n",
     ]
     for d, threads in sorted({(key.d, key.threads) for key in samples}):
         keys = [key for key in samples if (key.d, key.threads) == (d, threads)]

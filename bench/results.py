@@ -7,7 +7,7 @@ import re
 import statistics
 import sys
 
-NAME = re.compile(r"(?P<path>\w+)/n:(?P<n>\d+)/d:(?P<d>\d+)(?:/taps:(?P<taps>\d+))?(?:/r:(?P<r>\d+))?"
+NAME = re.compile(r"(?P<path>\w+(?:/\w+)?)/n:(?P<n>\d+)/d:(?P<d>\d+)(?:/taps:(?P<taps>\d+))?(?:/r:(?P<r>\d+))?"
                   r"/threads:(?P<threads>\d+)")
 NANOSECONDS = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
 
