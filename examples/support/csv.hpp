@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace examples {
 
@@ -16,7 +17,12 @@ public:
     /// \throws std::runtime_error when the file cannot be written
     explicit CsvWriter(const std::string& path) : path_(path), file_(path) { check(); }
 
-    void write_row(std::initializer_list<std::string> cells) {
+    void write_row(std::initializer_list<std::string> cells) { write(cells); }
+    void write_row(const std::vector<std::string>& cells) { write(cells); }
+
+private:
+    template <class Cells>
+    void write(const Cells& cells) {
         const char* separator = "";
         for (const std::string& cell : cells) {
             file_ << separator << quoted(cell);
@@ -26,7 +32,6 @@ public:
         check();
     }
 
-private:
     static std::string quoted(const std::string& cell) {
         if (cell.find_first_of(",\"\n") == std::string::npos) return cell;
         std::string result = "\"";

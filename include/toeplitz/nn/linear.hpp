@@ -58,13 +58,17 @@ void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g
                           LinearParameters<Scalar>& gradients, Workspace& ws) {
     add_product_parallel<Product::left_transposed, Scalar>(g, x, gradients.weight, ws,
                                                            [](MatrixView<Scalar>) {});
+    // Columns are summed in groups of a fixed width: how Eigen sums one depends on its neighbours.
+    constexpr Index group = 16;
     const Index outputs = gradients.bias.size();
-    parallel_chunks(outputs, thread_count(outputs / 16, g.rows() * outputs / 4),
-                    [&](Index begin, Index end, int) {
-                        if (begin == end) return;
-                        gradients.bias.segment(begin, end - begin) +=
-                            rows_of(g).middleCols(begin, end - begin).colwise().sum().transpose();
-                    });
+    const Index groups = (outputs + group - 1) / group;
+    parallel_chunks(groups, thread_count(groups, g.rows() * outputs / 4), [&](Index begin, Index end, int) {
+        for (Index first = begin * group; first < std::min(end * group, outputs); first += group) {
+            const Index count = std::min(group, outputs - first);
+            gradients.bias.segment(first, count) +=
+                rows_of(g).middleCols(first, count).colwise().sum().transpose();
+        }
+    });
 }
 
 }  // namespace detail

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+
+#include "language_model.hpp"
+
+#include <numbers>
+#include <vector>
+
+#include <toeplitz/io/model_file.hpp>
+#include <toeplitz/nn/fd_tno.hpp>
+#include <toeplitz/nn/loss.hpp>
+#include <toeplitz/nn/model.hpp>
+#include <toeplitz/nn/tno.hpp>
+#include <toeplitz/train/batches.hpp>
+
+#include "parallel_for.hpp"
+
+namespace examples {
+
+namespace {
+
+using namespace toeplitz;
+using CausalFdTno = FdTno<float, Causality::causal>;
+using CausalTno = Tno<float, Causality::causal>;
+
+Token token_of(char byte) { return static_cast<unsigned char>(byte); }
+
+void set_mixer(const LanguageModelOptions& options, FdTnoOptions& mixer) {
+    mixer.mlp.width = options.mlp_width;
+}
+void set_mixer(const LanguageModelOptions& options, TnoOptions& mixer) {
+    mixer.mlp.width = options.mlp_width;
+    mixer.decay = {.mode = DecayMode::learned, .lambda = 0.9};
+}
+
+template <class Mixer>
+Model<Mixer> make_model(const LanguageModelOptions& options) {
+    typename Model<Mixer>::Options model{
+        .input = {.vocabulary = 256}, .width = options.width, .layers = options.layers};
+    model.block.gtu.inner_width = options.inner_width;
+    set_mixer(options, model.block.gtu.mixer);
+    return Model<Mixer>(model);
+}
+
+/// Bits that the model needs per byte of a text, given the bytes before in a window of its length. Windows
+/// begin every `stride` bytes, and only what no earlier one has seen counts: bytes beyond the first window
+/// are predicted from n − stride others at least.
+template <class M>
+double bits_per_byte(const M& model, const typename M::Parameters& parameters, std::string_view text, Index n,
+                     Index stride) {
+    constexpr Index together = 8;
+    const typename M::Prepared prepared = model.prepare(parameters, n);
+    const Index size = static_cast<Index>(text.size());
+    const Index windows = 1 + std::max<Index>(0, (size - 1 - n + stride - 1) / stride);
+    const Index batches = (windows + together - 1) / together;
+    std::vector<double> nats(static_cast<std::size_t>(batches));
+    std::vector<Workspace> workspaces(static_cast<std::size_t>(parallel_threads()));
+    parallel_for(batches, [&](Index b, int thread) {
+        const CrossEntropyOptions options;
+        const Index count = std::min(together, windows - b * together);
+        std::vector<Token> input(static_cast<std::size_t>(count * n), 0);
+        std::vector<Token> target(input.size(), options.ignore_index);
+        for (std::size_t i = 0; i < input.size(); ++i) {
+            const Index window = b * together + static_cast<Index>(i) / n;
+            const Index place = static_cast<Index>(i) % n;
+            const Index at = window * stride + place;
+            if (at + 1 >= size) continue;
+            input[i] = token_of(text[static_cast<std::size_t>(at)]);
+            if (window > 0 && place < n - stride) continue;
+            target[i] = token_of(text[static_cast<std::size_t>(at + 1)]);
+        }
+        Workspace& ws = workspaces[static_cast<std::size_t>(thread)];
+        Matrix<float> logits(count * n, 256);
+        prepared.evaluate(input, logits, ws);
+        nats[static_cast<std::size_t>(b)] = cross_entropy<float>(logits, target, ws, options).sum;
+    });
+    double bits = 8;  // of the first byte
+    for (const double sum : nats) bits += sum / std::numbers::ln2;
+    return bits / static_cast<double>(size);
+}
+
+/// Draws bytes one after another from what the model predicts for a window of the last ones.
+template <class M>
+std::string continue_text(const M& model, const typename M::Parameters& parameters, std::string text,
+                          const LanguageModelOptions& options, std::uint64_t seed) {
+    const Index n = options.length;
+    const typename M::Prepared prepared = model.prepare(parameters, n);
+    const CounterRandom random(seed);
+    Workspace ws;
+    Matrix<float> logits(n, 256);
+    std::vector<Token> window(static_cast<std::size_t>(n));
+    const std::size_t begin = text.size();
+    for (Index drawn = 0; drawn < options.generate; ++drawn) {
+        const std::size_t used = std::min(text.size(), window.size());
+        // What stands in the window after the last byte has no influence: the model is causal.
+        for (std::size_t i = 0; i < used; ++i) window[i] = token_of(text[text.size() - used + i]);
+        prepared.evaluate(window, logits, ws);
+        const auto row = logits.row(static_cast<Index>(used) - 1).cast<double>().array();
+        const Eigen::ArrayXd weights = ((row - row.maxCoeff()) / options.temperature).exp();
+        double left = random.uniform(static_cast<std::uint64_t>(drawn)) * weights.sum();
+        Index byte = 0;
+        while (byte < 255 && left >= weights(byte)) left -= weights(byte++);
+        text += static_cast<char>(byte);
+    }
+    return text.substr(begin);
+}
+
+template <class Mixer>
+LanguageModelReport run(const LanguageModelOptions& options, const TrainingSettings& settings,
+                        const Corpus& corpus) {
+    using M = Model<Mixer>;
+    using Parameters = typename M::Parameters;
+    const Index n = options.length;
+    const M model = make_model<Mixer>(options);
+    Parameters parameters = model.make_parameters(settings.seed);
+    LanguageModelReport report;
+    report.parameters = parameter_count(parameters);
+
+    // What one shard works with.
+    struct Shard {
+        std::vector<Token> input;
+        std::vector<Token> target;
+        Matrix<float> logits;
+        typename M::Cache cache;
+        Workspace ws;
+    };
+    std::vector<Shard> shards(static_cast<std::size_t>(settings.shards));
+    // A window may begin at any byte. An epoch is as many windows as there are bytes.
+    const Batches batches(static_cast<Index>(corpus.train.size()) - n, settings.batch, settings.seed);
+    const auto objective = [&](const Parameters& p, const Part& part, Parameters& gradients) {
+        Shard& shard = shards[static_cast<std::size_t>(part.shard)];
+        shard.input.clear();
+        shard.target.clear();
+        for (Index j = 0; j < batches.count(part); ++j) {
+            const std::string_view window = corpus.train.substr(
+                static_cast<std::size_t>(batches.sample(part, j)), static_cast<std::size_t>(n) + 1);
+            for (std::size_t i = 0; i + 1 < window.size(); ++i) {
+                shard.input.push_back(token_of(window[i]));
+                shard.target.push_back(token_of(window[i + 1]));
+            }
+        }
+        if (shard.input.empty()) return CrossEntropyLoss{};
+        shard.logits.resize(static_cast<Index>(shard.input.size()), 256);
+        model.forward(p, shard.input, {n}, shard.logits, shard.cache, shard.ws, part.seed);
+        const CrossEntropyLoss loss =
+            cross_entropy<float>(shard.logits, shard.target, shard.logits, shard.ws);
+        model.backward(p, shard.input, shard.cache, shard.logits, gradients, shard.ws);
+        return loss;
+    };
+
+    const RunDescription description{.name = options.mixer,
+                                     .tokens_per_step = settings.batch * n,
+                                     .loss_unit = std::numbers::ln2,
+                                     .validation = "bits per byte",
+                                     .validate_every = options.validate_every};
+    const std::string_view watched = corpus.validation.substr(0, 1 << 16);
+    report.run = train(parameters, settings, description, objective,
+                       [&](const Parameters& p) { return bits_per_byte(model, p, watched, n, n); });
+
+    std::cerr << "Validation ...\n";
+    report.bits_per_byte = bits_per_byte(model, parameters, corpus.validation, n, n / 2);
+
+    // The file carries an input with its logits, which are compared when it is loaded.
+    report.file = settings.out + "/" + options.mixer + ".safetensors";
+    const auto logits = [&](const Parameters& p, std::span<const Token> tokens) {
+        Workspace ws;
+        Matrix<float> result(static_cast<Index>(tokens.size()), 256);
+        model.prepare(p, static_cast<Index>(tokens.size())).evaluate(tokens, result, ws);
+        return result;
+    };
+    std::vector<Token> probe;
+    for (const char byte : corpus.validation.substr(0, static_cast<std::size_t>(n))) {
+        probe.push_back(token_of(byte));
+    }
+    save_model(report.file, parameters, {{"mixer", options.mixer}, {"length", std::to_string(n)}}, probe,
+               logits);
+    Parameters loaded = model.make_parameters();
+    load_model(report.file, loaded, logits);
+    report.loaded_bits_per_byte = bits_per_byte(model, loaded, corpus.validation, n, n / 2);
+
+    report.prompt = options.prompt.empty() ? std::string(corpus.validation.substr(0, 100)) : options.prompt;
+    report.written = continue_text(model, parameters, report.prompt, options, settings.seed);
+    return report;
+}
+
+}  // namespace
+
+LanguageModelReport train_language_model(const LanguageModelOptions& options,
+                                         const TrainingSettings& settings, const Corpus& corpus) {
+    if (options.mixer == "tno") return run<CausalTno>(options, settings, corpus);
+    return run<CausalFdTno>(options, settings, corpus);
+}
+
+}  // namespace examples

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// A training run as a program has it: with a progress line, logs, checkpoints, a time limit and Ctrl-C.
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <toeplitz/io/checkpoint.hpp>
+#include <toeplitz/train/trainer.hpp>
+
+#include "interrupt.hpp"
+#include "progress.hpp"
+#include "table.hpp"
+#include "training_log.hpp"
+
+namespace examples {
+
+using toeplitz::Index;
+
+struct TrainingSettings {
+    Index steps = 1000;
+    double minutes = 0;  ///< 0: no limit
+    Index batch = 8;
+    double rate = 3e-3;
+    std::uint64_t seed = 1;
+    Index shards = 2;
+    int threads = 0;  ///< 0: one per core
+    std::string out;
+    std::string resume{};
+    bool quick = false;
+};
+
+/// AdamW with a warm-up and a cosine; matrices decay.
+inline toeplitz::TrainerOptions trainer_options(const TrainingSettings& settings) {
+    return {.adamw = {.beta2 = 0.98, .weight_decay = 0.05, .decay = toeplitz::decay_matrices},
+            .schedule = {.course = toeplitz::Course::cosine,
+                         .peak = settings.rate,
+                         .warmup = std::min<Index>(100, settings.steps / 10),
+                         .total = settings.steps},
+            .clip_norm = 1,
+            .shards = settings.shards,
+            .seed = settings.seed};
+}
+
+/// What one run is called, and how its progress is measured.
+struct RunDescription {
+    std::string name;        ///< of its files
+    Index tokens_per_step;   ///< padding included
+    double loss_unit = 1;    ///< what losses are divided by, from nats
+    std::string validation;  ///< what `validate` returns, for the log
+    Index validate_every = 100;
+};
+
+struct RunReport {
+    Index steps = 0;       ///< done altogether
+    Index steps_here = 0;  ///< done by this program
+    double seconds = 0;    ///< of those: of training alone
+    bool complete = false;
+    bool interrupted = false;  ///< by Ctrl-C
+
+    double seconds_per_step() const { return seconds / static_cast<double>(std::max<Index>(steps_here, 1)); }
+};
+
+inline std::string checkpoint_path(const TrainingSettings& settings, const RunDescription& run) {
+    return settings.out + "/" + run.name + ".checkpoint.safetensors";
+}
+inline std::string log_path(const TrainingSettings& settings, const RunDescription& run) {
+    return settings.out + "/" + run.name + "_log.csv";
+}
+inline std::string validation_path(const TrainingSettings& settings, const RunDescription& run) {
+    return settings.out + "/" + run.name + "_validation.csv";
+}
+
+/// Trains from the start, or from the checkpoint that the settings name, until the last step, the time limit
+/// or Ctrl-C. validate(parameters) is a number to watch.
+template <toeplitz::ParameterSet P, class Objective, class Validate>
+RunReport train(P& parameters, const TrainingSettings& settings, const RunDescription& run,
+                Objective&& objective, Validate&& validate) {
+    using Clock = std::chrono::steady_clock;
+    using toeplitz::Continue, toeplitz::StepReport, toeplitz::Trainer;
+    const toeplitz::TrainerOptions options = trainer_options(settings);
+    Trainer<P> trainer = [&] {
+        if (settings.resume.empty()) return Trainer<P>(parameters, options);
+        return Trainer<P>(toeplitz::load_checkpoint(settings.resume, parameters, options).state, options);
+    }();
+    const Index first = trainer.state().step();
+    if (first > 0) std::cerr << "Going on from step " << first << " of " << settings.resume << ".\n";
+
+    TrainingLog log(log_path(settings, run),
+                    {"step", "loss", "rate", "gradient_norm", "tokens_per_second", "seconds"}, first);
+    TrainingLog validation_log(validation_path(settings, run), {"step", run.validation}, first);
+    const Interrupt interrupt;
+    Progress progress;
+    RunReport report;
+    double loss_sum = 0;
+    Index losses = 0;
+    std::string validated;
+    Index saved = -1;
+    const auto save = [&](const P& set, const Trainer<P>& of) {
+        if (saved == of.state().step()) return;
+        toeplitz::save_checkpoint(checkpoint_path(settings, run), set, of);
+        saved = of.state().step();
+    };
+
+    Clock::time_point mark = Clock::now();
+    const auto after_step = [&](const StepReport& step, P& set, const Trainer<P>& of) {
+        const double spent = std::chrono::duration<double>(Clock::now() - mark).count();
+        report.seconds += spent;
+        report.steps_here = step.step - first;
+        const double speed = static_cast<double>(run.tokens_per_step) / report.seconds_per_step();
+        const bool late = settings.minutes > 0 && report.seconds > 60 * settings.minutes;
+        const bool done = step.step == settings.steps;
+        const bool last = done || late || interrupt.requested();
+
+        loss_sum += step.loss / run.loss_unit;
+        ++losses;
+        const double loss = loss_sum / static_cast<double>(losses);
+        if (step.step % 10 == 0 || last) {
+            log.write_row({std::to_string(step.step), fixed(loss, 5), scientific(step.rate, 3),
+                           fixed(step.gradient_norm, 4), fixed(speed, 0), fixed(report.seconds, 1)});
+            loss_sum = 0;
+            losses = 0;
+        }
+        if (step.step % run.validate_every == 0 || last) {
+            save(set, of);  // first, as validation may take a while
+            const double value = validate(set);
+            validated = ", " + run.validation + " " + fixed(value, 4);
+            validation_log.write_row({std::to_string(step.step), fixed(value, 6)});
+        }
+        const double left = report.seconds_per_step() * static_cast<double>(settings.steps - step.step);
+        progress.show(run.name + ": step " + std::to_string(step.step) + "/" +
+                          std::to_string(settings.steps) + ", loss " + fixed(loss, 3) + validated + ", " +
+                          fixed(speed / 1000, 1) + "k tokens/s, " + clock_text(left) + " left",
+                      last);
+        mark = Clock::now();
+        return last ? Continue::no : Continue::yes;
+    };
+    report.steps = trainer.run(parameters, settings.steps, objective, after_step).step;
+    report.complete = report.steps == settings.steps;
+    report.interrupted = interrupt.requested();
+    if (!report.complete) {
+        std::cerr << "Stopped after step " << report.steps << " of " << settings.steps
+                  << ", before the learning rate has come down. To go on: --resume "
+                  << checkpoint_path(settings, run) << '\n';
+    }
+    return report;
+}
+
+}  // namespace examples

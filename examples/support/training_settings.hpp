@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What the command lines of all training programs have in common.
+
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <string>
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+#include <CLI/CLI.hpp>
+
+#include "training_run.hpp"
+
+namespace examples {
+
+inline void add_training_options(CLI::App& app, TrainingSettings& settings) {
+    app.add_option("--steps", settings.steps,
+                   "Training steps altogether; the learning rate falls to 0 by then")
+        ->check(CLI::Range(1, 1 << 30))
+        ->capture_default_str();
+    app.add_option("--minutes", settings.minutes, "Stop training earlier, after so many minutes; 0: never")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    app.add_option("--batch", settings.batch, "Sequences per step")
+        ->check(CLI::Range(1, 1 << 20))
+        ->capture_default_str();
+    app.add_option("--rate", settings.rate, "Largest learning rate, after a warm-up")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    app.add_option("--seed", settings.seed,
+                   "Seed of the weights, of the order of the data and of what is drawn")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    app.add_option("--shards", settings.shards,
+                   "Parts of a batch that threads work on at the same time. Results depend on it, and not on "
+                   "--threads")
+        ->check(CLI::Range(1, 1024))
+        ->capture_default_str();
+    app.add_option("--threads", settings.threads, "Threads; 0: one per core")
+        ->check(CLI::Range(0, 1024))
+        ->capture_default_str();
+    app.add_option("--out", settings.out, "Directory of logs, plots, checkpoints and the model")
+        ->capture_default_str();
+    app.add_option("--resume", settings.resume,
+                   "Checkpoint to go on from, with the options of the run that wrote it");
+    app.add_flag("--quick", settings.quick, "A tiny model for a few steps, to see that everything works");
+}
+
+/// Parses the command line, runs the program and reports what goes wrong; returns main's value.
+template <class Run>
+int run_program(CLI::App& app, int argc, char** argv, TrainingSettings& settings, Run&& run) {
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    try {
+#if defined(_OPENMP)
+        if (settings.threads > 0) omp_set_num_threads(settings.threads);
+#else
+        if (settings.threads > 1) std::cerr << "Built without OpenMP: one thread.\n";
+#endif
+        std::error_code failure;
+        std::filesystem::create_directories(settings.out, failure);
+        if (failure) {
+            throw std::runtime_error("cannot create the directory '" + settings.out +
+                                     "': " + failure.message());
+        }
+        run();
+        return 0;
+    } catch (const std::bad_alloc&) {
+        std::cerr << "error: out of memory; try a smaller --batch\n";
+    } catch (const std::exception& error) {
+        std::cerr << "error: " << error.what() << '\n';
+    }
+    return 1;
+}
+
+}  // namespace examples

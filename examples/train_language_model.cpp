@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+// A causal language model of bytes. Trains it on any text, compares the bits per byte it needs for text it
+// has not seen with those of n-grams and of compressors, lets it write, saves it and loads it again.
+
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "support/compressor.hpp"
+#include "support/language_model.hpp"
+#include "support/ngram.hpp"
+#include "support/table.hpp"
+#include "support/text_corpus.hpp"
+#include "support/training_plot.hpp"
+#include "support/training_settings.hpp"
+
+namespace {
+
+using namespace examples;
+
+struct Settings {
+    TrainingSettings training{
+        .steps = 2000, .minutes = 8, .batch = 8, .rate = 3e-3, .out = "language_model_out"};
+    LanguageModelOptions model{};
+    std::vector<std::string> text{};
+    std::string extension = ".pod";
+    Index validation_bytes = 0;
+};
+
+/// Bytes as a terminal may see them.
+std::string printable(std::string text) {
+    for (char& c : text) {
+        if (c != '\n' && c != '\t' && (c < ' ' || c > '~')) c = '?';
+    }
+    return text;
+}
+
+void add_baselines(const Corpus& corpus, const std::string& out, Table& table, TrainingPlot& plot) {
+    const auto add = [&](const std::string& name, double bits, const std::string& knows) {
+        table.add_row({name, fixed(bits, 3), knows});
+        if (knows != "nothing") plot.levels.push_back({bits, name});
+    };
+    std::cerr << "n-grams ...\n";
+    for (const int order : {1, 5}) {
+        add(order == 1 ? "frequencies of bytes" : "5-gram, Witten-Bell",
+            NgramModel(corpus.train, order).bits_per_byte(corpus.validation), "training text");
+    }
+    const std::string scratch = out + "/text.tmp";
+    const std::string both = std::string(corpus.train) + std::string(corpus.validation);
+    for (const std::string command : {"gzip -9", "xz -9"}) {
+        if (!has_program(command.substr(0, command.find(' ')))) {
+            std::cerr << command << " is not installed: left out.\n";
+            continue;
+        }
+        std::cerr << command << " ...\n";
+        const double bits = 8 / static_cast<double>(corpus.validation.size());
+        add(command, bits * compressed_bytes(command, corpus.validation, scratch), "nothing");
+        const double primed =
+            compressed_bytes(command, both, scratch) - compressed_bytes(command, corpus.train, scratch);
+        add(command, bits * primed, "training text, adapts");
+    }
+}
+
+/// Perl's documentation, wherever this version has it.
+std::vector<std::string> default_text() {
+    const std::filesystem::path root = "/usr/share/perl";
+    if (std::filesystem::is_directory(root)) {
+        for (const auto& version : std::filesystem::directory_iterator(root)) {
+            const std::filesystem::path pod = version.path() / "pod";
+            if (!version.is_symlink() && std::filesystem::exists(pod / "perlfunc.pod")) return {pod.string()};
+        }
+    }
+    throw std::runtime_error(
+        "no text. The default one is in the Debian package perl-doc; or name any other file.");
+}
+
+void run(Settings& settings) {
+    const std::vector<std::string> files =
+        list_files(settings.text.empty() ? default_text() : settings.text, settings.extension);
+    const std::string text = read_all(files);
+    if (settings.training.quick) {
+        settings.training.steps = 100;
+        settings.model.validate_every = 50;
+        settings.model.length = 64;
+        settings.model.width = 16;
+        settings.model.layers = 1;
+        settings.model.inner_width = 16;
+        settings.validation_bytes = 2000;
+        settings.model.generate = 40;
+    }
+    const std::size_t cut = text.size() - text.size() / 20;
+    const Corpus corpus{
+        std::string_view(text).substr(0, cut),
+        std::string_view(text).substr(cut, settings.validation_bytes == 0
+                                               ? std::string_view::npos
+                                               : static_cast<std::size_t>(settings.validation_bytes))};
+    if (static_cast<Index>(corpus.validation.size()) < 2 ||
+        static_cast<Index>(cut) <= settings.model.length) {
+        throw std::runtime_error("the text is too short: " + std::to_string(text.size()) + " bytes");
+    }
+    const TrainingSettings& training = settings.training;
+    const LanguageModelOptions& model = settings.model;
+    std::cout << "Text   " << files.size() << " files, " << text.size() << " bytes: the first "
+              << corpus.train.size() << " to train on, " << corpus.validation.size()
+              << " of the last 5 % to validate on\n"
+              << "Model  " << model.layers << " layers of width " << model.width << ", mixers of "
+              << model.inner_width << " channels: " << model.mixer << "; windows of n = " << model.length
+              << '\n'
+              << std::flush;
+    const LanguageModelReport report = train_language_model(model, training, corpus);
+
+    Table table({"bits per byte of the validation text", "", "knows"});
+    TrainingPlot plot{.title = "Byte language model",
+                      .y_label = "bits per byte",
+                      .curves = {{model.mixer + "_log.csv", model.mixer + ", training"},
+                                 {model.mixer + "_validation.csv", "validation", "linespoints"}}};
+    add_baselines(corpus, training.out, table, plot);
+    const Index bytes_read = report.run.steps * training.batch * model.length;
+    table.add_row({"TNN, " + model.mixer, fixed(report.bits_per_byte, 3),
+                   fixed(static_cast<double>(bytes_read) / 1e6, 1) + " MB of training text"});
+    std::cout << '\n';
+    table.print(std::cout);
+    const bool same = report.loaded_bits_per_byte == report.bits_per_byte;
+    std::cout << '\n'
+              << report.parameters << " parameters, " << report.run.steps << " steps of " << training.batch
+              << " windows, " << clock_text(report.run.seconds) << " of training, "
+              << fixed(1e3 * report.run.seconds_per_step(), 0) << " ms per step\n"
+              << "Saved as " << report.file << "; loaded again: " << fixed(report.loaded_bits_per_byte, 3)
+              << " bits per byte, " << (same ? "the same bits" : "NOT THE SAME") << '\n';
+    write_plot(plot, training.out, model.mixer);
+    if (model.generate > 0) {
+        std::cout << "\nIt goes on with a text, at temperature " << fixed(model.temperature, 2) << ":\n--- "
+                  << printable(report.prompt) << " --->\n"
+                  << printable(report.written) << "\n---\n";
+    }
+    if (!same) throw std::runtime_error("the loaded model is not the saved one");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Settings settings;
+    CLI::App app("Trains a language model of bytes.", "train_language_model");
+    app.add_option("text", settings.text,
+                   "Files, or directories of files; without: Perl's documentation, as installed");
+    app.add_option("--extension", settings.extension, "Which files of directories")->capture_default_str();
+    app.add_option("--mixer", settings.model.mixer, "Token mixer")
+        ->check(CLI::IsMember({"fd", "tno"}))
+        ->capture_default_str();
+    app.add_option("--length", settings.model.length, "Bytes n of a window")
+        ->check(CLI::Range(2, 1 << 20))
+        ->capture_default_str();
+    app.add_option("--width", settings.model.width, "Channels of the model")
+        ->check(CLI::Range(1, 1 << 16))
+        ->capture_default_str();
+    app.add_option("--layers", settings.model.layers, "Layers")
+        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
+    app.add_option("--inner-width", settings.model.inner_width, "Channels of the mixers")
+        ->check(CLI::Range(1, 1 << 16))
+        ->capture_default_str();
+    app.add_option("--validation-bytes", settings.validation_bytes,
+                   "How much of the last 5 % to validate on; 0: all")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    app.add_option("--prompt", settings.model.prompt,
+                   "Text to go on with; else the first bytes of the validation text");
+    app.add_option("--generate", settings.model.generate, "Bytes to write")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    app.add_option("--temperature", settings.model.temperature, "Below 1: rather what is likely")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    add_training_options(app, settings.training);
+    return run_program(app, argc, argv, settings.training, [&] { run(settings); });
+}
