@@ -1,86 +1,19 @@
 // SPDX-License-Identifier: MIT
-// Products allocate nothing once their workspace is reserved. The C library's allocation functions are
-// replaced by ones that count; operator new and OpenMP's runtime end up in them as well.
+// Products allocate nothing once their workspace is reserved.
 
-#include <atomic>
-#include <cerrno>
-#include <cstddef>
-#include <cstdlib>
-
-#include <gtest/gtest.h>
+#include <support/allocations.hpp>
 
 #include <support/model.hpp>
 #include <support/planning.hpp>
 #include <support/random.hpp>
-#include <support/sanitizers.hpp>
 
 #include <toeplitz/toeplitz.hpp>
-
-// Sanitizers replace these functions themselves, and other C libraries lack the names behind them.
-#if defined(__GLIBC__) && !defined(TOEPLITZ_TEST_SANITIZED)
-#define TOEPLITZ_TEST_COUNTS_ALLOCATIONS
-
-namespace {
-std::atomic<long> allocations{0};
-}
-
-extern "C" {
-void* __libc_malloc(std::size_t);
-void* __libc_calloc(std::size_t, std::size_t);
-void* __libc_realloc(void*, std::size_t);
-void* __libc_memalign(std::size_t, std::size_t);
-
-void* malloc(std::size_t size) {
-    ++allocations;
-    return __libc_malloc(size);
-}
-void* calloc(std::size_t count, std::size_t size) {
-    ++allocations;
-    return __libc_calloc(count, size);
-}
-void* realloc(void* p, std::size_t size) {
-    ++allocations;
-    return __libc_realloc(p, size);
-}
-void* memalign(std::size_t alignment, std::size_t size) {
-    ++allocations;
-    return __libc_memalign(alignment, size);
-}
-void* aligned_alloc(std::size_t alignment, std::size_t size) {
-    ++allocations;
-    return __libc_memalign(alignment, size);
-}
-int posix_memalign(void** p, std::size_t alignment, std::size_t size) {
-    ++allocations;
-    *p = __libc_memalign(alignment, size);
-    return *p == nullptr ? ENOMEM : 0;
-}
-}
-#endif
 
 namespace toeplitz::test {
 namespace {
 
-class Allocations : public testing::Test {
+class OperatorAllocations : public Allocations {
 protected:
-    void SetUp() override {
-#if !defined(TOEPLITZ_TEST_COUNTS_ALLOCATIONS)
-        GTEST_SKIP() << "allocations cannot be counted in this build";
-#endif
-    }
-
-    template <class F>
-    static long count(F&& f) {
-#if defined(TOEPLITZ_TEST_COUNTS_ALLOCATIONS)
-        const long before = allocations;
-        f();
-        return allocations - before;
-#else
-        f();
-        return 0;
-#endif
-    }
-
     /// Every product and the kernel gradient, twice; the first round warms OpenMP's threads up.
     static void expect_none(const Model<float>& model, Index batch, Layout layout, MatrixView<const float> x,
                             MatrixView<float> y) {
@@ -112,20 +45,7 @@ protected:
     }
 };
 
-TEST_F(Allocations, AreCounted) {
-    const auto used = [](void* p) {
-        ASSERT_NE(p, nullptr);
-        std::free(p);
-    };
-    EXPECT_GE(count([&] { used(std::malloc(10)); }), 1);
-    EXPECT_GE(count([&] { used(std::aligned_alloc(64, 64)); }), 1);
-    EXPECT_GE(count([] { std::vector<int>(3).at(2) = 1; }), 1);
-    EXPECT_GE(count([] { EXPECT_EQ(Buffer<float>(100)[99], 0); }), 1);
-    EXPECT_GE(count([] { EXPECT_EQ(Matrix<float>::Ones(9, 9).eval()(8, 8), 1); }), 1);
-    EXPECT_EQ(count([] {}), 0);
-}
-
-TEST_F(Allocations, NoneInProductsAndGradients) {
+TEST_F(OperatorAllocations, NoneInProductsAndGradients) {
     for (const Kind kind : all_kinds) {
         for (const Spec& spec : shapes(kind)) {
             for (const Index batch : {1, 3}) {
@@ -139,7 +59,7 @@ TEST_F(Allocations, NoneInProductsAndGradients) {
     }
 }
 
-TEST_F(Allocations, NoneWithStridedArguments) {
+TEST_F(OperatorAllocations, NoneWithStridedArguments) {
     for (const Kind kind : all_kinds) {
         for (const Spec& spec : shapes(kind)) {
             SCOPED_TRACE(text(spec));
@@ -160,7 +80,7 @@ void set_kernel(Op& op, const typename Op::Kernel& kernel, Workspace& ws) {
     }
 }
 
-TEST_F(Allocations, NoneInSetKernel) {
+TEST_F(OperatorAllocations, NoneInSetKernel) {
     const auto expect = [](auto op, Index rows) {
         typename decltype(op)::Kernel kernel = decltype(kernel)::Ones(rows, op.channels());
         Workspace ws;  // grows in the first round

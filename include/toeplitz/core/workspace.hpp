@@ -32,11 +32,11 @@ public:
     /// \throws std::bad_alloc
     void reserve(std::size_t bytes) {
         bytes = round_up(bytes, buffer_alignment);
-        if (used_ == 0 && block_ == 0) {
-            const std::size_t wanted = std::max(bytes, capacity());
-            if (blocks_.size() == 1 && size(0) >= wanted) return;
+        most_ = std::max(most_, lent_ + bytes);
+        if (lent_ == 0) {
+            if (blocks_.size() == 1 && size(0) >= most_) return;
             blocks_.clear();  // nothing is lent: one block takes the place of all
-            if (wanted != 0) blocks_.emplace_back(static_cast<Index>(wanted));
+            if (most_ != 0) blocks_.emplace_back(static_cast<Index>(most_));
         } else if (rest() < bytes) {
             append(bytes);
         }
@@ -53,10 +53,14 @@ public:
     class Scope {
     public:
         explicit Scope(Workspace& workspace) noexcept
-            : workspace_(workspace), block_(workspace.block_), used_(workspace.used_) {}
+            : workspace_(workspace),
+              block_(workspace.block_),
+              used_(workspace.used_),
+              lent_(workspace.lent_) {}
         ~Scope() {
             workspace_.block_ = block_;
             workspace_.used_ = used_;
+            workspace_.lent_ = lent_;
         }
         Scope(const Scope&) = delete;
         Scope& operator=(const Scope&) = delete;
@@ -79,6 +83,7 @@ public:
         Workspace& workspace_;
         std::size_t block_;
         std::size_t used_;
+        std::size_t lent_;
     };
 
     /// Bytes that `take<T>(count, alignment)` uses at most.
@@ -101,7 +106,9 @@ private:
     void append(std::size_t bytes) { blocks_.emplace_back(static_cast<Index>(bytes)); }
 
     std::byte* take(std::size_t bytes, std::size_t alignment) {
-        if (used_ == 0 && block_ == 0 && blocks_.size() > 1) reserve(0);
+        if (lent_ == 0 && blocks_.size() > 1) reserve(0);
+        lent_ += bytes + (alignment > buffer_alignment ? alignment : 0);
+        most_ = std::max(most_, lent_);
         for (std::size_t block = block_, used = used_;; ++block, used = 0) {
             if (block == blocks_.size()) append(bytes);
             const std::size_t start = round_up(used, alignment);
@@ -116,6 +123,8 @@ private:
     std::vector<Buffer<std::byte>> blocks_;
     std::size_t block_ = 0;  ///< the one that is being lent from
     std::size_t used_ = 0;   ///< bytes of it that are lent
+    std::size_t lent_ = 0;   ///< bytes lent from all of them
+    std::size_t most_ = 0;   ///< the most that were, or were reserved: what one block must hold
 };
 
 /// `count` objects for each of some threads, each thread's on pages of its own: neighbours on one page cost

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+#include <support/nn_impl.hpp>
+
+namespace toeplitz::test {
+
+Matrix<double> values_of(const PositionKernel<double>& kernel,
+                         const PositionKernelParameters<double>& parameters, Index length) {
+    Matrix<double> values(lag_count(length, kernel.causality()), kernel.channels());
+    Workspace ws;
+    kernel.evaluate(parameters, length, values, ws);
+    return values;
+}
+
+template struct Calls<DoubleTno<Causality::causal>>;
+template struct Calls<DoubleTno<Causality::bidirectional>>;
+template struct Calls<NormalizedTno>;
+template struct KernelCalls<PositionKernel<double>>;
+
+}  // namespace toeplitz::test
