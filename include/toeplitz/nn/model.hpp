@@ -133,7 +133,7 @@ public:
     }
 
     /// outputs = the network's, for training.
-    /// \param inputs B·n time steps
+    /// \param inputs B·n time steps; tokens of padding must be in the vocabulary as well
     /// \param outputs (B·n) × k, or B × k where pooled
     /// \param dropout_seed what the dropout masks are drawn from
     /// \throws shape_error 405 (parameters), 701 to 704; value_error 711 (a token out of range)

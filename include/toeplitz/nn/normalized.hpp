@@ -103,6 +103,9 @@ public:
     Prepared prepare(const std::shared_ptr<const Parameters>& parameters, Index length) const {
         return Prepared(mixer_.prepare(parameters, length), length);
     }
+    Prepared prepare(const Parameters& parameters, Index length) const {
+        return Prepared(mixer_.prepare(parameters, length), length);
+    }
 
 private:
     static Sequences doubled(const Cache& cache) noexcept {
