@@ -95,12 +95,13 @@ public:
                                     MatrixView<Response> dkernel, Workspace& ws, Lengths lengths = {}) const {
         require_kernel(dkernel, "Spectral::accumulate_kernel_gradient");
         const Index batch = this->check(x, g, lengths, Base::gradient_call).size;
-        ws.reserve(gradient_workspace(batch) + this->strided_bytes(batch, x, g));
+        const bool contiguous = dkernel.has_contiguous_rows();
+        ws.reserve(gradient_workspace(batch) + this->strided_bytes(batch, x, g) +
+                   (contiguous ? 0 : Workspace::bytes_for<Response>(dkernel.size())));
         Workspace::Scope scope(ws);
         const MatrixView<Scalar> dlags = take_lags(scope);
         std::fill_n(dlags.data(), dlags.size(), Scalar(0));
         product_.accumulate_kernel_gradient(x, g, dlags, ws, lengths);
-        const bool contiguous = dkernel.has_contiguous_rows();
         MatrixView<Response> rows = dkernel;
         if (!contiguous) {
             rows = {scope.template take<Response>(dkernel.size()), dkernel.rows(), dkernel.cols()};
@@ -154,8 +155,7 @@ private:
 
     std::size_t product_workspace(Index batch) const { return product_.required_workspace(batch); }
     std::size_t gradient_workspace(Index batch) const {
-        return lag_bytes() + Workspace::bytes_for<Response>(frequencies() * this->channels()) +
-               std::max(transform_bytes(), product_.required_workspace(batch));
+        return lag_bytes() + std::max(transform_bytes(), product_.required_workspace(batch));
     }
 
     template <Direction direction, Update update>
