@@ -2,13 +2,10 @@
 /// \file
 /// Replacing files: completely or not at all, whatever goes wrong.
 
-#include <csignal>
-
-#include <sys/resource.h>
-
 #include <gtest/gtest.h>
 
 #include <support/errors.hpp>
+#include <support/small_disk.hpp>
 #include <support/tensor_files.hpp>
 
 namespace toeplitz::test {
@@ -26,27 +23,6 @@ void expect_not_written(const std::string& path, const std::string& got) {
                                ": expected a file that can be written (an old one is intact), got " + got,
                            [&] { replace(path, "content"); });
 }
-
-/// Files of this process may not grow beyond some bytes while it lives: what a full disk is like.
-class SmallDisk {
-public:
-    explicit SmallDisk(::rlim_t bytes) {
-        ::getrlimit(RLIMIT_FSIZE, &before_);
-        const ::rlimit limit{bytes, before_.rlim_max};
-        handler_ = std::signal(SIGXFSZ, SIG_IGN);
-        ::setrlimit(RLIMIT_FSIZE, &limit);
-    }
-    ~SmallDisk() {
-        ::setrlimit(RLIMIT_FSIZE, &before_);
-        std::signal(SIGXFSZ, handler_);
-    }
-    SmallDisk(const SmallDisk&) = delete;
-    SmallDisk& operator=(const SmallDisk&) = delete;
-
-private:
-    ::rlimit before_{};
-    void (*handler_)(int) = nullptr;
-};
 
 TEST(ReplaceFileTest, WritesAllParts) {
     const TemporaryFolder folder;
