@@ -137,15 +137,7 @@ int main(int argc, char** argv) {
     app.add_option("--mixer", settings.mixer, "Token mixer")
         ->check(CLI::IsMember({"tno", "ski", "fd", "all"}))
         ->capture_default_str();
-    app.add_option("--width", settings.model.width, "Channels of the model")
-        ->check(CLI::Range(1, 1 << 16))
-        ->capture_default_str();
-    app.add_option("--layers", settings.model.layers, "Layers")
-        ->check(CLI::Range(1, 1000))
-        ->capture_default_str();
-    app.add_option("--inner-width", settings.model.inner_width, "Channels of the mixers")
-        ->check(CLI::Range(1, 1 << 16))
-        ->capture_default_str();
+    add_model_options(app, settings.model);
     app.add_option("--test", settings.test, "Test on the first so many images only; 0: on all")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();

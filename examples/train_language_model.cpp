@@ -153,15 +153,7 @@ int main(int argc, char** argv) {
     app.add_option("--length", settings.model.length, "Bytes n of a window")
         ->check(CLI::Range(2, 1 << 20))
         ->capture_default_str();
-    app.add_option("--width", settings.model.width, "Channels of the model")
-        ->check(CLI::Range(1, 1 << 16))
-        ->capture_default_str();
-    app.add_option("--layers", settings.model.layers, "Layers")
-        ->check(CLI::Range(1, 1000))
-        ->capture_default_str();
-    app.add_option("--inner-width", settings.model.inner_width, "Channels of the mixers")
-        ->check(CLI::Range(1, 1 << 16))
-        ->capture_default_str();
+    add_model_options(app, settings.model);
     app.add_option("--validation-bytes", settings.validation_bytes,
                    "How much of the last 5 % to validate on; 0: all")
         ->check(CLI::NonNegativeNumber)

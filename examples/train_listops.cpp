@@ -127,15 +127,7 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     app.add_option("--show", settings.show,
                    "Print so many expressions with their values, and do nothing else");
-    app.add_option("--width", settings.model.width, "Channels of the model")
-        ->check(CLI::Range(1, 1 << 16))
-        ->capture_default_str();
-    app.add_option("--layers", settings.model.layers, "Layers")
-        ->check(CLI::Range(1, 1000))
-        ->capture_default_str();
-    app.add_option("--inner-width", settings.model.inner_width, "Channels of the mixers")
-        ->check(CLI::Range(1, 1 << 16))
-        ->capture_default_str();
+    add_model_options(app, settings.model);
     add_training_options(app, settings.training);
     return run_program(app, argc, argv, settings.training, [&] { run(settings); });
 }

@@ -19,6 +19,18 @@
 
 namespace examples {
 
+/// The options of a model's size: `model` has width, layers and inner_width.
+template <class Model>
+void add_model_options(CLI::App& app, Model& model) {
+    app.add_option("--width", model.width, "Channels of the model")
+        ->check(CLI::Range(1, 1 << 16))
+        ->capture_default_str();
+    app.add_option("--layers", model.layers, "Layers")->check(CLI::Range(1, 1000))->capture_default_str();
+    app.add_option("--inner-width", model.inner_width, "Channels of the mixers")
+        ->check(CLI::Range(1, 1 << 16))
+        ->capture_default_str();
+}
+
 inline void add_training_options(CLI::App& app, TrainingSettings& settings) {
     app.add_option("--steps", settings.steps,
                    "Training steps altogether; the learning rate falls to 0 by then")

@@ -81,7 +81,8 @@ public:
     /// Bytes of the file when it was opened.
     std::uint64_t size() const noexcept { return size_; }
 
-    /// Fills `to` from `offset` on. \throws io_error 901, also where the file has become shorter
+    /// Fills `to` from `offset` on.
+    /// \throws io_error 901, also where the file has become shorter
     void read(std::uint64_t offset, std::span<std::byte> to) const {
         while (!to.empty()) {
             const ::ssize_t count = ::pread(file_.get(), to.data(), to.size(), static_cast<::off_t>(offset));
@@ -136,9 +137,9 @@ inline std::string link_target(const std::string& path) {
 ///
 /// The parts go to a new file beside it, are flushed to the disk, and the new file is renamed over the old
 /// one: a full disk, a crash or a second writer never leaves half a file under the name. An existing file
-/// passes on its permissions; a symbolic link stays and its target is replaced. \throws io_error 910 when the
-/// file cannot be written; an old one is intact Cost the bytes, and waiting for the disk | heap: names |
-/// thread-safe: yes
+/// passes on its permissions; a symbolic link stays and its target is replaced.
+/// \throws io_error 910 when the file cannot be written; an old one is intact
+/// Cost the bytes, and waiting for the disk | heap: names | thread-safe: yes
 inline void replace_file(const std::string& path, std::span<const std::span<const std::byte>> parts,
                          const char* where = "replace_file") {
     const auto fail = [&](std::string_view got) {

@@ -82,7 +82,8 @@ inline StoredTensor probe_tensor(const std::vector<Token>& tokens) {
     return probe_tensor(std::span<const Token>(tokens));
 }
 
-/// The input and the output in a model file. \throws io_error 930
+/// The input and the output in a model file.
+/// \throws io_error 930
 struct StoredProbe {
     const StoredTensor& input;
     Matrix<double> output;
@@ -154,9 +155,9 @@ inline void write_model(const std::string& path, TensorFile& file, StoredTensor 
 /// `input` is tokens (std::span<const Token> or std::vector<Token>) or a matrix (Matrix, MatrixView).
 /// evaluate names its second parameter's type: std::span<const Token>, MatrixView<const float> or
 /// MatrixView<const double>; it returns a matrix of float or double. The path is replaced completely or not
-/// at all. \throws io_error 911 (a name twice), 931 (an output that is not finite), 910 (cannot be written;
-/// an old file
-///         is intact); what evaluate throws
+/// at all.
+/// \throws io_error 911 (a name twice), 931 (an output that is not finite), 910 (cannot be written; an old
+///         file is intact); what evaluate throws
 /// Cost one evaluation and the bytes | heap: the file's content | thread-safe: yes
 template <ParameterSet P, class Input, class Evaluate, NameMapping Names = SameNames>
 void save_model(const std::string& path, const P& parameters, std::map<std::string, std::string> metadata,
@@ -174,7 +175,8 @@ void save_model(const std::string& path, const P& parameters, std::map<std::stri
 ///
 /// evaluate(parameters, input) is as for save_model. Where its output deviates from the stored one by more
 /// than the tolerance, or where anything else is wrong, the parameters are as they were. They keep their
-/// memory. \throws io_error 920 (mismatches), 930 (no usable probe), 931 (deviation); what evaluate throws
+/// memory.
+/// \throws io_error 920 (mismatches), 930 (no usable probe), 931 (deviation); what evaluate throws
 /// Cost one evaluation and 3× the conversion | heap: the parameters and the probe | thread-safe: yes
 template <ParameterSet P, class Evaluate, NameMapping Names = SameNames>
 void load_model(const TensorFile& file, P& parameters, Evaluate&& evaluate,

@@ -148,7 +148,8 @@ private:
     std::string lines_;
 };
 
-/// The stored tensor for each wanted one; null where the file has none. \throws io_error 907, 920
+/// The stored tensor for each wanted one; null where the file has none.
+/// \throws io_error 907, 920
 inline std::vector<const StoredTensor*> find_tensors(const TensorFile& file,
                                                      const std::vector<WantedTensor>& wanted,
                                                      const StateDictOptions& options) {
@@ -184,7 +185,8 @@ inline std::vector<const StoredTensor*> find_tensors(const TensorFile& file,
     return sources;
 }
 
-/// Adds a tensor under a new name. \throws io_error 911
+/// Adds a tensor under a new name.
+/// \throws io_error 911
 inline void add_tensor(TensorFile& file, const std::string& name, StoredTensor tensor) {
     if (!file.tensors.try_emplace(name, std::move(tensor)).second) {
         raise<io_error>(911, "store_parameters", "names that are not in the file yet", in_quotes(name));
@@ -217,9 +219,9 @@ void store_parameters(TensorFile& file, const P& parameters, const StateDictOpti
 ///
 /// Mismatches are a missing tensor, a wrong shape, a number that is not finite in the set's type, and a
 /// further name under the prefix unless the options list it as ignorable. One error reports all of them; the
-/// set is as it was. It keeps its memory, so that views of it stay valid. \throws io_error 920 (all
-/// mismatches), 907 (the bytes of a hand-made tensor do not fit its shape) Cost 2× the conversion | heap:
-/// names | thread-safe: yes
+/// set is as it was. It keeps its memory, so that views of it stay valid.
+/// \throws io_error 920 (all mismatches), 907 (the bytes of a hand-made tensor do not fit its shape)
+/// Cost 2× the conversion | heap: names | thread-safe: yes
 template <ParameterSet P, NameMapping Names = SameNames>
 void load_parameters(const TensorFile& file, P& parameters, const StateDictOptions& options = {},
                      Names&& names = {}) {

@@ -184,7 +184,8 @@ struct StoredTensor {
 
     friend bool operator==(const StoredTensor&, const StoredTensor&) = default;
 
-    /// Numbers in it. \throws io_error 907 where the bytes do not fit the shape
+    /// Numbers in it.
+    /// \throws io_error 907 where the bytes do not fit the shape
     Index size() const {
         Index count = 0;
         if (!detail::count_elements(shape, dtype, count) ||
@@ -214,8 +215,8 @@ struct StoredTensor {
     }
 
     /// Writes all numbers to `to`, each converted to T: to floating point rounded to nearest, what is too
-    /// large to an infinity; to an integer only integers that fit it. \throws io_error 907 (bytes, `to` of
-    /// another size, no conversion)
+    /// large to an infinity; to an integer only integers that fit it.
+    /// \throws io_error 907 (bytes, `to` of another size, no conversion)
     template <class T>
     void copy_to(std::span<T> to) const {
         if (static_cast<Index>(to.size()) != size()) {
@@ -244,7 +245,8 @@ struct StoredTensor {
         return misfit;
     }
 
-    /// All numbers as rows of `cols`. \throws io_error 907, also where cols does not divide their number
+    /// All numbers as rows of `cols`.
+    /// \throws io_error 907, also where cols does not divide their number
     template <class T>
     Matrix<T> matrix(Index cols) const {
         const Index count = size();
@@ -263,7 +265,8 @@ struct StoredTensor {
     }
 };
 
-/// Copies numbers into a tensor. \throws io_error 907 where their number is not that of the shape
+/// Copies numbers into a tensor.
+/// \throws io_error 907 where their number is not that of the shape
 template <class T>
 StoredTensor make_tensor(std::span<T> numbers, std::vector<Index> shape) {
     StoredTensor tensor{dtype_of<std::remove_const_t<T>>(), std::move(shape), {}};

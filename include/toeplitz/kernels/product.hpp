@@ -3,7 +3,8 @@
 
 /// \file
 /// Products of matrices, C += A B, without memory from the heap and with the same bits for any number of
-/// threads. The arithmetic is Eigen's, so that a program can hand it to a BLAS by EIGEN_USE_BLAS.
+/// threads. The arithmetic is Eigen's, so that a program can hand it to a BLAS by EIGEN_USE_BLAS; heap, threads
+/// and bits are that one's then.
 
 #include <algorithm>
 

@@ -32,15 +32,14 @@ void dropout(double rate, std::uint64_t seed, MatrixView<Scalar> x) {
     if (rate == 0) return;
     const CounterRandom random(seed);
     const Scalar scale = static_cast<Scalar>(1 / (1 - rate));
-    detail::for_row_tiles(
-        x.rows(), detail::row_threads(x.rows(), 2 * x.cols()), [&](Index first, Index rows, int) {
-            for (Index i = first; i < first + rows; ++i) {
-                for (Index j = 0; j < x.cols(); ++j) {
-                    const bool drop = random.uniform(static_cast<std::uint64_t>(i * x.cols() + j)) < rate;
-                    x(i, j) = drop ? Scalar(0) : x(i, j) * scale;
-                }
+    detail::for_row_tiles(x.rows(), 2 * x.cols(), [&](Index first, Index rows) {
+        for (Index i = first; i < first + rows; ++i) {
+            for (Index j = 0; j < x.cols(); ++j) {
+                const bool drop = random.uniform(static_cast<std::uint64_t>(i * x.cols() + j)) < rate;
+                x(i, j) = drop ? Scalar(0) : x(i, j) * scale;
             }
-        });
+        }
+    });
 }
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -112,7 +112,7 @@ public:
         const MatrixView<Scalar> dgate = scope.matrix<Scalar>(rows, inner_width());
         const MatrixView<Scalar> dvalue = scope.matrix<Scalar>(rows, inner_width());
         detail::linear_adjoint<Scalar>(parameters.l3, g, Update::assign, dvalue, ws);
-        for_tiles(rows, [&](Index first, Index count) {
+        detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
             const auto tile = [&](auto m) { return detail::flat(m.middle_rows(first, count)); };
             const auto value = tile(MatrixView<const Scalar>(cache.value));
             tile(hidden) = tile(MatrixView<const Scalar>(cache.gate));
@@ -167,12 +167,6 @@ private:
         detail::require_rows<Scalar>(y, x.rows(), width(), 704, where, "y or g");
     }
 
-    template <class F>
-    void for_tiles(Index rows, F&& f) const {
-        detail::for_row_tiles(rows, detail::row_threads(rows, inner_width()),
-                              [&](Index first, Index count, int) { f(first, count); });
-    }
-
     /// y = Glu(x); pre-activations are kept in `cache` unless it is null.
     void run(const Parameters& parameters, MatrixView<const Scalar> x, Cache* cache, MatrixView<Scalar> y,
              Workspace& ws) const {
@@ -188,7 +182,7 @@ private:
         }
         detail::linear_forward<Scalar>(parameters.l1, x, gate, ws);
         detail::linear_forward<Scalar>(parameters.l2, x, value, ws);
-        for_tiles(x.rows(), [&](Index first, Index count) {
+        detail::for_row_tiles(x.rows(), inner_width(), [&](Index first, Index count) {
             const MatrixView<Scalar> tile = hidden.middle_rows(first, count);
             if (cache != nullptr) detail::flat(tile) = detail::flat(gate.middle_rows(first, count));
             detail::activate(options_.activation, tile.data(), tile.size());

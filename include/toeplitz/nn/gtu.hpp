@@ -138,7 +138,7 @@ public:
 
         // Through the last map and the gate: v holds the gated sequence, dv its gradient.
         detail::linear_adjoint<Scalar>(parameters.o, g, Update::assign, dv, ws);
-        for_tiles(rows, [&](Index first, Index count) {
+        detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
             const auto tile = [&](MatrixView<Scalar> m) { return detail::flat(m.middle_rows(first, count)); };
             tile(v) = detail::flat(MatrixView<const Scalar>(cache.u).middle_rows(first, count));
             slopes(v.middle_rows(first, count), du.middle_rows(first, count));
@@ -154,7 +154,7 @@ public:
         } else {
             detail::add_linear_gradients<Scalar>(v, g, gradients.o, ws);
         }
-        for_tiles(rows, [&](Index first, Index count) {
+        detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
             const auto tile = [&](MatrixView<Scalar> m) { return detail::flat(m.middle_rows(first, count)); };
             tile(du) *= tile(dv) * detail::flat(mixed.middle_rows(first, count));
             tile(dmixed) *= tile(dv);
@@ -162,7 +162,7 @@ public:
             detail::activate(options_.activation, v.row(first), count * inner_width());
         });
         mixer_.backward(parameters.toep, v, cache.mixer, dmixed, dv, gradients.toep, ws);
-        for_tiles(rows, [&](Index first, Index count) {
+        detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
             const MatrixView<Scalar> slope = dmixed.middle_rows(first, count);
             v.middle_rows(first, count).eigen() = cache.v.middleRows(first, count);
             slopes(v.middle_rows(first, count), slope);
@@ -239,15 +239,9 @@ private:
         detail::require_rows<Scalar>(y, x.rows(), width(), 704, where, "y or g");
     }
 
-    template <class F>
-    void for_tiles(Index rows, F&& f) const {
-        detail::for_row_tiles(rows, detail::row_threads(rows, inner_width()),
-                              [&](Index first, Index count, int) { f(first, count); });
-    }
-
     /// to = act(from); both may be one.
     void activate_to(MatrixView<const Scalar> from, MatrixView<Scalar> to) const {
-        for_tiles(from.rows(), [&](Index first, Index count) {
+        detail::for_row_tiles(from.rows(), inner_width(), [&](Index first, Index count) {
             const MatrixView<Scalar> tile = to.middle_rows(first, count);
             if (from.data() != to.data()) {
                 detail::flat(tile) = detail::flat(from.middle_rows(first, count));
@@ -263,7 +257,7 @@ private:
     /// y = W_o norm(act(u) ⊙ mixed); overwrites `gated`, which may be u.
     void gate(const Parameters& parameters, MatrixView<const Scalar> u, MatrixView<const Scalar> mixed,
               MatrixView<Scalar> gated, MatrixView<Scalar> y, Workspace& ws) const {
-        for_tiles(u.rows(), [&](Index first, Index count) {
+        detail::for_row_tiles(u.rows(), inner_width(), [&](Index first, Index count) {
             const MatrixView<Scalar> tile = gated.middle_rows(first, count);
             if (u.data() != gated.data()) detail::flat(tile) = detail::flat(u.middle_rows(first, count));
             detail::activate(options_.activation, tile.data(), tile.size());

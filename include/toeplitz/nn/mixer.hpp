@@ -31,7 +31,7 @@ concept TokenMixer = requires(const M& mixer, const typename M::Parameters& para
                               std::shared_ptr<const typename M::Parameters> shared,
                               const typename M::Prepared& prepared) {
     options.channels = Index{1};
-    typename std::bool_constant<ParameterSet<typename M::Parameters>>;
+    requires ParameterSet<typename M::Parameters>;
     { mixer.make_parameters(std::uint64_t{0}) } -> std::same_as<typename M::Parameters>;
     mixer.forward(parameters, x, sequences, y, cache, ws);
     mixer.backward(parameters, x, cache, x, y, gradients, ws);

@@ -143,7 +143,7 @@ public:
                  std::uint64_t dropout_seed = 0) const {
         const char* where = "Model::forward";
         const Index rows = Input::rows(inputs);
-        check(parameters, rows, sequences, outputs, where);
+        check(parameters, "parameters", rows, sequences, outputs, where);
         cache.length = sequences.length;
         cache.lengths.assign(sequences.lengths.begin(), sequences.lengths.end());
         cache.seed = dropout_seed;
@@ -172,9 +172,10 @@ public:
         if (options_.head == Head::per_token) detail::clear_padding(outputs, sequences);
     }
 
-    /// gradients += the gradient with respect to the parameters, given g with respect to the outputs. Inputs
-    /// as in forward. \throws shape_error 404 (cache), 405 (parameters, gradients), 704 (g) heap: none with a
-    /// warm workspace | thread-safe: yes
+    /// gradients += the gradient with respect to the parameters, given g with respect to the outputs.
+    /// \param inputs as in forward
+    /// \throws shape_error 404 (cache), 405 (parameters, gradients), 704 (g)
+    /// Cost twice forward | heap: none with a warm workspace | thread-safe: yes
     void backward(const Parameters& parameters, Inputs inputs, const Cache& cache, MatrixView<const Scalar> g,
                   Parameters& gradients, Workspace& ws) const {
         const char* where = "Model::backward";
@@ -185,8 +186,8 @@ public:
                                        "another one");
         }
         const Sequences sequences{cache.length, Lengths(cache.lengths.data(), cache.lengths.size())};
-        check(parameters, rows, sequences, g, where);
-        check(gradients, rows, sequences, g, where);
+        check(parameters, "parameters", rows, sequences, g, where);
+        check(gradients, "gradients", rows, sequences, g, where);
         Workspace::Scope scope(ws);
         MatrixView<Scalar> dstream = scope.matrix<Scalar>(rows, width());
         MatrixView<Scalar> dinput = scope.matrix<Scalar>(rows, width());
@@ -234,7 +235,7 @@ public:
         void evaluate(Inputs inputs, MatrixView<Scalar> outputs, Workspace& ws, Lengths lengths = {}) const {
             const Sequences sequences{length_, lengths};
             const Index rows = Input::rows(inputs);
-            model_.check(*parameters_, rows, sequences, outputs, "Model::Prepared::evaluate");
+            model_.check(*parameters_, "parameters", rows, sequences, outputs, "Model::Prepared::evaluate");
             Workspace::Scope scope(ws);
             MatrixView<Scalar> stream = scope.matrix<Scalar>(rows, model_.width());
             MatrixView<Scalar> next = scope.matrix<Scalar>(rows, model_.width());
@@ -325,15 +326,15 @@ private:
         return has_norm() ? cache.normed : cache.stream.back();
     }
 
-    void check(const Parameters& set, Index rows, const Sequences& sequences, MatrixView<const Scalar> y,
-               const char* where) const {
+    void check(const Parameters& set, const char* what, Index rows, const Sequences& sequences,
+               MatrixView<const Scalar> y, const char* where) const {
         detail::require_sequences(rows, sequences, where);
         if (static_cast<Index>(set.layers.size()) != options_.layers) {
-            detail::raise<shape_error>(405, where, detail::text("parameters of ", options_.layers, " layers"),
+            detail::raise<shape_error>(405, where, detail::text(what, " of ", options_.layers, " layers"),
                                        std::to_string(set.layers.size()));
         }
         if (!is_tied()) {
-            detail::require_linear(set.out, outputs(), width(), options_.output_bias, "parameters", where);
+            detail::require_linear(set.out, outputs(), width(), options_.output_bias, what, where);
         }
         detail::require_rows<Scalar>(y, output_rows(rows, sequences.length), outputs(), 704, where,
                                      "outputs or g");

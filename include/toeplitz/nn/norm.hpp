@@ -125,8 +125,7 @@ private:
         detail::require_rows<Scalar>(x, x.rows(), channels(), 406, "RowNorm", "x");
         detail::require_rows<Scalar>(y, x.rows(), channels(), 406, "RowNorm", "y");
         detail::require_norm(options_.norm, parameters, channels(), "parameters", "RowNorm");
-        const int threads = detail::row_threads(x.rows(), channels() / 4);
-        detail::for_row_tiles(x.rows(), threads, [&](Index first, Index rows, int) {
+        detail::for_row_tiles(x.rows(), channels() / 4, [&](Index first, Index rows) {
             normalize<Scalar>(options_.norm, parameters, x.middle_rows(first, rows),
                               y.middle_rows(first, rows), options_.measured);
         });
@@ -355,8 +354,7 @@ private:
     void normalize_rows(const Parameters& parameters, const Vector<Scalar>& mean,
                         const Vector<Scalar>& inverse, MatrixView<const Scalar> x,
                         MatrixView<Scalar> y) const {
-        const int threads = detail::row_threads(x.rows(), channels() / 4);
-        detail::for_row_tiles(x.rows(), threads, [&](Index first, Index rows, int) {
+        detail::for_row_tiles(x.rows(), channels() / 4, [&](Index first, Index rows) {
             for (Index i = first; i < first + rows; ++i) {
                 for (Index c = 0; c < channels(); ++c) {
                     y(i, c) = (x(i, c) - mean(c)) * inverse(c) * parameters.weight(c) + parameters.bias(c);

@@ -43,22 +43,14 @@ inline Index require_sequences(Index rows, const Sequences& sequences, const cha
     return batch;
 }
 
-/// Calls f(first row, rows) for every run of valid or of padded rows.
-template <class F>
-void for_padding(Index rows, const Sequences& sequences, F&& f) {
-    for (std::size_t b = 0; b < sequences.lengths.size(); ++b) {
-        const Index first = static_cast<Index>(b) * sequences.length;
-        if (first >= rows) return;
-        f(first + sequences.lengths[b], sequences.length - sequences.lengths[b]);
-    }
-}
-
 /// Sets the padding to zero.
 template <class T>
 void clear_padding(MatrixView<T> rows, const Sequences& sequences) {
-    for_padding(rows.rows(), sequences, [&](Index first, Index count) {
-        if (count > 0) rows.middle_rows(first, count).eigen().setZero();
-    });
+    const Lengths lengths = sequences.lengths;
+    Index first = 0;
+    for (std::size_t b = 0; b < lengths.size() && first < rows.rows(); ++b, first += sequences.length) {
+        rows.middle_rows(first + lengths[b], sequences.length - lengths[b]).eigen().setZero();
+    }
 }
 
 /// The rows themselves, or a copy whose padding is zero.
@@ -76,19 +68,14 @@ MatrixView<const T> without_padding(MatrixView<const T> rows, const Sequences& s
 /// bits depend on its position alone.
 inline constexpr Index row_tile = 128;
 
-/// Threads for tiles of rows, at `work` nanoseconds per row.
-inline int row_threads(Index rows, Index work) noexcept {
-    return thread_count((rows + row_tile - 1) / row_tile, rows * work);
-}
-
-/// Calls f(first, rows, thread) for every tile of rows.
+/// Calls f(first, rows) for every tile of rows, at `work` nanoseconds per row.
 template <class F>
-void for_row_tiles(Index rows, int threads, F&& f) {
+void for_row_tiles(Index rows, Index work, F&& f) {
     const Index tiles = (rows + row_tile - 1) / row_tile;
-    parallel_chunks(tiles, threads, [&](Index begin, Index end, int thread) {
+    parallel_chunks(tiles, thread_count(tiles, rows * work), [&](Index begin, Index end, int) {
         for (Index tile = begin; tile < end; ++tile) {
             const Index first = tile * row_tile;
-            f(first, std::min(row_tile, rows - first), thread);
+            f(first, std::min(row_tile, rows - first));
         }
     });
 }
