@@ -373,7 +373,7 @@ TEST(ModelErrorTest, NamesWhatDoesNotFit) {
     other = parameters;
     other.layers.clear();
     expect_error<shape_error>(405,
-                              "[toeplitz.shape.405] Model::backward: expected parameters of 2 layers, got 0",
+                              "[toeplitz.shape.405] Model::backward: expected gradients of 2 layers, got 0",
                               [&] { Run::backward(net, parameters, tokens, cache, y, other, ws); });
     Matrix<double> narrow(6, 6);
     expect_error<shape_error>(
