@@ -26,6 +26,10 @@ install(FILES
     "${CMAKE_CURRENT_LIST_DIR}/FindFFTW3.cmake"
     DESTINATION "${package_dir}")
 
+set(toeplitz_pc_fftw "")
+if(TOEPLITZ_FFTW)
+    set(toeplitz_pc_fftw " fftw3f fftw3")
+endif()
 # The .pc file finds its prefix from where it lies, so that an installed tree can be moved.
 cmake_path(ABSOLUTE_PATH pkgconfig_dir BASE_DIRECTORY "/prefix" OUTPUT_VARIABLE absolute_pkgconfig_dir)
 file(RELATIVE_PATH prefix_from_pkgconfig_dir "${absolute_pkgconfig_dir}" "/prefix")

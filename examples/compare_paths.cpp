@@ -44,7 +44,6 @@ struct Settings {
     Index taps = 33;
     Index max_n = 65536;
     std::uint64_t seed = 1;
-    std::string effort = "measure";
 };
 
 // --- References --------------------------------------------------------------------------------------------
@@ -361,9 +360,6 @@ void add_options(CLI::App& app, Settings& settings) {
     app.add_option("--seed", settings.seed, "Seed of the embedding and of the kernels")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    app.add_option("--effort", settings.effort, "How hard FFTW searches for fast plans")
-        ->check(CLI::IsMember({"estimate", "measure", "patient"}))
-        ->capture_default_str();
 }
 
 void run(Settings& settings) {
@@ -373,9 +369,6 @@ void run(Settings& settings) {
     if (settings.threads > 1) std::cerr << "Built without OpenMP: one thread.\n";
     settings.threads = 1;
 #endif
-    set_planner_effort(settings.effort == "estimate"  ? PlannerEffort::estimate
-                       : settings.effort == "patient" ? PlannerEffort::patient
-                                                      : PlannerEffort::measure);
 
     const std::string bytes = examples::read_bytes(settings.text, settings.max_n);
     const Index longest = static_cast<Index>(bytes.size());

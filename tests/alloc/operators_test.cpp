@@ -4,7 +4,6 @@
 #include <support/allocations.hpp>
 
 #include <support/model.hpp>
-#include <support/planning.hpp>
 #include <support/random.hpp>
 
 #include <toeplitz/toeplitz.hpp>

@@ -7,7 +7,6 @@
 #include <gtest/gtest.h>
 
 #include <support/model.hpp>
-#include <support/planning.hpp>
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 

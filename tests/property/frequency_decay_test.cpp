@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <vector>
 
-#include <fftw3.h>
 #include <gtest/gtest.h>
 
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
+#include <toeplitz/fft/half_spectrum.hpp>
 #include <toeplitz/kernels/frequency_kernel.hpp>
 
 namespace toeplitz::test {
@@ -20,14 +20,16 @@ namespace {
 /// Large enough that lags up to 4096 hardly see the aliases beyond them.
 constexpr Index grid = 1 << 16;
 
-/// |e_t|, t = 0..N/2, of the even kernel with the real response R.
-std::vector<double> even_kernel(std::vector<double> response) {
-    const int points = static_cast<int>(response.size());
+/// |e_t|, t = 0..N/2, of the kernel with the response R of one channel.
+template <class Spectrum>
+std::vector<double> kernel_of(const std::vector<Spectrum>& response) {
+    const Index half = static_cast<Index>(response.size()) - 1;
+    const HalfSpectrum<double> transform(2 * half);
+    Buffer<double> scratch(transform.scratch_size());
     std::vector<double> kernel(response.size());
-    fftw_plan plan = fftw_plan_r2r_1d(points, response.data(), kernel.data(), FFTW_REDFT00, FFTW_ESTIMATE);
-    fftw_execute(plan);
-    fftw_destroy_plan(plan);
-    for (double& e : kernel) e = std::abs(e) / (2.0 * (points - 1));
+    transform.to_lags(response.data(), 1, 1, Causality::bidirectional, half, 0, kernel.data(), 1,
+                      scratch.data());
+    for (double& e : kernel) e = std::abs(e);
     return kernel;
 }
 
@@ -101,7 +103,7 @@ TEST(FrequencyDecayTest, AngleInputLeavesAnInverseSquareLawWhateverTheActivation
         double sum = 0;
         for (std::uint64_t seed = 0; seed < seeds; ++seed) {
             const double exponent = fitted_exponent(
-                even_kernel(random_response(activation, Norm::simple_rms, FrequencyInput::angle, 1.5, seed)));
+                kernel_of(random_response(activation, Norm::simple_rms, FrequencyInput::angle, 1.5, seed)));
             sum += exponent;
             EXPECT_GE(exponent, -2.1) << static_cast<int>(activation) << " seed " << seed;
             EXPECT_LE(exponent, slowest) << static_cast<int>(activation) << " seed " << seed;
@@ -114,8 +116,8 @@ TEST(FrequencyDecayTest, AngleInputLeavesAnInverseSquareLawWhateverTheActivation
 TEST(FrequencyDecayTest, CosineInputAndSmoothActivationsDecayBelowRoundingSoon) {
     for (const Activation activation : {Activation::silu, Activation::gelu}) {
         for (std::uint64_t seed = 0; seed < seeds; ++seed) {
-            const std::vector<double> env = envelope(even_kernel(
-                random_response(activation, Norm::simple_rms, FrequencyInput::cosine, 1.5, seed)));
+            const std::vector<double> env = envelope(
+                kernel_of(random_response(activation, Norm::simple_rms, FrequencyInput::cosine, 1.5, seed)));
             EXPECT_LT(env[256], 1e-12 * env[0]) << static_cast<int>(activation) << " seed " << seed;
         }
     }
@@ -123,7 +125,7 @@ TEST(FrequencyDecayTest, CosineInputAndSmoothActivationsDecayBelowRoundingSoon) 
 
 TEST(FrequencyDecayTest, CosineInputAndReluDecayLikeAnInverseSquare) {
     for (std::uint64_t seed = 0; seed < seeds; ++seed) {
-        const double exponent = fitted_exponent(even_kernel(
+        const double exponent = fitted_exponent(kernel_of(
             random_response(Activation::relu, Norm::simple_rms, FrequencyInput::cosine, 1.5, seed)));
         EXPECT_GE(exponent, -2.1) << seed;
         EXPECT_LE(exponent, -1.7) << seed;
@@ -139,7 +141,8 @@ double rate_ratio(Activation activation, double a, double c) {
         response(k) = a * std::cos(std::numbers::pi * static_cast<double>(k) / (points - 1)) + c;
     }
     activate<double>(activation, response);
-    const std::vector<double> env = envelope(even_kernel({response.data(), response.data() + points}));
+    const std::vector<double> env =
+        envelope(kernel_of(std::vector<double>(response.data(), response.data() + points)));
     std::size_t last = 0;
     while (env[last + 1] > 1e-13 * env[0]) ++last;
     const auto rate = [&](std::size_t from, std::size_t to) {
@@ -166,15 +169,10 @@ TEST(FrequencyDecayTest, TheImaginaryPartMustVanishSmoothlyAtBothEnds) {
         Matrix<std::complex<double>> response(grid / 2 + 1, 1);
         Workspace ws;
         kernel.evaluate(parameters, grid, response, ws);
-        // The odd part of the kernel: a sine transform of the imaginary part between the two ends.
-        std::vector<double> imag;
-        for (Index k = 1; k < grid / 2; ++k) imag.push_back(response(k, 0).imag());
-        std::vector<double> odd(imag.size());
-        fftw_plan plan = fftw_plan_r2r_1d(static_cast<int>(imag.size()), imag.data(), odd.data(),
-                                          FFTW_RODFT00, FFTW_ESTIMATE);
-        fftw_execute(plan);
-        fftw_destroy_plan(plan);
-        for (double& e : odd) e = std::abs(e);
+        // The odd part of the kernel, which is zero at lag 0.
+        std::vector<std::complex<double>> imaginary;
+        for (Index k = 0; k <= grid / 2; ++k) imaginary.emplace_back(0, response(k, 0).imag());
+        const std::vector<double> odd = kernel_of(imaginary);
         if (input == FrequencyInput::angle) {
             EXPECT_NEAR(fitted_exponent(odd), -1, 0.05);
         } else {

@@ -5,7 +5,6 @@
 /// Instantiates all operators for one scalar; included by model_float.cpp and model_double.cpp alone.
 
 #include <support/model.hpp>
-#include <support/planning.hpp>
 #include <support/random.hpp>
 
 #include <toeplitz/toeplitz.hpp>

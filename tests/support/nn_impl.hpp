@@ -5,7 +5,6 @@
 /// Defines Calls and ModelCalls; included by the sources that instantiate them alone.
 
 #include <support/nn.hpp>
-#include <support/planning.hpp>
 
 namespace toeplitz::test {
 

@@ -44,6 +44,14 @@ struct Simd {
         std::memcpy(p, &v, static_cast<std::size_t>(count) * sizeof(Scalar));
     }
 
+    /// The first `count` ≤ lanes channels, at any address.
+    TOEPLITZ_INLINE static Pack load_row(const Scalar* p, Index count) noexcept {
+        return count == lanes ? load_unaligned(p) : load_partial(p, count);
+    }
+    TOEPLITZ_INLINE static void store_row(Scalar* p, Pack v, Index count) noexcept {
+        count == lanes ? store_unaligned(p, v) : store_partial(p, v, count);
+    }
+
     TOEPLITZ_INLINE static Pack broadcast(Scalar x) noexcept { return x - Pack{}; }
 
 private:

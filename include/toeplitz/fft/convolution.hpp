@@ -4,8 +4,7 @@
 /// \file
 /// What the operators want of a fast Toeplitz product, and which engine provides it.
 
-#include <toeplitz/fft/fftw_convolution.hpp>
-#include <toeplitz/fft/tree.hpp>
+#include <toeplitz/fft/tree_convolution.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -43,7 +42,6 @@ concept ConvolutionEngine = requires(const Engine& engine, const Scalar* in, Sca
     engine.accumulate_lags(out, out, size, size, size, size, out);
 };
 
-static_assert(ConvolutionEngine<FftwConvolution<float>, float>);
 static_assert(ConvolutionEngine<TreeConvolution<float>, float>);
 
 /// The engine that operators use unless told otherwise: at every size and width the faster one.

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <numbers>
 
-#include <toeplitz/core/simd.hpp>
+#include <toeplitz/fft/convolution.hpp>
 #include <toeplitz/fft/fftw.hpp>
 #include <toeplitz/fft/row_tiles.hpp>
 #include <toeplitz/fft/size.hpp>
@@ -167,5 +167,7 @@ private:
     std::shared_ptr<const FftwPlan<Scalar>> backward_;
     Buffer<Complex> weights_;
 };
+
+static_assert(ConvolutionEngine<FftwConvolution<float>, float>);
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -6,24 +6,24 @@
 /// kernel, the bidirectional one, and the adjoint of both.
 
 #include <algorithm>
+#include <optional>
 #include <type_traits>
 
 #include <toeplitz/core/parallel.hpp>
-#include <toeplitz/core/view.hpp>
 #include <toeplitz/core/workspace.hpp>
-#include <toeplitz/fft/fftw.hpp>
-#include <toeplitz/fft/row_tiles.hpp>
-#include <toeplitz/fft/size.hpp>
+#include <toeplitz/fft/chirp.hpp>
+#include <toeplitz/fft/half_complex.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
 /// Frequencies ω_k = 2πk/N, k = 0..N/2, of a real signal of N points.
 constexpr Index frequency_count(Index grid) noexcept { return grid / 2 + 1; }
 
-/// The default grid for kernels of length n: even, smooth and ≥ 2n−1, so that no lag wraps onto another.
-/// \throws config_error 202 when it would leave FFTW's range
+/// The default grid for kernels of length n: ≥ 2n, so that no lag wraps onto another, and from n = 16 on twice
+/// a size of the tree, so that its transforms are the fast ones.
+/// \throws config_error 202
 inline Index default_frequency_grid(Index length) {
-    return smooth_even_size(2 * std::max<Index>(length, 1) - 1);
+    return 2 * (length < 16 ? std::max<Index>(length, 1) : detail::tree_size(length));
 }
 
 /// Transforms of a group of channels between N/2+1 frequencies and the lags of a kernel.
@@ -34,43 +34,50 @@ inline Index default_frequency_grid(Index length) {
 /// with the window u of the discrete Hilbert transform: 1 at lag 0, 2 at 0 < t < N/2, 1 at t = N/2 where N is
 /// even, 0 beyond; then Re rfft(h) = R exactly (paper's frequency-domain causal kernel).
 ///
-/// All calls are const, allocate nothing and are safe at the same time with distinct scratch.
+/// Grids of twice a size of the tree take one transform of N/2 complex points; others about four times as
+/// much. All calls are const, allocate nothing and are safe at the same time with distinct scratch.
 template <Real Scalar>
 class HalfSpectrum {
 public:
-    using Complex = std::complex<Scalar>;
-
     /// Channels per group: one cache line of a row.
-    static constexpr Index lanes = detail::tile_lanes<Scalar>;
+    static constexpr Index lanes = TreeConvolution<Scalar>::lanes;
 
-    /// \throws config_error 201 or 202, plan_error 301
+    /// \throws config_error 201 or 202
     explicit HalfSpectrum(Index grid) : grid_(grid) {
         detail::require_positive(grid, "HalfSpectrum", "grid");
-        // Plans first: they refuse a grid whose strides would overflow.
-        forward_ = fftw_plan<Scalar>(FftwKind::real_forward, grid);
-        backward_ = fftw_plan<Scalar>(FftwKind::real_backward, grid);
-        constexpr Index pad = static_cast<Index>(buffer_alignment / sizeof(Complex));
-        frequency_stride_ = (frequency_count(grid) / pad + 2) * pad;
-        time_stride_ = (grid / (2 * pad) + 2) * 2 * pad;
+        if (grid > std::numeric_limits<std::int32_t>::max()) {
+            detail::raise<config_error>(202, "HalfSpectrum", "a grid below 2^31", std::to_string(grid));
+        }
+        if (detail::HalfComplexTree<Scalar>::serves(grid)) {
+            tree_.emplace(grid);
+        } else {
+            chirp_.emplace(grid);
+        }
     }
 
     Index grid() const noexcept { return grid_; }
     Index frequencies() const noexcept { return frequency_count(grid_); }
 
     /// Scalars of scratch, aligned to buffer_alignment, that a call needs.
-    Index scratch_size() const noexcept { return lanes * (2 * frequency_stride_ + time_stride_); }
+    Index scratch_size() const noexcept { return tree_ ? tree_->scratch_size() : chirp_->scratch_size(); }
 
     /// lags[t·stride + c] = u_t e_t for t = −negative..positive (all u_t = 1 where bidirectional).
     /// Needs positive + negative < N; `width` ≤ lanes channels.
     template <class Spectrum>
     void to_lags(const Spectrum* spectrum, Index spectrum_stride, Index width, Causality causality,
                  Index positive, Index negative, Scalar* lags, Index stride, Scalar* scratch) const noexcept {
-        load_frequencies(spectrum, spectrum_stride, width, scratch, [](Index) { return Scalar(1); });
-        to_time(width, scratch);
         const Scalar scale = Scalar(1) / static_cast<Scalar>(grid_);
-        detail::write_columns<lanes, Update::assign>(
-            lags, stride, -negative, positive + 1, width, [&](Index t, Index c) {
-                return time_lane(scratch, c)[on_grid(t)] * (scale * window(t, causality));
+        synthesize(
+            width, scratch,
+            [&](Index k, Index pack) { return row(spectrum, spectrum_stride, k, pack, width); },
+            [&](Index s, Index pack, Pack value) {
+                Index t = s;
+                if (s > positive) {
+                    if (s < grid_ - negative) return;
+                    t = s - grid_;
+                }
+                S::store_row(lags + t * stride + pack * S::lanes, scale * window(t, causality) * value,
+                             channels_of(pack, width));
             });
     }
 
@@ -80,39 +87,55 @@ public:
     void accumulate_spectrum(const Scalar* dlags, Index stride, Causality causality, Index positive,
                              Index negative, Index width, Spectrum* dspectrum, Index spectrum_stride,
                              Scalar* scratch) const noexcept {
-        to_frequencies(dlags, stride, causality, positive, negative, width, scratch);
         const Scalar scale = Scalar(1) / static_cast<Scalar>(grid_);
-        detail::write_columns<lanes, Update::add>(
-            dspectrum, spectrum_stride, 0, frequencies(), width, [&](Index k, Index c) {
-                const Complex value = frequency_lane(scratch, c)[k] * (scale * weight(k));
-                if constexpr (std::is_same_v<Spectrum, Complex>) {
-                    return value;
-                } else {
-                    return value.real();
-                }
-            });
+        analyze(width, scratch, windowed(dlags, stride, causality, positive, negative, width),
+                [&](Index k, Index pack, Complex value) {
+                    Spectrum* to = dspectrum + k * spectrum_stride + pack * S::lanes;
+                    const Index count = channels_of(pack, width);
+                    if constexpr (std::is_same_v<Spectrum, Scalar>) {
+                        S::store_row(to, S::load_row(to, count) + scale * value.re, count);
+                    } else {
+                        for (Index c = 0; c < count; ++c) {
+                            to[c] += Spectrum(scale * lane(value.re, c), scale * lane(value.im, c));
+                        }
+                    }
+                });
     }
 
     /// spectrum = rfft of the lags 0..positive, as they are.
-    void to_spectrum(const Scalar* lags, Index stride, Index positive, Index width, Complex* spectrum,
-                     Index spectrum_stride, Scalar* scratch) const noexcept {
-        to_frequencies(lags, stride, Causality::bidirectional, positive, 0, width, scratch);
-        detail::write_columns<lanes, Update::assign>(
-            spectrum, spectrum_stride, 0, frequencies(), width,
-            [&](Index k, Index c) { return frequency_lane(scratch, c)[k]; });
+    void to_spectrum(const Scalar* lags, Index stride, Index positive, Index width,
+                     std::complex<Scalar>* spectrum, Index spectrum_stride, Scalar* scratch) const noexcept {
+        analyze(width, scratch, windowed(lags, stride, Causality::bidirectional, positive, 0, width),
+                [&](Index k, Index pack, Complex value) {
+                    std::complex<Scalar>* to = spectrum + k * spectrum_stride + pack * S::lanes;
+                    const Scalar scale = 1 / weight(k);
+                    for (Index c = 0; c < channels_of(pack, width); ++c) {
+                        to[c] = {scale * lane(value.re, c), scale * lane(value.im, c)};
+                    }
+                });
     }
 
     /// The adjoint of to_spectrum: lags_t = Re Σ_k conj(e^{−2πi kt/N}) dspectrum_k, t = 0..positive.
-    void to_lag_gradient(const Complex* dspectrum, Index spectrum_stride, Index width, Index positive,
-                         Scalar* lags, Index stride, Scalar* scratch) const noexcept {
-        load_frequencies(dspectrum, spectrum_stride, width, scratch,
-                         [this](Index k) { return Scalar(1) / weight(k); });
-        to_time(width, scratch);
-        detail::write_columns<lanes, Update::assign>(
-            lags, stride, 0, positive + 1, width, [&](Index t, Index c) { return time_lane(scratch, c)[t]; });
+    void to_lag_gradient(const std::complex<Scalar>* dspectrum, Index spectrum_stride, Index width,
+                         Index positive, Scalar* lags, Index stride, Scalar* scratch) const noexcept {
+        synthesize(
+            width, scratch,
+            [&](Index k, Index pack) {
+                const Complex value = row(dspectrum, spectrum_stride, k, pack, width);
+                const Scalar scale = 1 / weight(k);
+                return Complex{scale * value.re, scale * value.im};
+            },
+            [&](Index s, Index pack, Pack value) {
+                if (s > positive) return;
+                S::store_row(lags + s * stride + pack * S::lanes, value, channels_of(pack, width));
+            });
     }
 
 private:
+    using S = Simd<Scalar>;
+    using Pack = typename S::Pack;
+    using Complex = detail::ComplexPack<Scalar>;
+
     // Multiplicity of frequency k in the full spectrum.
     Scalar weight(Index k) const noexcept { return k == 0 || 2 * k == grid_ ? Scalar(1) : Scalar(2); }
 
@@ -121,49 +144,63 @@ private:
         return 2 * t > grid_ ? Scalar(0) : weight(t);
     }
 
-    Index on_grid(Index t) const noexcept { return t < 0 ? t + grid_ : t; }
-
-    Complex* frequency_lane(Scalar* scratch, Index c) const noexcept {
-        return reinterpret_cast<Complex*>(scratch) + c * frequency_stride_;
+    static Index packs_of(Index width) noexcept { return (width + S::lanes - 1) / S::lanes; }
+    static Index channels_of(Index pack, Index width) noexcept {
+        return std::min(S::lanes, width - pack * S::lanes);
     }
-    Scalar* time_lane(Scalar* scratch, Index c) const noexcept {
-        return scratch + lanes * 2 * frequency_stride_ + c * time_stride_;
-    }
+    static Scalar lane(Pack v, Index c) noexcept { return v[static_cast<int>(c)]; }
 
-    template <class Spectrum, class Scale>
-    void load_frequencies(const Spectrum* spectrum, Index stride, Index width, Scalar* scratch,
-                          Scale&& scale) const noexcept {
-        detail::read_columns<lanes>(spectrum, stride, 0, frequencies(), width,
-                                    [&](Index k, Index c, const Spectrum& value) {
-                                        frequency_lane(scratch, c)[k] = Complex(value) * scale(k);
-                                    });
-    }
-
-    void to_time(Index width, Scalar* scratch) const noexcept {
-        for (Index c = 0; c < width; ++c)
-            backward_->execute(frequency_lane(scratch, c), time_lane(scratch, c));
-    }
-
-    // Frequencies of the windowed lags, laid out on the grid.
-    void to_frequencies(const Scalar* lags, Index stride, Causality causality, Index positive, Index negative,
-                        Index width, Scalar* scratch) const noexcept {
-        for (Index c = 0; c < width; ++c) {
-            Scalar* e = time_lane(scratch, c);
-            std::fill(e + positive + 1, e + std::max(grid_ - negative, positive + 1), Scalar(0));
+    template <class Load, class Store>
+    void synthesize(Index width, Scalar* scratch, Load&& load, Store&& store) const noexcept {
+        if (tree_) {
+            tree_->synthesize(packs_of(width), scratch, load, store);
+        } else {
+            chirp_->synthesize(packs_of(width), scratch, load, store);
         }
-        detail::read_columns<lanes>(lags, stride, -negative, positive + 1, width,
-                                    [&](Index t, Index c, Scalar value) {
-                                        time_lane(scratch, c)[on_grid(t)] = value * window(t, causality);
-                                    });
-        for (Index c = 0; c < width; ++c)
-            forward_->execute(time_lane(scratch, c), frequency_lane(scratch, c));
+    }
+    template <class Load, class Store>
+    void analyze(Index width, Scalar* scratch, Load&& load, Store&& store) const noexcept {
+        if (tree_) {
+            tree_->analyze(packs_of(width), scratch, load, store);
+        } else {
+            chirp_->analyze(packs_of(width), scratch, load, store);
+        }
+    }
+
+    // One pack of row k of a spectrum.
+    template <class Spectrum>
+    static Complex row(const Spectrum* spectrum, Index stride, Index k, Index pack, Index width) noexcept {
+        const Spectrum* from = spectrum + k * stride + pack * S::lanes;
+        const Index count = channels_of(pack, width);
+        if constexpr (std::is_same_v<Spectrum, Scalar>) {
+            return {S::load_row(from, count), Pack{}};
+        } else {
+            Complex value{};
+            for (Index c = 0; c < count; ++c) {
+                value.re[static_cast<int>(c)] = from[c].real();
+                value.im[static_cast<int>(c)] = from[c].imag();
+            }
+            return value;
+        }
+    }
+
+    // A function (s, pack) that gives the windowed lag at time s of the grid.
+    auto windowed(const Scalar* lags, Index stride, Causality causality, Index positive, Index negative,
+                  Index width) const noexcept {
+        return [=, this](Index s, Index pack) {
+            Index t = s;
+            if (s > positive) {
+                if (s < grid_ - negative) return Pack{};
+                t = s - grid_;
+            }
+            const Scalar* from = lags + t * stride + pack * S::lanes;
+            return window(t, causality) * S::load_row(from, channels_of(pack, width));
+        };
     }
 
     Index grid_ = 0;
-    Index frequency_stride_ = 0;
-    Index time_stride_ = 0;
-    std::shared_ptr<const FftwPlan<Scalar>> forward_;
-    std::shared_ptr<const FftwPlan<Scalar>> backward_;
+    std::optional<detail::HalfComplexTree<Scalar>> tree_;
+    std::optional<detail::Chirp<Scalar>> chirp_;
 };
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -2,145 +2,105 @@
 #pragma once
 
 /// \file
-/// The right-angle convolution on a splitting tree with one SIMD lane per channel (docs/transform.md).
+/// The splitting tree: a polynomial at the N roots of z^N = i, one SIMD lane per channel (docs/transform.md).
 
 #include <toeplitz/fft/tree_twiddles.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
+namespace detail {
 
-/// Toeplitz products of a group of channels by the splitting tree. Implements ConvolutionEngine
-/// (fft/convolution.hpp).
+/// R complex packs, `step` scalars apart.
+template <Index R, Real Scalar>
+TOEPLITZ_INLINE void load_points(const Scalar* p, Index step, ComplexPack<Scalar>* z) noexcept {
+    unroll<R>([&](auto k) TOEPLITZ_LAMBDA { z[k] = ComplexPack<Scalar>::load(p + k * step); });
+}
+template <Index R, Real Scalar>
+TOEPLITZ_INLINE void store_points(Scalar* p, Index step, const ComplexPack<Scalar>* z) noexcept {
+    unroll<R>([&](auto k) TOEPLITZ_LAMBDA { z[k].store(p + k * step); });
+}
+
+/// Transforms of one pack of channels: N coefficients to the N points z_p of the tree, z_p^N = i, and back.
 ///
-/// y = Re[(c·x) mod (z^N − i)] with c_t = k(t) − i k(t−N) for the lags k, any N ≥ n. Split after split,
-/// z^L − e^{iθ} = (z^{L/2} − e^{iθ/2})(z^{L/2} + e^{iθ/2}) leads to the N roots of z^N = i. The factors are
-/// the same for a whole block, the array stays in place, and the points come out in the order of the tree,
-/// which is as good as any for a product point by point.
+/// Split after split, z^L − e^{iθ} = (z^{L/2} − e^{iθ/2})(z^{L/2} + e^{iθ/2}) leads to the N roots. The
+/// factors are the same for a whole block, the array stays in place, and the points come out in the order of
+/// the leaves (tree_order). Memory: N ComplexPacks, aligned to buffer_alignment.
 ///
-/// A group is one cache line of a row, worked on in packs of one register. A spectrum holds, pack after pack,
-/// N points of one ComplexPack. Packs beyond `width` are neither read nor written.
-///
-/// Cost O(N log N) per channel | heap: none after construction | thread-safe: const, with distinct scratch.
+/// Cost O(N log N) | heap: none after construction | thread-safe: const, on distinct memory.
 template <Real Scalar>
-class TreeConvolution {
+class SplittingTree {
 public:
-    /// Channels per group.
-    static constexpr Index lanes = static_cast<Index>(buffer_alignment / sizeof(Scalar));
+    using Complex = ComplexPack<Scalar>;
+
+    template <Index R>
+    using Node = NodeRadix<R>;
+    template <Index R>
+    using Root = std::conditional_t<R % 2 == 0, NodeRadix<R>, OddRoot<R>>;
 
     /// \throws config_error 201 or 202
-    explicit TreeConvolution(Index length) : plan_(length) {}
+    explicit SplittingTree(Index length) : plan_(length) {}
 
-    /// N, see detail::tree_size.
+    /// N, see tree_size.
     Index size() const noexcept { return plan_.size(); }
 
-    /// Scalars of one group's spectrum.
-    Index spectrum_size() const noexcept { return 2 * lanes * size(); }
+    /// Scalars of a pack's points.
+    Index pack_size() const noexcept { return size() * Complex::size; }
 
-    /// Scalars of scratch that each call below needs at most: the points, and the rows of an incomplete pack.
-    Index scratch_size() const noexcept { return spectrum_size() + pack_lanes * size(); }
-
-    /// spectrum = transform of c/N; lag t of channel j is lags[t·stride + j], t = −negative..positive,
-    /// 0 ≤ negative, positive ≤ N − 1.
-    void transform_kernel(const Scalar* lags, Index stride, Index positive, Index negative, Index width,
-                          Scalar* spectrum, Scalar* /*scratch*/) const noexcept {
-        const Pack scale = S::broadcast(Scalar(1) / static_cast<Scalar>(size()));
-        for_packs(width, [&](Index pack, Index count) {
-            const Scalar* lag = lags + pack * pack_lanes;
-            Scalar* points = spectrum + pack * pack_size();
-            for (Index t = 0; t < size(); ++t) {
-                Complex c{};
-                if (t <= positive) c.re = scale * load_row(lag + t * stride, count);
-                if (t >= size() - negative) c.im = -scale * load_row(lag + (t - size()) * stride, count);
-                c.store(points + t * Complex::size);
-            }
-            with_root([&]<Index R>() { split_block<Root<R>, R>(points, size(), plan_.factors(0)); });
-            walk(Descent{points, points, {}});
-        });
+    /// Coefficients a_t to points Σ a_t z_p^t.
+    [[gnu::noinline]] void split(Scalar* points) const noexcept {
+        with_root([&]<Index R>() { split_block<Root<R>, R>(points, size(), root_factors()); });
+        walk(Descent{points, points, {}});
     }
 
-    /// spectrum = transform of `rows` ≤ N real rows, zeros after them.
-    void transform(const Scalar* x, Index stride, Index rows, Index width, Scalar* spectrum,
-                   Scalar* scratch) const noexcept {
-        split_rows(x, stride, rows, width, spectrum, scratch);
-        for_packs(width, [&](Index pack, Index) {
-            Scalar* points = spectrum + pack * pack_size();
-            walk(Descent{points, points, {}});
-        });
+    /// The adjoint of split, N times its inverse: points y_p to Σ y_p conj(z_p)^t.
+    [[gnu::noinline]] void join(Scalar* points) const noexcept {
+        walk(Ascent{points, points, {}});
+        with_root([&]<Index R>() { join_block<Root<R>, R>(points, size(), root_factors()); });
     }
 
-    /// The first `rows_out` rows of y (= or +=) T x for `rows_in` rows x; Tᵀ x for the adjoint, whose
-    /// spectrum is the conjugate because |z| = 1 at all points. y may be x.
-    template <Direction direction, Update update>
-    void convolve(const Scalar* x, Index x_stride, Index rows_in, Index width, const Scalar* kernel_spectrum,
-                  Scalar* y, Index y_stride, Index rows_out, Scalar* scratch) const noexcept {
-        Scalar* spare = scratch + spectrum_size();
-        split_rows(x, x_stride, rows_in, width, scratch, spare);
-        for_packs(width, [&](Index pack, Index) {
-            Scalar* points = scratch + pack * pack_size();
-            walk(RoundTrip<direction>{points, points, {kernel_spectrum + pack * pack_size()}});
-        });
-        join_rows<update>(scratch, y, y_stride, rows_out, width, spare);
+    /// What split does below the root, whose children `points` hold.
+    [[gnu::noinline]] void split_children(Scalar* points) const noexcept {
+        walk(Descent{points, points, {}});
     }
 
-    /// convolve() of an x that transform() has turned into `x_spectrum`.
-    template <Direction direction, Update update>
-    void convolve_spectrum(const Scalar* x_spectrum, const Scalar* kernel_spectrum, Index width, Scalar* y,
-                           Index y_stride, Index rows_out, Scalar* scratch) const noexcept {
-        for_packs(width, [&](Index pack, Index) {
-            const Index start = pack * pack_size();
-            walk(Return<direction>{scratch + start, x_spectrum + start, {kernel_spectrum + start}});
-        });
-        join_rows<update>(scratch, y, y_stride, rows_out, width, scratch + spectrum_size());
+    /// split_children, a product with `kernel` point by point, and the way back up to the root's children.
+    template <Direction direction>
+    [[gnu::noinline]] void multiply_children(Scalar* points, const Scalar* kernel) const noexcept {
+        walk(RoundTrip<direction>{points, points, {kernel}});
     }
 
-    /// sum += conj(X)·G point by point: the spectrum of the gradient of ⟨g, T x⟩ with respect to the kernel.
-    void accumulate_correlation(const Scalar* x_spectrum, const Scalar* g_spectrum, Index width,
-                                Scalar* sum) const noexcept {
-        const Index end = (width + pack_lanes - 1) / pack_lanes * pack_size();
-        for (Index i = 0; i < end; i += Complex::size) {
-            const Complex product = detail::multiply<Direction::adjoint>(Complex::load(g_spectrum + i),
-                                                                         Complex::load(x_spectrum + i));
-            const Complex old = Complex::load(sum + i);
-            Complex{old.re + product.re, old.im + product.im}.store(sum + i);
+    /// Points times `kernel`, and up to the root's children in `points`.
+    template <Direction direction>
+    [[gnu::noinline]] void join_product(const Scalar* source, const Scalar* kernel,
+                                        Scalar* points) const noexcept {
+        walk(Return<direction>{points, source, {kernel}});
+    }
+
+    /// The factors of the root.
+    const Scalar* root_factors() const noexcept { return plan_.factors(0); }
+
+    /// Calls f with the radix of the root as a template argument.
+    template <class F>
+    void with_root(F&& f) const noexcept {
+        switch (plan_.radix(0)) {
+            case 2:
+                return f.template operator()<2>();
+            case 3:
+                return f.template operator()<3>();
+            case 4:
+                return f.template operator()<4>();
+            case 5:
+                return f.template operator()<5>();
+            case 7:
+                return f.template operator()<7>();
+            default:
+                return f.template operator()<8>();
         }
     }
 
-    /// lags[t·stride + j] += lag t of the kernel whose transform is `sum`, t = −negative..positive. The
-    /// inverse transform D of `sum` holds them as D_t = k(t) − i k(t−N). Overwrites `sum`.
-    void accumulate_lags(Scalar* sum, Scalar* lags, Index stride, Index positive, Index negative, Index width,
-                         Scalar* /*scratch*/) const noexcept {
-        const Pack scale = S::broadcast(Scalar(1) / static_cast<Scalar>(size()));
-        for_packs(width, [&](Index pack, Index count) {
-            Scalar* lag = lags + pack * pack_lanes;
-            Scalar* points = sum + pack * pack_size();
-            walk(Ascent{points, points, {}});
-            with_root([&]<Index R>() { join_block<Root<R>, R>(points, size(), plan_.factors(0)); });
-            for (Index t = 0; t < size(); ++t) {
-                const Complex d = Complex::load(points + t * Complex::size);
-                if (t <= positive) add_row(lag + t * stride, scale * d.re, count);
-                if (t >= size() - negative) add_row(lag + (t - size()) * stride, -scale * d.im, count);
-            }
-        });
-    }
-
 private:
-    using S = Simd<Scalar>;
-    using Pack = typename S::Pack;
-    using Complex = detail::ComplexPack<Scalar>;
-    static constexpr Index pack_lanes = S::lanes;
-    static_assert(lanes % pack_lanes == 0, "a group is a whole number of packs");
-
-    template <Index R>
-    using Node = detail::NodeRadix<R>;
-    template <Index R>
-    using Root = std::conditional_t<R % 2 == 0, detail::NodeRadix<R>, detail::OddRoot<R>>;
-
     // Nodes whose blocks share half a first-level cache are split one after another, so that the processor
     // finds independent work; larger ones are finished one by one, so that their data stays in the cache.
     static constexpr Index batch_bytes = 16384;
-
-    // Rows of the root's passes after which the next pack takes its turn: the group's cache lines are still
-    // there.
-    static constexpr Index tile_rows = 16;
 
     // The spectrum of the kernel is read once and in order: it is asked for this far ahead.
     static constexpr Index prefetch_bytes = 4096;
@@ -161,11 +121,11 @@ private:
             const Scalar* s = kernel + offset;
             const char* ahead = reinterpret_cast<const char*>(s) + prefetch_bytes;
             constexpr Index bytes = R * Complex::size * static_cast<Index>(sizeof(Scalar));
-            detail::unroll<bytes / Index{buffer_alignment}>([&](auto line) TOEPLITZ_LAMBDA {
+            unroll<bytes / Index{buffer_alignment}>([&](auto line) TOEPLITZ_LAMBDA {
                 __builtin_prefetch(ahead + line * Index{buffer_alignment});
             });
-            detail::unroll<R>([&](auto k) TOEPLITZ_LAMBDA {
-                z[k] = detail::multiply<direction>(z[k], Complex::load(s + k * Complex::size));
+            unroll<R>([&](auto k) TOEPLITZ_LAMBDA {
+                z[k] = multiply<direction>(z[k], Complex::load(s + k * Complex::size));
             });
         }
     };
@@ -185,11 +145,11 @@ private:
         TOEPLITZ_INLINE void leaf(Index offset, const Scalar* factors) const noexcept {
             const typename Node<R>::template Factors<Scalar> f(factors);
             Complex z[R];
-            load_points<R>(source + offset, Complex::size, z);
+            load_points<R, Scalar>(source + offset, Complex::size, z);
             if constexpr (down) Node<R>::split(z, f);
             product.template apply<R>(offset, z);
             if constexpr (up) Node<R>::join(z, f);
-            store_points<R>(points + offset, Complex::size, z);
+            store_points<R, Scalar>(points + offset, Complex::size, z);
         }
     };
     using Descent = Way<true, false, Nothing>;
@@ -199,15 +159,6 @@ private:
     template <Direction direction>
     using Return = Way<false, true, Product<direction>>;
 
-    template <Index R>
-    TOEPLITZ_INLINE static void load_points(const Scalar* p, Index step, Complex* z) noexcept {
-        detail::unroll<R>([&](auto k) TOEPLITZ_LAMBDA { z[k] = Complex::load(p + k * step); });
-    }
-    template <Index R>
-    TOEPLITZ_INLINE static void store_points(Scalar* p, Index step, const Complex* z) noexcept {
-        detail::unroll<R>([&](auto k) TOEPLITZ_LAMBDA { z[k].store(p + k * step); });
-    }
-
     // One node: `length` coefficients in place.
     template <class Radix, Index R>
     static void split_block(Scalar* block, Index length, const Scalar* factors) noexcept {
@@ -215,9 +166,9 @@ private:
         const Index step = length / R * Complex::size;
         for (Scalar* p = block; p != block + step; p += Complex::size) {
             Complex z[R];
-            load_points<R>(p, step, z);
+            load_points<R, Scalar>(p, step, z);
             Radix::split(z, f);
-            store_points<R>(p, step, z);
+            store_points<R, Scalar>(p, step, z);
         }
     }
 
@@ -227,9 +178,9 @@ private:
         const Index step = length / R * Complex::size;
         for (Scalar* p = block; p != block + step; p += Complex::size) {
             Complex z[R];
-            load_points<R>(p, step, z);
+            load_points<R, Scalar>(p, step, z);
             Radix::join(z, f);
-            store_points<R>(p, step, z);
+            store_points<R, Scalar>(p, step, z);
         }
     }
 
@@ -278,146 +229,8 @@ private:
         }
     }
 
-    // Calls f with the radix of the root as a template argument.
-    template <class F>
-    void with_root(F&& f) const noexcept {
-        switch (plan_.radix(0)) {
-            case 2:
-                return f.template operator()<2>();
-            case 3:
-                return f.template operator()<3>();
-            case 4:
-                return f.template operator()<4>();
-            case 5:
-                return f.template operator()<5>();
-            case 7:
-                return f.template operator()<7>();
-            default:
-                return f.template operator()<8>();
-        }
-    }
-
-    Index pack_size() const noexcept { return size() * Complex::size; }
-
-    // Calls f(pack, channels in it) for the packs that hold `width` channels.
-    template <class F>
-    static void for_packs(Index width, F&& f) noexcept {
-        for (Index pack = 0; pack * pack_lanes < width; ++pack) {
-            f(pack, std::min(pack_lanes, width - pack * pack_lanes));
-        }
-    }
-
-    static Pack load_row(const Scalar* p, Index count) noexcept {
-        return count == pack_lanes ? S::load_unaligned(p) : S::load_partial(p, count);
-    }
-    static void store_row(Scalar* p, Pack v, Index count) noexcept {
-        count == pack_lanes ? S::store_unaligned(p, v) : S::store_partial(p, v, count);
-    }
-    static void add_row(Scalar* p, Pack v, Index count) noexcept {
-        store_row(p, load_row(p, count) + v, count);
-    }
-
-    // The root's splits, from rows. An incomplete pack goes through a padded copy in `spare`.
-    void split_rows(const Scalar* x, Index stride, Index rows, Index width, Scalar* points,
-                    Scalar* spare) const noexcept {
-        const Index whole = width / pack_lanes;
-        const Index rest = width % pack_lanes;
-        with_root([&]<Index R>() {
-            if (whole > 0) split_packs<R>(x, stride, rows, whole, points);
-            if (rest == 0) return;
-            const Scalar* tail = x + whole * pack_lanes;
-            for (Index t = 0; t < rows; ++t) {
-                S::store(spare + t * pack_lanes, S::load_partial(tail + t * stride, rest));
-            }
-            split_packs<R>(spare, pack_lanes, rows, 1, points + whole * pack_size());
-        });
-    }
-
-    // The root's joins, to rows.
-    template <Update update>
-    void join_rows(const Scalar* points, Scalar* y, Index stride, Index rows, Index width,
-                   Scalar* spare) const noexcept {
-        const Index whole = width / pack_lanes;
-        const Index rest = width % pack_lanes;
-        with_root([&]<Index R>() {
-            if (whole > 0) join_packs<R, update>(points, y, stride, rows, whole);
-            if (rest == 0) return;
-            join_packs<R, Update::assign>(points + whole * pack_size(), spare, pack_lanes, rows, 1);
-            Scalar* tail = y + whole * pack_lanes;
-            for (Index t = 0; t < rows; ++t) {
-                Pack v = S::load(spare + t * pack_lanes);
-                if constexpr (update == Update::add) v += S::load_partial(tail + t * stride, rest);
-                S::store_partial(tail + t * stride, v, rest);
-            }
-        });
-    }
-
-    template <Index R>
-    void split_packs(const Scalar* x, Index stride, Index rows, Index packs, Scalar* points) const noexcept {
-        const Index step = size() / R;
-        for_tiles(rows, step, [&](Index begin, Index end, Index valid) {
-            for (Index pack = 0; pack < packs; ++pack) {
-                split_tile<R>(x + begin * stride + pack * pack_lanes, stride, step * stride, valid,
-                              end - begin, points + pack * pack_size() + begin * Complex::size,
-                              step * Complex::size, plan_.factors(0));
-            }
-        });
-    }
-
-    template <Index R, Update update>
-    void join_packs(const Scalar* points, Scalar* y, Index stride, Index rows, Index packs) const noexcept {
-        const Index step = size() / R;
-        for_tiles(rows, step, [&](Index begin, Index end, Index valid) {
-            for (Index pack = 0; pack < packs; ++pack) {
-                join_tile<R, update>(points + pack * pack_size() + begin * Complex::size,
-                                     step * Complex::size, y + begin * stride + pack * pack_lanes, stride,
-                                     step * stride, valid, end - begin, plan_.factors(0));
-            }
-        });
-    }
-
-    // Row j + m·step exists for m < valid, the same number for all j of a tile begin..end − 1.
-    template <class F>
-    static void for_tiles(Index rows, Index step, F&& f) noexcept {
-        const Index rest = rows % step;
-        for (Index j = 0; j < rest; j += tile_rows) f(j, std::min(j + tile_rows, rest), rows / step + 1);
-        for (Index j = rest; j < step; j += tile_rows) f(j, std::min(j + tile_rows, step), rows / step);
-    }
-
-    template <Index R>
-    static void split_tile(const Scalar* row, Index stride, Index row_step, Index valid, Index count,
-                           Scalar* points, Index step, const Scalar* factors) noexcept {
-        const typename Root<R>::template Factors<Scalar> f(factors);
-        for (Index j = 0; j < count; ++j) {
-            Pack a[R];
-            detail::unroll<R>([&](auto m) TOEPLITZ_LAMBDA {
-                a[m] = m < valid ? S::load_unaligned(row + j * stride + m * row_step) : Pack{};
-            });
-            Complex z[R];
-            Root<R>::split_real(a, z, f);
-            store_points<R>(points + j * Complex::size, step, z);
-        }
-    }
-
-    template <Index R, Update update>
-    static void join_tile(const Scalar* points, Index step, Scalar* row, Index stride, Index row_step,
-                          Index valid, Index count, const Scalar* factors) noexcept {
-        const typename Root<R>::template Factors<Scalar> f(factors);
-        for (Index j = 0; j < count; ++j) {
-            Complex z[R];
-            load_points<R>(points + j * Complex::size, step, z);
-            Pack a[R];
-            Root<R>::join_real(z, a, f);
-            detail::unroll<R>([&](auto m) TOEPLITZ_LAMBDA {
-                if (m >= valid) return;
-                Scalar* p = row + j * stride + m * row_step;
-                if constexpr (update == Update::add) a[m] += S::load_unaligned(p);
-                S::store_unaligned(p, a[m]);
-            });
-        }
-    }
-
-    detail::TreePlan<Scalar> plan_;
+    TreePlan<Scalar> plan_;
 };
 
+}  // namespace detail
 }  // namespace toeplitz::inline TOEPLITZ_ABI

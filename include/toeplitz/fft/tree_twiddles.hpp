@@ -52,6 +52,29 @@ inline Index tree_size(Index length) {
     return size;
 }
 
+/// The angles of z^odd = i, as OddRoot orders them.
+inline std::vector<Turn> odd_root_children(Index odd) {
+    const Index first = odd % 4 == 1 ? 1 : 3;
+    std::vector<Turn> children;
+    for (Index k = 0; k < odd; ++k) children.push_back({(first * odd + 4 * k) % (4 * odd), 4 * odd});
+    return children;
+}
+
+/// Which root of z^N = i each point of a tree of size N is: z_p = e^{2πi (order_p + 1/4)/N}.
+inline Buffer<Index> tree_order(Index size) {
+    const Index odd = size >> std::countr_zero(static_cast<std::uint64_t>(size));
+    std::vector<Turn> nodes = odd_root_children(odd);
+    while (static_cast<Index>(nodes.size()) < size) {
+        std::vector<Turn> children;
+        children.reserve(2 * nodes.size());
+        for (const Turn& node : nodes) children.insert(children.end(), {node.left(), node.right()});
+        nodes = std::move(children);
+    }
+    Buffer<Index> order(size);
+    for (Index p = 0; p < size; ++p) order[p] = nodes[static_cast<std::size_t>(p)].numerator / 4;
+    return order;
+}
+
 /// The levels of a tree and the factors of their nodes.
 ///
 /// The nodes of a level, from left to right, are consecutive blocks of the array that holds the polynomials.
@@ -110,14 +133,6 @@ private:
         if (vector_registers >= 32) return bits == 2 || bits == 4 ? 4 : 8;
         if (bits % 2 == 0) return 4;
         return root ? 2 : 8;
-    }
-
-    // The roots of z^odd = i, as OddRoot orders them.
-    static std::vector<Turn> odd_root_children(Index odd) {
-        const Index first = odd % 4 == 1 ? 1 : 3;
-        std::vector<Turn> children;
-        for (Index k = 0; k < odd; ++k) children.push_back({(first * odd + 4 * k) % (4 * odd), 4 * odd});
-        return children;
     }
 
     static void append_factors(const Turn& node, Index radix, std::vector<Scalar>& factors) {

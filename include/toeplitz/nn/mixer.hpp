@@ -45,7 +45,7 @@ namespace detail {
 /// * `make_operator(length)`, and the shape of its kernel, `kernel_rows(length)` × channels;
 /// * `evaluate_kernel(parameters, length, kernel, kernel cache or null, ws)`;
 /// * `backpropagate_kernel(parameters, length, kernel cache, dkernel, gradients, ws)`.
-/// Derived may replace assign_kernel and accumulate_kernel_gradient, where the operator's kernel is no
+/// Derived may replace assign_kernel and backpropagate_product, where the operator's kernel is no
 /// matrix.
 template <class Derived, class OperatorType, class KernelElement, class ParametersType, class KernelCache>
 class KernelMixer {
@@ -56,6 +56,7 @@ public:
 
     struct Cache {
         std::optional<Operator> op;  ///< with the kernel of the last forward pass
+        typename Operator::Cache product;
         KernelCache kernel;
         std::vector<Index> lengths;
     };
@@ -74,7 +75,7 @@ public:
         }
         cache.lengths.assign(sequences.lengths.begin(), sequences.lengths.end());
         set_kernel(parameters, *cache.op, &cache.kernel, ws);
-        cache.op->apply(x, y, ws, sequences.lengths);
+        cache.op->forward(x, y, cache.product, ws, sequences.lengths);
     }
 
     /// dx = Tᵀ g, and gradients += the gradient with respect to the parameters.
@@ -88,12 +89,11 @@ public:
         }
         const Operator& op = *cache.op;
         const Lengths lengths(cache.lengths.data(), cache.lengths.size());
-        op.apply_adjoint(g, dx, ws, lengths);
         Workspace::Scope scope(ws);
         const MatrixView<KernelElement> dkernel =
             scope.matrix<KernelElement>(self().kernel_rows(op.length()), self().channels());
         dkernel.eigen().setZero();
-        self().accumulate_kernel_gradient(op, x, g, dkernel, ws, lengths);
+        self().backpropagate_product(op, x, cache.product, g, dx, dkernel, ws, lengths);
         self().backpropagate_kernel(parameters, op.length(), cache.kernel, dkernel, gradients, ws);
     }
 
@@ -131,10 +131,11 @@ protected:
     static void assign_kernel(Operator& op, MatrixView<const KernelElement> kernel, Workspace& ws) {
         op.set_kernel(kernel, ws);
     }
-    static void accumulate_kernel_gradient(const Operator& op, MatrixView<const Scalar> x,
-                                           MatrixView<const Scalar> g, MatrixView<KernelElement> dkernel,
-                                           Workspace& ws, Lengths lengths) {
-        op.accumulate_kernel_gradient(x, g, dkernel, ws, lengths);
+    static void backpropagate_product(const Operator& op, MatrixView<const Scalar> x,
+                                      const typename Operator::Cache& cache, MatrixView<const Scalar> g,
+                                      MatrixView<Scalar> dx, MatrixView<KernelElement> dkernel, Workspace& ws,
+                                      Lengths lengths) {
+        op.backward(x, cache, g, dx, dkernel, ws, lengths);
     }
 
 private:

@@ -171,12 +171,14 @@ private:
         }
     }
 
-    void accumulate_kernel_gradient(const Operator& op, MatrixView<const Scalar> x,
-                                    MatrixView<const Scalar> g, MatrixView<Scalar> dkernel, Workspace& ws,
-                                    Lengths lengths) const {
+    void backpropagate_product(const Operator& op, MatrixView<const Scalar> x,
+                               const typename Operator::Cache& cache, MatrixView<const Scalar> g,
+                               MatrixView<Scalar> dx, MatrixView<Scalar> dkernel, Workspace& ws,
+                               Lengths lengths) const {
         if constexpr (is_causal) {
-            op.accumulate_kernel_gradient(x, g, dkernel, ws, lengths);
+            op.backward(x, cache, g, dx, dkernel, ws, lengths);
         } else {
+            op.apply_adjoint(g, dx, ws, lengths);
             if (taps() > 0) {
                 op.first().accumulate_kernel_gradient(x, g, dkernel.middle_rows(0, taps()), ws, lengths);
             }

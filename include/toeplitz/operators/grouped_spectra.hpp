@@ -25,19 +25,28 @@ public:
         return static_cast<std::size_t>(spectra_.size()) * sizeof(Scalar);
     }
 
-    std::size_t kernel_workspace() const { return scratch_bytes(groups(), engine_.scratch_size()); }
+    /// \param extra scalars of scratch that `lags_of` of set_kernel wants
+    std::size_t kernel_workspace(Index extra) const {
+        return scratch_bytes(groups(), engine_.scratch_size() + extra);
+    }
     std::size_t product_workspace(Index batch) const {
         return scratch_bytes(groups() * batch, engine_.scratch_size());
     }
-    std::size_t gradient_workspace(Index lags) const {
-        return scratch_bytes(groups(), gradient_scratch(lags));
+    /// \param extra scalars of scratch that `take` of accumulate_gradient or backward wants
+    std::size_t gradient_workspace(Index lags, Index extra) const {
+        return scratch_bytes(groups(), gradient_scratch(lags) + extra);
     }
+    /// Scalars that keep the spectra of a batch.
+    Index kept_size(Index batch) const noexcept { return groups() * batch * engine_.spectrum_size(); }
 
-    /// Replaces all spectra by those of lags −negative..positive; row 0 of `lag0` is lag 0.
-    void set_kernel(Rows<const Scalar> lag0, Index positive, Index negative, Workspace& ws) {
-        for_items(groups(), engine_.scratch_size(), ws, [&](Index g, Scalar* scratch) {
-            engine_.transform_kernel(lag0.data + g * lanes, lag0.stride, positive, negative, width(g),
-                                     spectrum(g), scratch);
+    /// Replaces all spectra by those of lags −negative..positive: `lags_of(first channel, width, scratch)`
+    /// returns rows of channels whose row 0 is lag 0; they may lie in its scratch of `extra` scalars.
+    template <class LagsOf>
+    void set_kernel(Index positive, Index negative, Index extra, Workspace& ws, LagsOf&& lags_of) {
+        for_items(groups(), engine_.scratch_size() + extra, ws, [&](Index g, Scalar* scratch) {
+            const Rows<const Scalar> lag0 = lags_of(g * lanes, width(g), scratch + engine_.scratch_size());
+            engine_.transform_kernel(lag0.data, lag0.stride, positive, negative, width(g), spectrum(g),
+                                     scratch);
         });
     }
 
@@ -53,32 +62,54 @@ public:
         });
     }
 
-    /// dlag0 += the gradient with respect to lags −negative..positive; row 0 of `dlag0` is lag 0.
-    /// Sequences are summed before the one inverse transform of a group.
-    void accumulate_gradient(Rows<const Scalar> x, Rows<const Scalar> g, const Batch& batch,
-                             MatrixView<Scalar> dkernel, Index negative, Workspace& ws) const {
-        const Index lags = dkernel.rows();
-        for_items(groups(), gradient_scratch(lags), ws, [&](Index group, Scalar* scratch) {
-            Scalar* x_spectrum = scratch + engine_.scratch_size();
-            Scalar* g_spectrum = x_spectrum + engine_.spectrum_size();
-            Scalar* sum = g_spectrum + engine_.spectrum_size();
-            Scalar* dlags = sum + engine_.spectrum_size();
-            std::fill_n(sum, engine_.spectrum_size() + lags * lanes, Scalar(0));
-            const Index w = width(group);
-            for (Index b = 0; b < batch.size; ++b) {
-                const Index first = b * batch.length;
-                engine_.transform(x.row(first) + group * lanes, x.stride, batch.rows(b), w, x_spectrum,
-                                  scratch);
-                engine_.transform(g.row(first) + group * lanes, g.stride, batch.rows(b), w, g_spectrum,
-                                  scratch);
-                engine_.accumulate_correlation(x_spectrum, g_spectrum, w, sum);
-            }
-            engine_.accumulate_lags(sum, dlags + negative * lanes, lanes, lags - 1 - negative, negative, w,
-                                    scratch);
-            for (Index row = 0; row < lags; ++row) {
-                for (Index c = 0; c < w; ++c) dkernel(row, group * lanes + c) += dlags[row * lanes + c];
-            }
+    /// y = T x, and the spectra of x to `kept`, kept_size(batch.size) scalars.
+    void forward(Rows<const Scalar> x, Rows<Scalar> y, const Batch& batch, Scalar* kept,
+                 Workspace& ws) const {
+        for_items(groups() * batch.size, engine_.scratch_size(), ws, [&](Index item, Scalar* scratch) {
+            const Index g = item / batch.size;
+            const Index b = item % batch.size;
+            const Index first = b * batch.length;
+            Scalar* x_spectrum = kept + item * engine_.spectrum_size();
+            engine_.transform(x.row(first) + g * lanes, x.stride, batch.rows(b), width(g), x_spectrum,
+                              scratch);
+            engine_.template convolve_spectrum<Direction::forward, Update::assign>(
+                x_spectrum, spectrum(g), width(g), y.row(first) + g * lanes, y.stride, batch.rows(b),
+                scratch);
         });
+    }
+
+    /// dx = Tᵀ g, and `take` as in accumulate_gradient, from the spectra of x that forward has kept: one
+    /// transform of each sequence of g, one of dx, and one of the gradient.
+    template <class Take>
+    void backward(const Scalar* kept, Rows<const Scalar> g, Rows<Scalar> dx, const Batch& batch, Index lags,
+                  Index negative, Index extra, Workspace& ws, Take&& take) const {
+        sum_gradients(batch, lags, negative, extra, ws, take,
+                      [&](Index group, Index b, Scalar* g_spectrum, Scalar*, Scalar* scratch) {
+                          const Index first = b * batch.length;
+                          engine_.transform(g.row(first) + group * lanes, g.stride, batch.rows(b),
+                                            width(group), g_spectrum, scratch);
+                          engine_.template convolve_spectrum<Direction::adjoint, Update::assign>(
+                              g_spectrum, spectrum(group), width(group), dx.row(first) + group * lanes,
+                              dx.stride, batch.rows(b), scratch);
+                          return kept + (group * batch.size + b) * engine_.spectrum_size();
+                      });
+    }
+
+    /// The gradient with respect to lags −negative..lags−1−negative, group by group: `take(first channel,
+    /// width, dlags, scratch)` is given rows of channels whose row 0 is lag 0, and scratch of `extra`
+    /// scalars. Sequences are summed before the one inverse transform of a group.
+    template <class Take>
+    void accumulate_gradient(Rows<const Scalar> x, Rows<const Scalar> g, const Batch& batch, Index lags,
+                             Index negative, Index extra, Workspace& ws, Take&& take) const {
+        sum_gradients(batch, lags, negative, extra, ws, take,
+                      [&](Index group, Index b, Scalar* g_spectrum, Scalar* x_spectrum, Scalar* scratch) {
+                          const Index first = b * batch.length;
+                          engine_.transform(x.row(first) + group * lanes, x.stride, batch.rows(b),
+                                            width(group), x_spectrum, scratch);
+                          engine_.transform(g.row(first) + group * lanes, g.stride, batch.rows(b),
+                                            width(group), g_spectrum, scratch);
+                          return x_spectrum;
+                      });
     }
 
 private:
@@ -88,6 +119,27 @@ private:
 
     Index gradient_scratch(Index lags) const noexcept {
         return engine_.scratch_size() + 3 * engine_.spectrum_size() + lags * lanes;
+    }
+
+    // Sums over the batch what `transform(group, sequence, G, X, scratch)` has written to G, and the X that
+    // it returns, which may be its own.
+    template <class Take, class Transform>
+    void sum_gradients(const Batch& batch, Index lags, Index negative, Index extra, Workspace& ws, Take& take,
+                       Transform&& transform) const {
+        for_items(groups(), gradient_scratch(lags) + extra, ws, [&](Index group, Scalar* scratch) {
+            Scalar* x_spectrum = scratch + engine_.scratch_size();
+            Scalar* g_spectrum = x_spectrum + engine_.spectrum_size();
+            Scalar* sum = g_spectrum + engine_.spectrum_size();
+            Scalar* dlags = sum + engine_.spectrum_size();
+            std::fill_n(sum, engine_.spectrum_size() + lags * lanes, Scalar(0));
+            for (Index b = 0; b < batch.size; ++b) {
+                const Scalar* x = transform(group, b, g_spectrum, x_spectrum, scratch);
+                engine_.accumulate_correlation(x, g_spectrum, width(group), sum);
+            }
+            Scalar* lag0 = dlags + negative * lanes;
+            engine_.accumulate_lags(sum, lag0, lanes, lags - 1 - negative, negative, width(group), scratch);
+            take(group * lanes, width(group), Rows<const Scalar>{lag0, lanes}, dlags + lags * lanes);
+        });
     }
 
     // A transform point costs a few nanoseconds for a whole group.

@@ -194,6 +194,24 @@ public:
         run<Direction::adjoint, Update::add>(g, dx, ws, lengths);
     }
 
+    /// What backward needs of a forward call beside x: nothing, unless an operator says otherwise.
+    struct Cache {};
+
+    /// y = T x as apply, and keeps in `cache` what backward needs.
+    template <class Kept>
+    void forward(ConstView x, View y, Kept& /*cache*/, Workspace& ws, Lengths lengths = {}) const {
+        apply(x, y, ws, lengths);
+    }
+
+    /// dx = Tᵀ g, and dkernel += the gradient of ⟨g, T x⟩ with respect to the kernel, for the x of a forward
+    /// call with the same lengths.
+    template <class Kept, class KernelGradient>
+    void backward(ConstView x, const Kept& /*cache*/, ConstView g, View dx, KernelGradient&& dkernel,
+                  Workspace& ws, Lengths lengths = {}) const {
+        apply_adjoint(g, dx, ws, lengths);
+        self().accumulate_kernel_gradient(x, g, dkernel, ws, lengths);
+    }
+
     /// The operator of Tᵀ, a view of this one.
     auto transpose() const noexcept { return Transpose<Derived>(self()); }
 
@@ -258,6 +276,18 @@ protected:
         f(x_rows, g_rows, batch);
     }
 
+    /// Checks the arguments of a product, both with neighbouring channels, and calls f(x, y, batch); clears y
+    /// beyond the lengths.
+    template <class F>
+    void with_product_arguments(ConstView x, View y, Lengths lengths, const Call& call, Workspace& ws,
+                                F&& f) const {
+        const Batch batch = check(x, y, lengths, call);
+        require_apart(x, y, call);
+        ws.reserve(self().product_workspace(batch.size));
+        f(Rows<const Scalar>{x.data(), x.row_stride()}, Rows<Scalar>{y.data(), y.row_stride()}, batch);
+        clear_padding({y.data(), y.row_stride()}, batch);
+    }
+
 private:
     static constexpr Call product_call(Direction direction, Update update) noexcept {
         if (direction == Direction::forward) {
@@ -281,9 +311,7 @@ private:
     void run(ConstView x, View y, Workspace& ws, Lengths lengths) const {
         constexpr Call call = product_call(direction, update);
         const Batch batch = check(x, y, lengths, call);
-        if (overlap<Scalar>(x, y)) {
-            refuse(504, call, text(call.from, " and ", call.to, " apart in memory"), "an overlap");
-        }
+        require_apart(x, y, call);
         ws.reserve(self().product_workspace(batch.size) + strided_bytes(batch.size, x, y));
         Workspace::Scope scope(ws);
         const Rows<const Scalar> x_rows = readable(x, scope);
@@ -300,11 +328,19 @@ private:
     template <Direction direction, Update update>
     void run_rows(Rows<const Scalar> x, Rows<Scalar> y, const Batch& batch, Workspace& ws) const {
         self().template product<direction, update>(x, y, batch, ws);
-        if constexpr (update == Update::assign) {
-            for (Index b = 0; b < batch.size && !batch.lengths.empty(); ++b) {
-                for (Index i = batch.rows(b); i < length_; ++i) {
-                    std::fill_n(y.row(b * length_ + i), channels_, Scalar(0));
-                }
+        if constexpr (update == Update::assign) clear_padding(y, batch);
+    }
+
+    void require_apart(ConstView x, ConstView y, const Call& call) const {
+        if (overlap<Scalar>(x, y)) {
+            refuse(504, call, text(call.from, " and ", call.to, " apart in memory"), "an overlap");
+        }
+    }
+
+    void clear_padding(Rows<Scalar> y, const Batch& batch) const {
+        for (Index b = 0; b < batch.size && !batch.lengths.empty(); ++b) {
+            for (Index i = batch.rows(b); i < length_; ++i) {
+                std::fill_n(y.row(b * length_ + i), channels_, Scalar(0));
             }
         }
     }

@@ -65,8 +65,7 @@ public:
     void set_kernel(MatrixView<const Response> kernel, Workspace& ws) {
         require_kernel(kernel, "Spectral::set_kernel");
         detail::require_finite(kernel, "Spectral::set_kernel", "frequency", 0);
-        ws.reserve(kernel_workspace() +
-                   (kernel.has_contiguous_rows() ? 0 : Workspace::bytes_for<Response>(kernel.size())));
+        ws.reserve(kernel_workspace() + copy_bytes(kernel));
         Workspace::Scope scope(ws);
         if (!kernel.has_contiguous_rows()) {
             const MatrixView<Response> copy(scope.take<Response>(kernel.size()), kernel.rows(),
@@ -74,47 +73,87 @@ public:
             detail::copy_blocked<Response>(kernel, copy);
             kernel = copy;
         }
+        const auto to_lags = [&](Index first, Index width, detail::Rows<Scalar> lag0, Scalar* scratch) {
+            transform_.to_lags(kernel.data() + first, kernel.row_stride(), width, kind, this->length() - 1,
+                               negative(), lag0.data, lag0.stride, scratch);
+        };
+        if (product_.spectra_) {
+            constexpr Index lanes = HalfSpectrum<Scalar>::lanes;
+            product_.spectra_->set_kernel(
+                this->length() - 1, negative(), group_scratch(), ws,
+                [&](Index first, Index width, Scalar* scratch) -> detail::Rows<const Scalar> {
+                    const detail::Rows<Scalar> lag0{scratch + negative() * lanes, lanes};
+                    to_lags(first, width, lag0, scratch + lag_rows() * lanes);
+                    return {lag0.data, lanes};
+                });
+            return;
+        }
         const MatrixView<Scalar> lags = take_lags(scope);
-        detail::for_channel_groups(transform_, this->channels(), transform_.scratch_size(), ws,
-                                   [&](Index first, Index width, Scalar* scratch) {
-                                       transform_.to_lags(kernel.data() + first, kernel.row_stride(), width,
-                                                          kind, this->length() - 1, negative(),
-                                                          lags.row(negative()) + first, lags.row_stride(),
-                                                          scratch);
-                                   });
+        detail::for_channel_groups(
+            transform_, this->channels(), transform_.scratch_size(), ws,
+            [&](Index first, Index width, Scalar* scratch) {
+                to_lags(first, width, {lags.row(negative()) + first, lags.row_stride()}, scratch);
+            });
         product_.set_kernel(lags, ws);
     }
 
     /// Bytes that set_kernel(kernel, ws) takes from its workspace for a row-major kernel.
     std::size_t kernel_workspace() const {
+        if (product_.spectra_) return product_.spectra_->kernel_workspace(group_scratch());
         return lag_bytes() + std::max(transform_bytes(), product_.kernel_workspace());
+    }
+
+    /// As of Fft.
+    using Cache = typename Fft<Scalar, Engine>::Cache;
+    void forward(MatrixView<const Scalar> x, MatrixView<Scalar> y, Cache& cache, Workspace& ws,
+                 Lengths lengths = {}) const {
+        product_.forward(x, y, cache, ws, lengths);
+    }
+    /// As of Fft.
+    /// \throws shape_error 501 to 507
+    void backward(MatrixView<const Scalar> x, const Cache& cache, MatrixView<const Scalar> g,
+                  MatrixView<Scalar> dx, MatrixView<Response> dkernel, Workspace& ws,
+                  Lengths lengths = {}) const {
+        require_kernel(dkernel, "Spectral::backward");
+        if (!product_.serves(cache, g, dx)) {
+            this->apply_adjoint(g, dx, ws, lengths);
+            accumulate_kernel_gradient(x, g, dkernel, ws, lengths);
+            return;
+        }
+        with_response_rows(dkernel, ws, [&](MatrixView<Response> rows) {
+            product_.backward_to(cache, g, dx, transform_.scratch_size(), ws, lengths, adder(rows));
+        });
     }
 
     /// \throws shape_error 501 to 506
     void accumulate_kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
                                     MatrixView<Response> dkernel, Workspace& ws, Lengths lengths = {}) const {
         require_kernel(dkernel, "Spectral::accumulate_kernel_gradient");
-        const Index batch = this->check(x, g, lengths, Base::gradient_call).size;
-        const bool contiguous = dkernel.has_contiguous_rows();
-        ws.reserve(gradient_workspace(batch) + this->strided_bytes(batch, x, g) +
-                   (contiguous ? 0 : Workspace::bytes_for<Response>(dkernel.size())));
-        Workspace::Scope scope(ws);
-        const MatrixView<Scalar> dlags = take_lags(scope);
-        std::fill_n(dlags.data(), dlags.size(), Scalar(0));
-        product_.accumulate_kernel_gradient(x, g, dlags, ws, lengths);
-        MatrixView<Response> rows = dkernel;
-        if (!contiguous) {
-            rows = {scope.template take<Response>(dkernel.size()), dkernel.rows(), dkernel.cols()};
-            detail::copy_blocked<Response>(dkernel, rows);
-        }
-        detail::for_channel_groups(transform_, this->channels(), transform_.scratch_size(), ws,
-                                   [&](Index first, Index width, Scalar* scratch) {
-                                       transform_.accumulate_spectrum(
-                                           dlags.row(negative()) + first, dlags.row_stride(), kind,
-                                           this->length() - 1, negative(), width, rows.data() + first,
-                                           rows.row_stride(), scratch);
-                                   });
-        if (!contiguous) detail::copy_blocked<Response>(rows, dkernel);
+        const Index batch_size = this->check(x, g, lengths, Base::gradient_call).size;
+        ws.reserve(gradient_workspace(batch_size) + this->strided_bytes(batch_size, x, g) +
+                   copy_bytes(dkernel));
+        with_response_rows(dkernel, ws, [&](MatrixView<Response> rows) {
+            if (product_.spectra_) {
+                this->with_gradient_arguments(
+                    x, g, lengths, ws,
+                    [&](detail::Rows<const Scalar> x_rows, detail::Rows<const Scalar> g_rows,
+                        const detail::Batch& batch) {
+                        product_.spectra_->accumulate_gradient(x_rows, g_rows, batch, lag_rows(), negative(),
+                                                               transform_.scratch_size(), ws, adder(rows));
+                    });
+                return;
+            }
+            Workspace::Scope scope(ws);
+            const MatrixView<Scalar> dlags = take_lags(scope);
+            std::fill_n(dlags.data(), dlags.size(), Scalar(0));
+            product_.accumulate_kernel_gradient(x, g, dlags, ws, lengths);
+            const auto add = adder(rows);
+            detail::for_channel_groups(
+                transform_, this->channels(), transform_.scratch_size(), ws,
+                [&](Index first, Index width, Scalar* scratch) {
+                    add(first, width, {dlags.row(negative()) + first, dlags.row_stride()}, scratch);
+                });
+        });
     }
 
     /// Bytes held.
@@ -144,6 +183,33 @@ private:
         detail::require_kernel_shape(kernel.rows(), kernel.cols(), frequencies(), this->channels(), where);
     }
 
+    /// Scratch of one group: its lags, and that of the transform.
+    Index group_scratch() const noexcept {
+        return lag_rows() * HalfSpectrum<Scalar>::lanes + transform_.scratch_size();
+    }
+    static std::size_t copy_bytes(MatrixView<const Response> kernel) {
+        return kernel.has_contiguous_rows() ? 0 : Workspace::bytes_for<Response>(kernel.size());
+    }
+
+    /// Adds the gradient of a group of channels, given by lags, to that of the response.
+    auto adder(MatrixView<Response> dkernel) const {
+        return [=, this](Index first, Index width, detail::Rows<const Scalar> dlag0, Scalar* scratch) {
+            transform_.accumulate_spectrum(dlag0.data, dlag0.stride, kind, this->length() - 1, negative(),
+                                           width, dkernel.data() + first, dkernel.row_stride(), scratch);
+        };
+    }
+
+    /// f(dkernel), or f of a copy with neighbouring channels.
+    template <class F>
+    void with_response_rows(MatrixView<Response> dkernel, Workspace& ws, F&& f) const {
+        if (dkernel.has_contiguous_rows()) return f(dkernel);
+        Workspace::Scope scope(ws);
+        const MatrixView<Response> rows(scope.take<Response>(dkernel.size()), dkernel.rows(), dkernel.cols());
+        detail::copy_blocked<Response>(dkernel, rows);
+        f(rows);
+        detail::copy_blocked<Response>(rows, dkernel);
+    }
+
     MatrixView<Scalar> take_lags(Workspace::Scope& scope) const {
         return {scope.template take<Scalar>(lag_rows() * this->channels()), lag_rows(), this->channels()};
     }
@@ -155,6 +221,9 @@ private:
 
     std::size_t product_workspace(Index batch) const { return product_.required_workspace(batch); }
     std::size_t gradient_workspace(Index batch) const {
+        if (product_.spectra_) {
+            return product_.spectra_->gradient_workspace(lag_rows(), transform_.scratch_size());
+        }
         return lag_bytes() + std::max(transform_bytes(), product_.required_workspace(batch));
     }
 

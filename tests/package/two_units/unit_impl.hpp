@@ -18,7 +18,6 @@ static std::vector<float> product(const std::vector<float>& x) {
     toeplitz::Matrix<float> from(n, 8);
     for (toeplitz::Index t = 0; t < n; ++t) from.row(t).setConstant(x[static_cast<std::size_t>(t)]);
 
-    toeplitz::set_planner_effort(toeplitz::PlannerEffort::estimate);
     const toeplitz::Fft<float> exact({.length = n, .channels = 8}, lags);
     const toeplitz::Band<float> band({.length = n, .channels = 8, .taps = 3}, taps);
     toeplitz::Workspace ws;

@@ -6,7 +6,7 @@
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
-#include <toeplitz/fft/convolution.hpp>
+#include <toeplitz/fft/fftw_convolution.hpp>
 
 namespace toeplitz::test {
 namespace {

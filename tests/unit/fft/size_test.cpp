@@ -40,8 +40,10 @@ TEST(SmoothEvenSizeTest, ReachesTheEndOfTheRange) {
 }
 
 TEST(DefaultFrequencyGridTest, HoldsAllLags) {
-    for (const Index n : {1, 2, 3, 100, 1000}) {
-        EXPECT_EQ(default_frequency_grid(n), smooth_even_size(2 * n - 1));
+    for (const Index n : {1, 2, 3, 16, 17, 100, 1000}) {
+        EXPECT_GE(default_frequency_grid(n), 2 * n);
+        EXPECT_LE(default_frequency_grid(n), 5 * n / 2);
+        EXPECT_EQ(detail::HalfComplexTree<float>::serves(default_frequency_grid(n)), n >= 16);
     }
     EXPECT_EQ(frequency_count(8), 5);
     EXPECT_EQ(frequency_count(9), 5);

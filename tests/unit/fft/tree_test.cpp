@@ -9,7 +9,7 @@
 #include <support/tolerance.hpp>
 
 #include <toeplitz/fft/convolution.hpp>
-#include <toeplitz/fft/tree.hpp>
+#include <toeplitz/fft/tree_convolution.hpp>
 
 namespace toeplitz::test {
 namespace {

@@ -74,7 +74,8 @@ TEST(FdTnoTest, GridsHaveAtLeastTwoPointsPerStep) {
     const DoubleFdTno<causal> smooth(small());
     EXPECT_EQ(smooth.grid(5), 10);
     EXPECT_EQ(smooth.grid(512), 1024);
-    EXPECT_EQ(smooth.grid(500), 1000);
+    EXPECT_EQ(smooth.grid(500), 1024);
+    EXPECT_EQ(smooth.grid(600), 1280);
 }
 
 TEST(FdTnoTest, IsCausalOrNot) {

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <support/errors.hpp>
-#include <support/planning.hpp>
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
@@ -72,14 +71,11 @@ TEST(OperatorErrors, SizesThatOverflow) {
                                "4611686018427387904 * 512",
                                [] { CausalSpectral<double>({.length = huge, .channels = 1}); });
     expect_error<config_error>(
-        202, "[toeplitz.config.202] smooth_even_size: expected a transform size below 2^31, got 4294967296",
-        [] { Fft<double, FftwConvolution<double>>({.length = Index{1} << 32, .channels = 1}); });
-    expect_error<config_error>(
-        202, "[toeplitz.config.202] FftwPlan: expected a transform size below 2^31, got 4294967296",
+        202, "[toeplitz.config.202] HalfSpectrum: expected a grid below 2^31, got 4294967296",
         [] { CausalSpectral<double>({.length = 4, .channels = 1, .grid = Index{1} << 32}); });
     constexpr Index max = std::numeric_limits<Index>::max();
     expect_error<config_error>(
-        202, "[toeplitz.config.202] FftwPlan: expected a transform size below 2^31, got 9223372036854775807",
+        202, "[toeplitz.config.202] HalfSpectrum: expected a grid below 2^31, got 9223372036854775807",
         [] { CausalSpectral<double>({.length = 4, .channels = 1, .grid = max}); });
 }
 
@@ -111,19 +107,6 @@ TEST(OperatorErrors, GridTooSmall) {
         521, "[toeplitz.config.521] Spectral: expected a grid of at least 2n-1 = 9, got -1",
         [] { BidirectionalSpectral<double>({.length = 5, .channels = 1, .grid = -1}); });
     EXPECT_NO_THROW(CausalSpectral<double>({.length = 5, .channels = 1, .grid = 9}));
-}
-
-TEST(OperatorErrors, PlanFailure) {
-    set_planner_effort(PlannerEffort::wisdom_only);
-    expect_error<plan_error>(
-        301,
-        "[toeplitz.plan.301] FftwPlan: expected a double plan of 1030 points, got none in the loaded wisdom",
-        [] { BidirectionalSpectral<double>({.length = 515, .channels = 1, .grid = 1030}); });
-    expect_error<plan_error>(
-        301,
-        "[toeplitz.plan.301] FftwPlan: expected a float plan of 1050 points, got none in the loaded wisdom",
-        [] { Fft<float, FftwConvolution<float>>({.length = 1031, .channels = 1}); });
-    set_planner_effort(PlannerEffort::estimate);
 }
 
 TEST(OperatorErrors, SumOfDifferentShapes) {

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <support/oracle.hpp>
-#include <support/planning.hpp>
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
@@ -14,8 +13,7 @@ namespace {
 template <class S>
 class FftTest : public testing::Test {
 protected:
-    /// FFTW's engine, whichever is the default.
-    using Op = Fft<S, FftwConvolution<S>>;
+    using Op = Fft<S>;
 
     static LongMatrix product(const Matrix<S>& kernel, Index lag0, const Matrix<S>& x, Direction direction) {
         const Index n = x.rows();
@@ -47,7 +45,7 @@ TYPED_TEST(FftTest, LongSequencesWithinTheToleranceOfTheTransform) {
             const Matrix<S> x = random_matrix<S>(n, 2, 2);
             const Op op({.length = n, .channels = 2, .causality = causality}, kernel);
             EXPECT_EQ(op.causality(), causality);
-            const long double tolerance = transform_error(smooth_even_size(n)) * unit<S>;
+            const long double tolerance = transform_error(detail::tree_size(n)) * unit<S>;
             EXPECT_LE(relative_error(op * x, this->product(kernel, lag0, x, Direction::forward)), tolerance);
             EXPECT_LE(relative_error(op.transpose() * x, this->product(kernel, lag0, x, Direction::adjoint)),
                       tolerance);
@@ -123,8 +121,8 @@ TYPED_TEST(FftTest, StateIsOneSpectrumOfTheGroup) {
     using S = TypeParam;
     const Index n = 1000;
     const Fft<S> narrow({.length = n, .channels = 1});
-    const Fft<S> wide({.length = n, .channels = 2 * FftwConvolution<S>::lanes});
-    const auto group = static_cast<std::size_t>(2 * n * FftwConvolution<S>::lanes) * sizeof(S);
+    const Fft<S> wide({.length = n, .channels = 2 * TreeConvolution<S>::lanes});
+    const auto group = static_cast<std::size_t>(2 * n * TreeConvolution<S>::lanes) * sizeof(S);
     EXPECT_GE(narrow.state_bytes(), group);
     EXPECT_LE(narrow.state_bytes(), group + group / 4);
     EXPECT_EQ(wide.state_bytes(), 2 * narrow.state_bytes());

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
-#include <support/planning.hpp>
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 

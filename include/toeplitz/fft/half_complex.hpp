@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Real signals of N points and their N/2+1 frequencies on the splitting tree, N/2 a size of the tree
+/// (docs/transform.md).
+
+#include <complex>
+
+#include <toeplitz/fft/tree.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+namespace detail {
+
+/// Signals of a group of channels and their spectra, both given and taken row by row.
+///
+/// With m = N/2 and φ_k = πk/N, the signal e_s = Σ_{k<N} H_k e^{2πi ks/N} of a Hermitian spectrum is a
+/// polynomial of m complex coefficients at the roots z_t = e^{2πi (t + 1/4)/m} of the tree:
+///   e_{2t} + i e_{2t+1} = Σ_{k<m} V_k z_t^k,  V_k = (1+i) a_k H_k + (1−i) b_k conj(H_{m−k}),
+///   a_k = cos φ_k − sin φ_k,  b_k = cos φ_k + sin φ_k:
+/// the quarter by which the roots are turned leaves real factors alone. The way back is the adjoint.
+///
+/// Cost one transform of N/2 complex points | heap: none after construction | thread-safe: const
+template <Real Scalar>
+class HalfComplexTree {
+    using S = Simd<Scalar>;
+    using Pack = typename S::Pack;
+    using Complex = ComplexPack<Scalar>;
+
+public:
+    /// Whether N/2 is a size of the tree.
+    static bool serves(Index grid) { return grid % 2 == 0 && tree_size(grid / 2) == grid / 2; }
+
+    /// \param grid N, which serves
+    explicit HalfComplexTree(Index grid)
+        : tree_(grid / 2), order_(tree_order(grid / 2)), factors_(grid / 2 + 2) {
+        for (Index k = 0; k <= grid / 4; ++k) {
+            const auto [c, s] = Turn{k, 2 * grid}.template point<double>();
+            factors_[2 * k] = static_cast<Scalar>(c - s);
+            factors_[2 * k + 1] = static_cast<Scalar>(c + s);
+        }
+    }
+
+    /// Scalars of scratch, aligned to buffer_alignment.
+    Index scratch_size() const noexcept { return tree_.pack_size(); }
+
+    /// e from H: load(k, pack) gives the row of frequency k, store(s, pack, value) takes the row of time s.
+    template <class Load, class Store>
+    void synthesize(Index packs, Scalar* points, Load&& load, Store&& store) const noexcept {
+        const Index m = tree_.size();
+        for (Index pack = 0; pack < packs; ++pack) {
+            const auto combine = [&](Index k, Scalar a, Scalar b, Complex h, Complex mirrored) {
+                const Pack x = a * (h.re - h.im), y = a * (h.re + h.im);
+                const Pack u = b * (mirrored.re - mirrored.im), v = b * (mirrored.re + mirrored.im);
+                Complex{x + u, y - v}.store(points + k * Complex::size);
+            };
+            combine(0, 1, 1, {load(0, pack).re, Pack{}}, {load(m, pack).re, Pack{}});
+            for (Index k = 1; k <= m / 2; ++k) {
+                const Scalar a = factors_[2 * k];
+                const Scalar b = factors_[2 * k + 1];
+                const Complex h = load(k, pack);
+                const Complex mirrored = load(m - k, pack);
+                combine(k, a, b, h, mirrored);
+                if (2 * k != m) combine(m - k, -a, b, mirrored, h);
+            }
+            tree_.split(points);
+            for (Index p = 0; p < m; ++p) {
+                const Complex z = Complex::load(points + p * Complex::size);
+                store(2 * order_[p], pack, z.re);
+                store(2 * order_[p] + 1, pack, z.im);
+            }
+        }
+    }
+
+    /// The adjoint: load(s, pack) gives the row of time s, store(k, pack, value) takes
+    /// w_k Σ_s g_s e^{−2πi ks/N}, w_k = 1 at k = 0 and N/2, else 2.
+    template <class Load, class Store>
+    void analyze(Index packs, Scalar* points, Load&& load, Store&& store) const noexcept {
+        const Index m = tree_.size();
+        for (Index pack = 0; pack < packs; ++pack) {
+            for (Index p = 0; p < m; ++p) {
+                Complex{load(2 * order_[p], pack), load(2 * order_[p] + 1, pack)}.store(points +
+                                                                                        p * Complex::size);
+            }
+            tree_.join(points);
+            const Complex first = Complex::load(points);
+            store(0, pack, Complex{first.re + first.im, Pack{}});
+            store(m, pack, Complex{first.re - first.im, Pack{}});
+            const auto combine = [&](Index k, Scalar a, Scalar b, Complex v, Complex mirrored) {
+                store(k, pack,
+                      Complex{a * (v.re + v.im) + b * (mirrored.re - mirrored.im),
+                              a * (v.im - v.re) - b * (mirrored.re + mirrored.im)});
+            };
+            for (Index k = 1; k <= m / 2; ++k) {
+                const Scalar a = factors_[2 * k];
+                const Scalar b = factors_[2 * k + 1];
+                const Complex v = Complex::load(points + k * Complex::size);
+                const Complex mirrored = Complex::load(points + (m - k) * Complex::size);
+                combine(k, a, b, v, mirrored);
+                if (2 * k != m) combine(m - k, -a, b, mirrored, v);
+            }
+        }
+    }
+
+private:
+    SplittingTree<Scalar> tree_;
+    Buffer<Index> order_;
+    Buffer<Scalar> factors_;  ///< a_k and b_k, k ≤ m/2; a_{m−k} = −a_k, b_{m−k} = b_k
+};
+
+}  // namespace detail
+}  // namespace toeplitz::inline TOEPLITZ_ABI

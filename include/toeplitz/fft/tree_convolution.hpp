@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The right-angle convolution on a splitting tree with one SIMD lane per channel (docs/transform.md).
+
+#include <toeplitz/fft/tree.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// Toeplitz products of a group of channels by the splitting tree. Implements ConvolutionEngine
+/// (fft/convolution.hpp).
+///
+/// y = Re[(c·x) mod (z^N − i)] with c_t = k(t) − i k(t−N) for the lags k, any N ≥ n. The points come out in
+/// the order of the tree, which is as good as any for a product point by point.
+///
+/// A group is one cache line of a row, worked on in packs of one register. A spectrum holds, pack after pack,
+/// N points of one ComplexPack. Packs beyond `width` are neither read nor written.
+///
+/// Cost O(N log N) per channel | heap: none after construction | thread-safe: const, with distinct scratch.
+template <Real Scalar>
+class TreeConvolution {
+public:
+    /// Channels per group.
+    static constexpr Index lanes = static_cast<Index>(buffer_alignment / sizeof(Scalar));
+
+    /// \throws config_error 201 or 202
+    explicit TreeConvolution(Index length) : tree_(length) {}
+
+    /// N, see detail::tree_size.
+    Index size() const noexcept { return tree_.size(); }
+
+    /// Scalars of one group's spectrum.
+    Index spectrum_size() const noexcept { return 2 * lanes * size(); }
+
+    /// Scalars of scratch that each call below needs at most: the points, and the rows of an incomplete pack.
+    Index scratch_size() const noexcept { return spectrum_size() + pack_lanes * size(); }
+
+    /// spectrum = transform of c/N; lag t of channel j is lags[t·stride + j], t = −negative..positive,
+    /// 0 ≤ negative, positive ≤ N − 1.
+    void transform_kernel(const Scalar* lags, Index stride, Index positive, Index negative, Index width,
+                          Scalar* spectrum, Scalar* /*scratch*/) const noexcept {
+        const Pack scale = S::broadcast(Scalar(1) / static_cast<Scalar>(size()));
+        for_packs(width, [&](Index pack, Index count) {
+            const Scalar* lag = lags + pack * pack_lanes;
+            Scalar* points = spectrum + pack * pack_size();
+            for (Index t = 0; t < size(); ++t) {
+                Complex c{};
+                if (t <= positive) c.re = scale * S::load_row(lag + t * stride, count);
+                if (t >= size() - negative) c.im = -scale * S::load_row(lag + (t - size()) * stride, count);
+                c.store(points + t * Complex::size);
+            }
+            tree_.split(points);
+        });
+    }
+
+    /// spectrum = transform of `rows` ≤ N real rows, zeros after them.
+    void transform(const Scalar* x, Index stride, Index rows, Index width, Scalar* spectrum,
+                   Scalar* scratch) const noexcept {
+        split_rows(x, stride, rows, width, spectrum, scratch);
+        for_packs(width, [&](Index pack, Index) { tree_.split_children(spectrum + pack * pack_size()); });
+    }
+
+    /// The first `rows_out` rows of y (= or +=) T x for `rows_in` rows x; Tᵀ x for the adjoint, whose
+    /// spectrum is the conjugate because |z| = 1 at all points. y may be x.
+    template <Direction direction, Update update>
+    void convolve(const Scalar* x, Index x_stride, Index rows_in, Index width, const Scalar* kernel_spectrum,
+                  Scalar* y, Index y_stride, Index rows_out, Scalar* scratch) const noexcept {
+        Scalar* spare = scratch + spectrum_size();
+        split_rows(x, x_stride, rows_in, width, scratch, spare);
+        for_packs(width, [&](Index pack, Index) {
+            const Index start = pack * pack_size();
+            tree_.template multiply_children<direction>(scratch + start, kernel_spectrum + start);
+        });
+        join_rows<update>(scratch, y, y_stride, rows_out, width, spare);
+    }
+
+    /// convolve() of an x that transform() has turned into `x_spectrum`.
+    template <Direction direction, Update update>
+    void convolve_spectrum(const Scalar* x_spectrum, const Scalar* kernel_spectrum, Index width, Scalar* y,
+                           Index y_stride, Index rows_out, Scalar* scratch) const noexcept {
+        for_packs(width, [&](Index pack, Index) {
+            const Index start = pack * pack_size();
+            tree_.template join_product<direction>(x_spectrum + start, kernel_spectrum + start,
+                                                   scratch + start);
+        });
+        join_rows<update>(scratch, y, y_stride, rows_out, width, scratch + spectrum_size());
+    }
+
+    /// sum += conj(X)·G point by point: the spectrum of the gradient of ⟨g, T x⟩ with respect to the kernel.
+    void accumulate_correlation(const Scalar* x_spectrum, const Scalar* g_spectrum, Index width,
+                                Scalar* sum) const noexcept {
+        const Index end = (width + pack_lanes - 1) / pack_lanes * pack_size();
+        for (Index i = 0; i < end; i += Complex::size) {
+            const Complex product = detail::multiply<Direction::adjoint>(Complex::load(g_spectrum + i),
+                                                                         Complex::load(x_spectrum + i));
+            const Complex old = Complex::load(sum + i);
+            Complex{old.re + product.re, old.im + product.im}.store(sum + i);
+        }
+    }
+
+    /// lags[t·stride + j] += lag t of the kernel whose transform is `sum`, t = −negative..positive. The
+    /// inverse transform D of `sum` holds them as D_t = k(t) − i k(t−N). Overwrites `sum`.
+    void accumulate_lags(Scalar* sum, Scalar* lags, Index stride, Index positive, Index negative, Index width,
+                         Scalar* /*scratch*/) const noexcept {
+        const Pack scale = S::broadcast(Scalar(1) / static_cast<Scalar>(size()));
+        for_packs(width, [&](Index pack, Index count) {
+            Scalar* lag = lags + pack * pack_lanes;
+            Scalar* points = sum + pack * pack_size();
+            tree_.join(points);
+            for (Index t = 0; t < size(); ++t) {
+                const Complex d = Complex::load(points + t * Complex::size);
+                if (t <= positive) add_row(lag + t * stride, scale * d.re, count);
+                if (t >= size() - negative) add_row(lag + (t - size()) * stride, -scale * d.im, count);
+            }
+        });
+    }
+
+private:
+    using S = Simd<Scalar>;
+    using Pack = typename S::Pack;
+    using Tree = detail::SplittingTree<Scalar>;
+    using Complex = typename Tree::Complex;
+    template <Index R>
+    using Root = typename Tree::template Root<R>;
+    static constexpr Index pack_lanes = S::lanes;
+    static_assert(lanes % pack_lanes == 0, "a group is a whole number of packs");
+
+    // Rows of the root's passes after which the next pack takes its turn: the group's cache lines are still
+    // there.
+    static constexpr Index tile_rows = 16;
+
+    Index pack_size() const noexcept { return tree_.pack_size(); }
+
+    // Calls f(pack, channels in it) for the packs that hold `width` channels.
+    template <class F>
+    static void for_packs(Index width, F&& f) noexcept {
+        for (Index pack = 0; pack * pack_lanes < width; ++pack) {
+            f(pack, std::min(pack_lanes, width - pack * pack_lanes));
+        }
+    }
+
+    static void add_row(Scalar* p, Pack v, Index count) noexcept {
+        S::store_row(p, S::load_row(p, count) + v, count);
+    }
+
+    // The root's splits, from rows. An incomplete pack goes through a padded copy in `spare`.
+    void split_rows(const Scalar* x, Index stride, Index rows, Index width, Scalar* points,
+                    Scalar* spare) const noexcept {
+        const Index whole = width / pack_lanes;
+        const Index rest = width % pack_lanes;
+        tree_.with_root([&]<Index R>() {
+            if (whole > 0) split_packs<R>(x, stride, rows, whole, points);
+            if (rest == 0) return;
+            const Scalar* tail = x + whole * pack_lanes;
+            for (Index t = 0; t < rows; ++t) {
+                S::store(spare + t * pack_lanes, S::load_partial(tail + t * stride, rest));
+            }
+            split_packs<R>(spare, pack_lanes, rows, 1, points + whole * pack_size());
+        });
+    }
+
+    // The root's joins, to rows.
+    template <Update update>
+    void join_rows(const Scalar* points, Scalar* y, Index stride, Index rows, Index width,
+                   Scalar* spare) const noexcept {
+        const Index whole = width / pack_lanes;
+        const Index rest = width % pack_lanes;
+        tree_.with_root([&]<Index R>() {
+            if (whole > 0) join_packs<R, update>(points, y, stride, rows, whole);
+            if (rest == 0) return;
+            join_packs<R, Update::assign>(points + whole * pack_size(), spare, pack_lanes, rows, 1);
+            Scalar* tail = y + whole * pack_lanes;
+            for (Index t = 0; t < rows; ++t) {
+                Pack v = S::load(spare + t * pack_lanes);
+                if constexpr (update == Update::add) v += S::load_partial(tail + t * stride, rest);
+                S::store_partial(tail + t * stride, v, rest);
+            }
+        });
+    }
+
+    template <Index R>
+    void split_packs(const Scalar* x, Index stride, Index rows, Index packs, Scalar* points) const noexcept {
+        const Index step = size() / R;
+        for_tiles(rows, step, [&](Index begin, Index end, Index valid) {
+            for (Index pack = 0; pack < packs; ++pack) {
+                split_tile<R>(x + begin * stride + pack * pack_lanes, stride, step * stride, valid,
+                              end - begin, points + pack * pack_size() + begin * Complex::size,
+                              step * Complex::size, tree_.root_factors());
+            }
+        });
+    }
+
+    template <Index R, Update update>
+    void join_packs(const Scalar* points, Scalar* y, Index stride, Index rows, Index packs) const noexcept {
+        const Index step = size() / R;
+        for_tiles(rows, step, [&](Index begin, Index end, Index valid) {
+            for (Index pack = 0; pack < packs; ++pack) {
+                join_tile<R, update>(points + pack * pack_size() + begin * Complex::size,
+                                     step * Complex::size, y + begin * stride + pack * pack_lanes, stride,
+                                     step * stride, valid, end - begin, tree_.root_factors());
+            }
+        });
+    }
+
+    // Row j + m·step exists for m < valid, the same number for all j of a tile begin..end − 1.
+    template <class F>
+    static void for_tiles(Index rows, Index step, F&& f) noexcept {
+        const Index rest = rows % step;
+        for (Index j = 0; j < rest; j += tile_rows) f(j, std::min(j + tile_rows, rest), rows / step + 1);
+        for (Index j = rest; j < step; j += tile_rows) f(j, std::min(j + tile_rows, step), rows / step);
+    }
+
+    template <Index R>
+    static void split_tile(const Scalar* row, Index stride, Index row_step, Index valid, Index count,
+                           Scalar* points, Index step, const Scalar* factors) noexcept {
+        const typename Root<R>::template Factors<Scalar> f(factors);
+        for (Index j = 0; j < count; ++j) {
+            Pack a[R];
+            detail::unroll<R>([&](auto m) TOEPLITZ_LAMBDA {
+                a[m] = m < valid ? S::load_unaligned(row + j * stride + m * row_step) : Pack{};
+            });
+            Complex z[R];
+            Root<R>::split_real(a, z, f);
+            detail::store_points<R, Scalar>(points + j * Complex::size, step, z);
+        }
+    }
+
+    template <Index R, Update update>
+    static void join_tile(const Scalar* points, Index step, Scalar* row, Index stride, Index row_step,
+                          Index valid, Index count, const Scalar* factors) noexcept {
+        const typename Root<R>::template Factors<Scalar> f(factors);
+        for (Index j = 0; j < count; ++j) {
+            Complex z[R];
+            detail::load_points<R, Scalar>(points + j * Complex::size, step, z);
+            Pack a[R];
+            Root<R>::join_real(z, a, f);
+            detail::unroll<R>([&](auto m) TOEPLITZ_LAMBDA {
+                if (m >= valid) return;
+                Scalar* p = row + j * stride + m * row_step;
+                if constexpr (update == Update::add) a[m] += S::load_unaligned(p);
+                S::store_unaligned(p, a[m]);
+            });
+        }
+    }
+
+    Tree tree_;
+};
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI
