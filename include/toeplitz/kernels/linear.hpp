@@ -50,32 +50,65 @@ auto rows_of(MatrixView<T> view) noexcept {
                                                                      Eigen::OuterStride<>(view.row_stride()));
 }
 
+/// Neighbours in memory as an Eigen type.
+template <Real Scalar>
+auto as_array(Scalar* data, Index count) noexcept {
+    return Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>(data, count);
+}
+
+template <Real Scalar>
+inline const Scalar* bias_or_null(const LinearParameters<Scalar>& linear) noexcept {
+    return linear.bias.size() == 0 ? nullptr : linear.bias.data();
+}
+
+/// sums += 1ᵀ G: the sums of G's first `count` columns. Their order depends on the number of rows alone.
+template <Real Scalar>
+[[gnu::noinline]] void add_column_sums(MatrixView<const Scalar> g, Scalar* sums, Index count) {
+    using S = Simd<Scalar>;
+    constexpr Index wide = 4 * S::lanes;
+    constexpr Index group = 64;  // sums of sums: their error grows slower
+    const Index whole = count / wide * wide;
+    for (Index first = 0; first < g.rows(); first += group) {
+        const Index last = std::min(first + group, g.rows());
+        for (Index j = 0; j < whole; j += wide) {
+            typename S::Pack part[4] = {};
+            for (Index i = first; i < last; ++i) {
+                unroll<4>([&](auto p)
+                              TOEPLITZ_LAMBDA { part[p] += S::load_unaligned(g.row(i) + j + p * S::lanes); });
+            }
+            unroll<4>([&](auto p) TOEPLITZ_LAMBDA {
+                Scalar* sum = sums + j + p * S::lanes;
+                S::store_unaligned(sum, S::load_unaligned(sum) + part[p]);
+            });
+        }
+        for (Index j = whole; j < count; ++j) {
+            Scalar part = 0;
+            for (Index i = first; i < last; ++i) part += g(i, j);
+            sums[j] += part;
+        }
+    }
+}
+
 /// Y = X Wᵀ + b, or Y += X Wᵀ + b, for one x and y per row.
 template <Real Scalar>
 void apply_linear(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> x, Update update,
                   MatrixView<Scalar> y) {
-    auto out = rows_of(y);
-    const bool bias = linear.bias.size() != 0;
-    if (update == Update::assign && !bias) out.setZero();
-    if (update == Update::assign && bias) out.rowwise() = linear.bias.transpose();
-    if (update == Update::add && bias) out.rowwise() += linear.bias.transpose();
-    add_product<Product::right_transposed, Scalar>(x, linear.weight, y);
+    multiply_small<Scalar>(Product::right_transposed, x, linear.weight, update, bias_or_null(linear), y);
 }
 
 /// dW += Gᵀ X and db += Gᵀ 1, where G is the gradient with respect to Y; b may be empty.
 template <Real Scalar>
 void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g, MatrixView<Scalar> dweight,
                           Eigen::Map<Vector<Scalar>> dbias) {
-    if (dbias.size() != 0) dbias += rows_of(g).colwise().sum().transpose();
-    add_product<Product::left_transposed, Scalar>(g, x, dweight);
+    add_column_sums(g, dbias.data(), dbias.size());
+    multiply_small<Scalar>(Product::left_transposed, g, x, Update::add, nullptr, dweight);
 }
 
 /// dX = G W.
 template <Real Scalar>
 void apply_linear_adjoint(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> g,
                           MatrixView<Scalar> dx) {
-    rows_of(dx).setZero();
-    add_product<Product::plain, Scalar>(g, linear.weight, dx);
+    multiply_small<Scalar>(Product::plain, g, linear.weight, Update::assign, nullptr, dx);
 }
 
 }  // namespace detail

@@ -96,7 +96,7 @@ struct NormStatistics {
 };
 
 template <Real Scalar>
-TOEPLITZ_INLINE NormStatistics<Scalar> norm_statistics(Norm norm, const Scalar* x, Index channels) {
+[[gnu::noinline]] NormStatistics<Scalar> norm_statistics(Norm norm, const Scalar* x, Index channels) {
     const Scalar count = static_cast<Scalar>(channels);
     NormStatistics<Scalar> s;
     if (norm == Norm::layer) {
@@ -123,8 +123,8 @@ TOEPLITZ_INLINE NormStatistics<Scalar> norm_statistics(Norm norm, const Scalar* 
 
 /// y = norm(x) for one row; y may be x. Statistics are of the first `measured` channels.
 template <Real Scalar>
-TOEPLITZ_INLINE void normalize_row(Norm norm, NormGains<const Scalar> gains, const Scalar* x, Scalar* y,
-                                   Index channels, Index measured) {
+[[gnu::noinline]] void normalize_row(Norm norm, NormGains<const Scalar> gains, const Scalar* x, Scalar* y,
+                                     Index channels, Index measured) {
     NormStatistics<Scalar> s = norm_statistics(norm, x, measured);
     if (gains.factor != nullptr) s.inverse *= *gains.factor;
     if (gains.gain == nullptr) {
@@ -146,9 +146,9 @@ TOEPLITZ_INLINE void normalize_row(Norm norm, NormGains<const Scalar> gains, con
 /// With x̂ = (x − mean)·inverse and ĝ = gains ⊙ g: dx = inverse · (ĝ − [mean ĝ] − x̂ ⟨x̂, ĝ⟩/(d·ratio)), the
 /// last term for the d measured channels alone.
 template <Real Scalar>
-TOEPLITZ_INLINE void normalize_row_backward(Norm norm, NormGains<const Scalar> gains, const Scalar* x,
-                                            const Scalar* g, Scalar* dx, NormGains<Scalar> gradients,
-                                            Index channels, Index measured) {
+[[gnu::noinline]] void normalize_row_backward(Norm norm, NormGains<const Scalar> gains, const Scalar* x,
+                                              const Scalar* g, Scalar* dx, NormGains<Scalar> gradients,
+                                              Index channels, Index measured) {
     const NormStatistics<Scalar> s = norm_statistics(norm, x, measured);
     const Scalar count = static_cast<Scalar>(measured);
     const Scalar factor = gains.factor == nullptr ? Scalar(1) : *gains.factor;

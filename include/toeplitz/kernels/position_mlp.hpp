@@ -70,9 +70,8 @@ struct PositionMlpCache {
 ///   h₀ = W₀ t + b₀;  h_l = [h_{l−1} +] W_l act(norm(h_{l−1})) + b_l, l = 1..L;  f = W act(norm(h_L)) + b.
 ///
 /// The official Rpe. Positions: m × 1; values: m × d.
-/// Const members may run at the same time with distinct workspaces, caches and gradients. Positions are
-/// worked off in tiles of rows, so results are the same bits for any number of OpenMP threads; not where
-/// Eigen's own are asked for (Eigen::setNbThreads), or a BLAS with threads is.
+/// Const members may run at the same time with distinct workspaces, caches and gradients. Results are the
+/// same bits for any number of OpenMP threads.
 template <Real ScalarType>
 class PositionMlp {
 public:
@@ -116,12 +115,14 @@ public:
 
     /// Bytes that evaluate and forward take from their workspace for m positions.
     std::size_t required_workspace(Index rows) const {
-        return ThreadScratch<Scalar>::bytes(forward_scratch(), most_threads(tiles(rows)));
+        return Workspace::bytes_for<Scalar>(packed_weights(Direction::forward)) +
+               ThreadScratch<Scalar>::bytes(forward_scratch(), most_threads(tiles(rows)));
     }
 
     /// Bytes that backward takes from its workspace for m positions.
     std::size_t backward_workspace(Index rows) const {
         return Workspace::bytes_for<Scalar>(chunks(rows) * partial_size()) +
+               Workspace::bytes_for<Scalar>(packed_weights(Direction::adjoint)) +
                ThreadScratch<Scalar>::bytes(backward_scratch(), most_threads(chunks(rows)));
     }
 
@@ -177,33 +178,24 @@ public:
         ws.reserve(required_workspace(rows));
         Workspace::Scope scope(ws);
         const int threads = detail::thread_count(tile_count, rows * row_work());
+        const Scalar* packed = pack_weights(parameters, Direction::forward, scope);
         const ThreadScratch<Scalar> scratch(scope, forward_scratch(), threads);
         detail::parallel_chunks(tile_count, threads, [&](Index begin, Index end, int thread) {
             for (Index tile = begin; tile < end; ++tile) {
                 const Index first = tile * tile_rows;
                 const Index count = std::min(tile_rows, rows - first);
-                // Eigen computes rows in groups, and the last ones otherwise: with whole groups the bits of a
-                // row depend on its position alone.
-                const Index padded = (count + row_group - 1) / row_group * row_group;
                 Scalar* activated = scratch[thread];
                 Scalar* hidden = activated + tile_size();
                 Scalar* t = hidden + tile_size();
-                detail::as_array(t, count) = positions.middle_rows(first, count).eigen().col(0).array();
-                std::fill(t + count, t + padded, Scalar(0));
+                for (Index i = 0; i < count; ++i) t[i] = positions(first + i, 0);
                 Index step = 0;
                 if (kept != nullptr) {
                     step = tile_size();
                     hidden = kept + tile * (options_.layers + 1) * step;
                 }
-                const bool direct = values.data() != nullptr && padded == count;
-                MatrixView<Scalar> out(t + tile_rows, padded, channels());
-                if (direct) out = values.middle_rows(first, count);
-                forward_tile(parameters, {t, padded, 1}, hidden, step, activated, out);
-                out = out.middle_rows(0, count);
-                if (values.data() != nullptr && !direct) {
-                    values.middle_rows(first, count).eigen() = out.eigen();
-                    out = values.middle_rows(first, count);
-                }
+                MatrixView<Scalar> out(t + tile_rows, count, channels());
+                if (values.data() != nullptr) out = values.middle_rows(first, count);
+                forward_tile(parameters, packed, {t, count, 1}, hidden, step, activated, out);
                 finish(first, out);
             }
         });
@@ -229,6 +221,7 @@ public:
         Workspace::Scope scope(ws);
         Scalar* partials = scope.take<Scalar>(chunk_count * partial_size());
         const int threads = detail::thread_count(chunk_count, 2 * rows * row_work());
+        const Scalar* packed = pack_weights(parameters, Direction::adjoint, scope);
         const ThreadScratch<Scalar> scratch(scope, backward_scratch(), threads);
         // Sums over positions are split in a fixed way, so that they do not depend on the thread count.
         detail::parallel_chunks(chunk_count, threads, [&](Index begin, Index end, int thread) {
@@ -243,7 +236,7 @@ public:
                         source(chunk, first, count, scratch[thread] + 4 * tile_size());
                     MatrixView<Scalar> dt;
                     if (dpositions.data() != nullptr) dt = dpositions.middle_rows(first, count);
-                    backward_tile(parameters, {cache.positions.data() + first, count, 1},
+                    backward_tile(parameters, packed, {cache.positions.data() + first, count, 1},
                                   cache.hidden.data() + tile * (options_.layers + 1) * tile_size(), g,
                                   scratch[thread], partial, dt);
                 }
@@ -258,10 +251,7 @@ public:
 
 private:
     /// Rows of a tile: its features stay in the second cache.
-    static constexpr Index tile_rows = 128;
-    /// Divides the tile; a multiple of the rows of Eigen's blocks, and too many for its code for small
-    /// products.
-    static constexpr Index row_group = 32;
+    static constexpr Index tile_rows = 20 * detail::ProductTile<Scalar>::rows;
     static constexpr Index tiles(Index rows) noexcept { return (rows + tile_rows - 1) / tile_rows; }
     static constexpr Index chunks(Index rows) noexcept { return std::min(most_chunks, tiles(rows)); }
     static int most_threads(Index items) noexcept {
@@ -272,7 +262,27 @@ private:
     Index tile_size() const noexcept { return tile_rows * width(); }
     Index outputs(Index l) const noexcept { return l < options_.layers ? width() : channels(); }
     Index forward_scratch() const noexcept { return 2 * tile_size() + tile_rows * (1 + channels()); }
-    Index backward_scratch() const noexcept { return 4 * tile_size() + tile_rows * channels(); }
+    Index backward_scratch() const noexcept {
+        return 4 * tile_size() + tile_rows * channels() + detail::packed_size<Scalar>(tile_rows, width());
+    }
+    /// Numbers that block l's packed weights take. They are packed once for all tiles.
+    Index packed_block(Index l, Direction direction) const noexcept {
+        return direction == Direction::forward ? detail::packed_size<Scalar>(width(), outputs(l))
+                                               : detail::packed_size<Scalar>(outputs(l), width());
+    }
+    Index packed_weights(Direction direction) const noexcept {
+        return options_.layers * packed_block(0, direction) + packed_block(options_.layers, direction);
+    }
+    const Scalar* pack_weights(const Parameters& parameters, Direction direction,
+                               Workspace::Scope& scope) const {
+        Scalar* packed = scope.take<Scalar>(packed_weights(direction));
+        for (Index l = 0; l <= options_.layers; ++l) {
+            detail::pack_right<Scalar>(block(parameters, l).linear.weight, direction == Direction::forward,
+                                       packed + l * packed_block(0, direction));
+        }
+        return packed;
+    }
+
     /// Nanoseconds per position, roughly.
     Index row_work() const noexcept { return width() * (options_.layers * width() + channels()) / 25; }
 
@@ -305,25 +315,24 @@ private:
     }
 
     /// Layer l's hidden features lie at hidden + l·step.
-    void forward_tile(const Parameters& parameters, MatrixView<const Scalar> positions, Scalar* hidden,
-                      Index step, Scalar* activated, MatrixView<Scalar> out) const {
+    void forward_tile(const Parameters& parameters, const Scalar* packed, MatrixView<const Scalar> positions,
+                      Scalar* hidden, Index step, Scalar* activated, MatrixView<Scalar> out) const {
         const Index rows = positions.rows();
         const auto features = [&](Index l) { return MatrixView<Scalar>(hidden + l * step, rows, width()); };
         detail::apply_linear<Scalar>(parameters.pos_proj, positions, Update::assign, features(0));
-        const MatrixView<const Scalar> x(activated, rows, width());
+        const detail::LeftFactor<Scalar> x{activated, width(), 1};
         for (Index l = 0; l <= options_.layers; ++l) {
             const PositionMlpBlock<Scalar>& b = block(parameters, l);
             const Scalar* h = features(l).data();
+            const Index elements = rows * width();
             normalize_tile(b.norm, h, rows, activated);
-            detail::activate(options_.activation, activated, x.size());
-            if (l == options_.layers) {
-                detail::apply_linear<Scalar>(b.linear, x, Update::assign, out);
-            } else if (options_.residual == Residual::none) {
-                detail::apply_linear<Scalar>(b.linear, x, Update::assign, features(l + 1));
-            } else {
-                if (step != 0) std::copy_n(h, x.size(), features(l + 1).data());
-                detail::apply_linear<Scalar>(b.linear, x, Update::add, features(l + 1));
-            }
+            detail::activate<Scalar>(options_.activation, activated, activated, nullptr, elements);
+            const bool residual = options_.residual == Residual::add && l < options_.layers;
+            if (residual && step != 0) std::copy_n(h, elements, features(l + 1).data());
+            detail::multiply_packed<Scalar>(x, packed + l * packed_block(0, Direction::forward), width(),
+                                            residual ? Update::add : Update::assign,
+                                            detail::bias_or_null(b.linear),
+                                            l < options_.layers ? features(l + 1) : out);
         }
     }
 
@@ -335,8 +344,8 @@ private:
     }
 
     /// Adds a tile's gradients to `partial`; dpositions may be empty.
-    void backward_tile(const Parameters& parameters, MatrixView<const Scalar> positions, const Scalar* hidden,
-                       MatrixView<const Scalar> g, Scalar* scratch, Scalar* partial,
+    void backward_tile(const Parameters& parameters, const Scalar* packed, MatrixView<const Scalar> positions,
+                       const Scalar* hidden, MatrixView<const Scalar> g, Scalar* scratch, Scalar* partial,
                        MatrixView<Scalar> dpositions) const {
         const Index rows = g.rows();
         const Index elements = rows * width();
@@ -344,21 +353,27 @@ private:
         Scalar* slope = scratch + tile_size();
         Scalar* above = scratch + 2 * tile_size();  // gradient with respect to h_{l+1}
         Scalar* below = scratch + 3 * tile_size();  // gradient with respect to h_l
+        Scalar* right = scratch + 4 * tile_size() + tile_rows * channels();
         const auto features = [&](Scalar* data) { return MatrixView<Scalar>(data, rows, width()); };
         MatrixView<const Scalar> upstream = g;
         for (Index l = options_.layers; l >= 0; --l) {
             const PositionMlpBlock<Scalar>& b = block(parameters, l);
             const Scalar* h = hidden + l * tile_size();
             normalize_tile(b.norm, h, rows, activated);
-            detail::activate_with_slope(options_.activation, activated, slope, elements);
+            detail::activate<Scalar>(options_.activation, activated, activated, slope, elements);
 
             Scalar* norm_gradient = partial + partial_block(l);
             Scalar* bias_gradient = norm_gradient + 2 * width();
-            detail::add_linear_gradients<Scalar>(
-                features(activated), upstream, {bias_gradient + outputs(l), outputs(l), width()},
-                Eigen::Map<Vector<Scalar>>(bias_gradient, b.linear.bias.size()));
-            detail::apply_linear_adjoint<Scalar>(b.linear, upstream, features(below));
-            detail::as_array(below, elements) *= detail::as_array(slope, elements);
+            detail::add_column_sums(upstream, bias_gradient, b.linear.bias.size());
+            detail::pack_right<Scalar>(features(activated), false, right);
+            detail::multiply_packed<Scalar>(detail::left_factor(upstream, true), right, rows, Update::add,
+                                            nullptr, {bias_gradient + outputs(l), outputs(l), width()});
+            detail::multiply_packed<Scalar>(detail::left_factor(upstream),
+                                            packed + l * packed_block(0, Direction::adjoint), outputs(l),
+                                            Update::assign, nullptr, features(below));
+            detail::sweep<Scalar>(elements, [&](auto at, Index i) TOEPLITZ_LAMBDA {
+                at.store(below + i, at.load(below + i) * at.load(slope + i));
+            });
 
             const auto gains = detail::norm_gains(b.norm);
             detail::NormGains<Scalar> gradients;

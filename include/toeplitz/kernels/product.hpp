@@ -2,123 +2,211 @@
 #pragma once
 
 /// \file
-/// Products of matrices, C += A B, without memory from the heap and with the same bits for any number of
-/// threads. The arithmetic is Eigen's, so that a program can hand it to a BLAS by EIGEN_USE_BLAS; heap, threads
-/// and bits are that one's then.
+/// Products of matrices, C = A B, without memory from the heap and with the same bits for any number of
+/// threads. A program that defines EIGEN_USE_BLAS hands the large ones to that BLAS; heap, threads and bits
+/// are that one's then.
 
 #include <algorithm>
 
 #include <toeplitz/core/parallel.hpp>
+#include <toeplitz/core/simd.hpp>
 #include <toeplitz/core/workspace.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
 
-/// While it lives, OpenMP regions that begin in this thread have one thread: otherwise Eigen splits a product
-/// outside of a parallel region, in memory from the heap, and the last bits may depend on the split.
-class OneThread {
-#if defined(_OPENMP)
-public:
-    OneThread() noexcept : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
-    ~OneThread() { omp_set_num_threads(before_); }
-    OneThread(const OneThread&) = delete;
-    OneThread& operator=(const OneThread&) = delete;
-
-private:
-    int before_;
-#endif
-};
-
 /// What is multiplied: A B, A Bᵀ or Aᵀ B.
 enum class Product { plain, right_transposed, left_transposed };
-
-/// Rows and columns of what is given to Eigen at once: it packs 128 × 128 doubles on the stack, and more of
-/// them on the heap.
-inline constexpr Index product_block = 128;
 
 /// A part of a view.
 template <class T>
 MatrixView<T> part(MatrixView<T> view, Index row, Index col, Index rows, Index cols) noexcept {
     return {view.row(row) + col, rows, cols, view.row_stride()};
 }
-/// Rows of A and columns of B that make a block of C.
-template <Product form, class T>
-MatrixView<T> left_part(MatrixView<T> a, Index first, Index count) noexcept {
-    return form == Product::left_transposed ? part(a, 0, first, a.rows(), count)
-                                            : part(a, first, 0, count, a.cols());
-}
-template <Product form, class T>
-MatrixView<T> right_part(MatrixView<T> b, Index first, Index count) noexcept {
-    return form == Product::right_transposed ? part(b, first, 0, count, b.cols())
-                                             : part(b, 0, first, b.rows(), count);
+
+/// The part of C whose sums stay in registers: with a row of B and an element of A they fill them.
+template <Real Scalar>
+struct ProductTile {
+    static constexpr int rows = 6;
+    static constexpr int packs = vector_registers == 32 ? 4 : 2;
+    static constexpr Index cols = packs * Simd<Scalar>::lanes;
+};
+
+/// A left factor: element (i, k) lies at data + i·row + k·step.
+template <class Scalar>
+struct LeftFactor {
+    const Scalar* data;
+    Index row;
+    Index step;
+};
+template <Real Scalar>
+LeftFactor<Scalar> left_factor(MatrixView<const Scalar> a, bool transposed = false) noexcept {
+    return {a.data(), transposed ? 1 : a.row_stride(), transposed ? a.row_stride() : 1};
 }
 
-/// C += op(A) op(B) in this thread. All views have neighbouring columns. Out of line: one copy per form.
-template <Product form, Real Scalar>
-[[gnu::noinline]] void add_product(MatrixView<const Scalar> a, MatrixView<const Scalar> b,
-                                   MatrixView<Scalar> c) {
-    [[maybe_unused]] OneThread one;
-    using Stride = Eigen::OuterStride<>;
-    const auto map = [](MatrixView<const Scalar> m) {
-        return Eigen::Map<const Matrix<Scalar>, Eigen::Unaligned, Stride>(m.data(), m.rows(), m.cols(),
-                                                                          Stride(m.row_stride()));
-    };
-    const Index depth = form == Product::left_transposed ? a.rows() : a.cols();
-    for (Index i = 0; i < c.rows(); i += product_block) {
-        const Index rows = std::min(product_block, c.rows() - i);
-        for (Index j = 0; j < c.cols(); j += product_block) {
-            const Index cols = std::min(product_block, c.cols() - j);
-            Eigen::Map<Matrix<Scalar>, Eigen::Unaligned, Stride> out(&c(i, j), rows, cols,
-                                                                     Stride(c.row_stride()));
-            const auto left = left_part<form>(a, i, rows);
-            const auto right = right_part<form>(b, j, cols);
-            for (Index k = 0; k < depth; k += product_block) {
-                const Index count = std::min(product_block, depth - k);
-                if constexpr (form == Product::plain) {
-                    out.noalias() += map(part(left, 0, k, rows, count)) * map(part(right, k, 0, count, cols));
-                } else if constexpr (form == Product::right_transposed) {
-                    out.noalias() +=
-                        map(part(left, 0, k, rows, count)) * map(part(right, 0, k, cols, count)).transpose();
-                } else {
-                    out.noalias() +=
-                        map(part(left, k, 0, count, rows)).transpose() * map(part(right, k, 0, count, cols));
+/// Numbers that the packed form of a depth × cols right factor takes.
+template <Real Scalar>
+constexpr Index packed_size(Index depth, Index cols) noexcept {
+    constexpr Index width = ProductTile<Scalar>::cols;
+    return depth * ((cols + width - 1) / width * width);
+}
+
+/// to = B, or Bᵀ, as panels of a tile's columns, each row by row; the last one is filled up with zeros.
+template <Real Scalar>
+[[gnu::noinline]] void pack_right(MatrixView<const Scalar> b, bool transposed, Scalar* to) {
+    constexpr Index width = ProductTile<Scalar>::cols;
+    const Index depth = transposed ? b.cols() : b.rows();
+    const Index cols = transposed ? b.rows() : b.cols();
+    for (Index first = 0; first < cols; first += width, to += depth * width) {
+        const Index count = std::min(width, cols - first);
+        if (count < width) std::fill_n(to, depth * width, Scalar(0));
+        if (transposed) {
+            for (Index j = 0; j < count; ++j) {
+                const Scalar* from = b.row(first + j);
+                for (Index k = 0; k < depth; ++k) to[k * width + j] = from[k];
+            }
+        } else {
+            for (Index k = 0; k < depth; ++k) std::copy_n(b.row(k) + first, count, to + k * width);
+        }
+    }
+}
+
+/// to = Aᵀ as panels of a tile's rows, each column by column.
+template <Real Scalar>
+[[gnu::noinline]] void pack_left(MatrixView<const Scalar> a, Scalar* to) {
+    constexpr Index height = ProductTile<Scalar>::rows;
+    for (Index k = 0; k < a.rows(); ++k) {
+        const Scalar* from = a.row(k);
+        for (Index i = 0; i < a.cols(); i += height) {
+            std::copy_n(from + i, std::min(height, a.cols() - i), to + i * a.rows() + k * height);
+        }
+    }
+}
+
+/// C = A B + 1 biasᵀ, or C += A B + 1 biasᵀ, for a packed B of `depth` rows and C of neighbouring columns;
+/// bias may be null. An element's bits depend on its row of A and its column of B alone. \param panel
+/// distance of A's rows i and i + ProductTile::rows
+template <Real Scalar>
+[[gnu::noinline]] void multiply_packed(LeftFactor<Scalar> a, Index panel, const Scalar* b, Index depth,
+                                       Update update, const Scalar* bias, MatrixView<Scalar> c) {
+    using S = Simd<Scalar>;
+    using Pack = typename S::Pack;
+    using Tile = ProductTile<Scalar>;
+    for (Index j = 0; j < c.cols(); j += Tile::cols, b += depth * Tile::cols) {
+        const Index cols = std::min(Tile::cols, c.cols() - j);
+        for (Index i = 0; i < c.rows(); i += Tile::rows) {
+            // Rows below the last one are computed as if they were it, and not stored.
+            const Index rows = std::min<Index>(Tile::rows, c.rows() - i);
+            const Scalar* top = a.data + i / Tile::rows * panel;
+            const Scalar* left[Tile::rows];
+            unroll<Tile::rows>([&](auto r)
+                                   TOEPLITZ_LAMBDA { left[r] = top + std::min<Index>(r, rows - 1) * a.row; });
+            Pack sums[Tile::rows][Tile::packs] = {};
+            const Scalar* right = b;
+            const Scalar* const end = b + depth * Tile::cols;
+            for (Index k = 0; right != end; right += Tile::cols, k += a.step) {
+                Pack factors[Tile::packs];
+                unroll<Tile::packs>(
+                    [&](auto p) TOEPLITZ_LAMBDA { factors[p] = S::load_unaligned(right + p * S::lanes); });
+                unroll<Tile::rows>([&](auto r) TOEPLITZ_LAMBDA {
+                    const Scalar factor = left[r][k];
+                    unroll<Tile::packs>([&](auto p) TOEPLITZ_LAMBDA { sums[r][p] += factor * factors[p]; });
+                });
+            }
+            if (rows == Tile::rows && cols == Tile::cols) {
+                unroll<Tile::rows>([&](auto r) TOEPLITZ_LAMBDA {
+                    Scalar* out = c.row(i + r) + j;
+                    unroll<Tile::packs>([&](auto p) TOEPLITZ_LAMBDA {
+                        Pack sum = sums[r][p];
+                        if (bias != nullptr) sum += S::load_unaligned(bias + j + p * S::lanes);
+                        if (update == Update::add) sum += S::load_unaligned(out + p * S::lanes);
+                        S::store_unaligned(out + p * S::lanes, sum);
+                    });
+                });
+                continue;
+            }
+            alignas(Pack) Scalar edge[Tile::rows * Tile::cols];
+            unroll<Tile::rows>([&](auto r) TOEPLITZ_LAMBDA {
+                unroll<Tile::packs>([&](auto p) TOEPLITZ_LAMBDA {
+                    S::store(edge + r * Tile::cols + p * S::lanes, sums[r][p]);
+                });
+            });
+            for (Index r = 0; r < rows; ++r) {
+                Scalar* out = c.row(i + r) + j;
+                for (Index l = 0; l < cols; ++l) {
+                    Scalar sum = edge[r * Tile::cols + l];
+                    if (bias != nullptr) sum += bias[j + l];
+                    out[l] = update == Update::add ? sum + out[l] : sum;
                 }
             }
         }
     }
 }
 
-/// Scratch memory of one thread for large products: a panel of either factor, which Eigen packs. Their sizes
-/// are part of the result, as they group its sums.
+/// As above, of a factor as it lies in memory.
 template <Real Scalar>
-struct ProductPanels {
-    static constexpr Index depth = 256;
-    static constexpr Index wide = 1536 / static_cast<Index>(sizeof(Scalar));  ///< columns of C
-    static constexpr Index tall = 128;                                        ///< rows of C
-    static constexpr Index size = depth * (wide + tall);
+void multiply_packed(LeftFactor<Scalar> a, const Scalar* b, Index depth, Update update, const Scalar* bias,
+                     MatrixView<Scalar> c) {
+    multiply_packed(a, ProductTile<Scalar>::rows * a.row, b, depth, update, bias, c);
+}
+
+/// C = op(A) op(B) + 1 biasᵀ, or C += …, in this thread and without scratch memory: for small factors.
+template <Real Scalar>
+[[gnu::noinline]] void multiply_small(Product form, MatrixView<const Scalar> a, MatrixView<const Scalar> b,
+                                      Update update, const Scalar* bias, MatrixView<Scalar> c) {
+    constexpr Index width = ProductTile<Scalar>::cols;
+    constexpr Index deep = 128;
+    alignas(buffer_alignment) Scalar panel[deep * width];
+    const bool transposed = form == Product::right_transposed;
+    const LeftFactor<Scalar> left = left_factor(a, form == Product::left_transposed);
+    const Index depth = transposed ? b.cols() : b.rows();
+    for (Index j = 0; j < c.cols(); j += width) {
+        const Index cols = std::min(width, c.cols() - j);
+        Index k = 0;
+        do {
+            const Index count = std::min(deep, depth - k);
+            pack_right(transposed ? part(b, j, k, cols, count) : part(b, k, j, count, cols), transposed,
+                       panel);
+            multiply_packed<Scalar>(
+                {left.data + k * left.step, left.row, left.step}, panel, count, k == 0 ? update : Update::add,
+                bias == nullptr || k != 0 ? nullptr : bias + j, part(c, 0, j, c.rows(), cols));
+            k += count;
+        } while (k < depth);
+    }
+}
+
+/// Called with parts of a product's result when they have their values: first row, first column, the part.
+/// The parts are apart, so that it may run in several threads.
+template <Real Scalar>
+class Finish {
+public:
+    Finish() = default;
+    template <class F>
+    Finish(F& f) noexcept
+        : object_(&f), call_([](void* object, Index row, Index col, MatrixView<Scalar> part) {
+              (*static_cast<F*>(object))(row, col, part);
+          }) {}
+    void operator()(Index row, Index col, MatrixView<Scalar> part) const {
+        if (call_ != nullptr) call_(object_, row, col, part);
+    }
+
+private:
+    void* object_ = nullptr;
+    void (*call_)(void*, Index, Index, MatrixView<Scalar>) = nullptr;
 };
 
-/// C += op(A) op(B) in this thread, for large factors: panels in `scratch`, ProductPanels<Scalar>::size
-/// numbers aligned as buffers are, in place of small blocks on the stack.
+#if defined(EIGEN_USE_BLAS)
+
+/// C += op(A) op(B) by the BLAS.
 template <Product form, Real Scalar>
-[[gnu::noinline]] void add_large_product(MatrixView<const Scalar> a, MatrixView<const Scalar> b,
-                                         MatrixView<Scalar> c, Scalar* scratch) {
-    using Panels = ProductPanels<Scalar>;
-    // Eigen's own interface takes its panels from the heap. Its kernel writes columns: Cᵀ = op(B)ᵀ op(A)ᵀ.
-    struct Blocking : Eigen::internal::level3_blocking<Scalar, Scalar> {
-        explicit Blocking(Scalar* panels) {
-            this->m_blockA = panels;
-            this->m_blockB = panels + Panels::depth * Panels::wide;
-            this->m_mc = Panels::wide;
-            this->m_nc = Panels::tall;
-            this->m_kc = Panels::depth;
-        }
-    };
+void add_blas_product(MatrixView<const Scalar> a, MatrixView<const Scalar> b, MatrixView<Scalar> c) {
+    // The BLAS writes columns: Cᵀ = op(B)ᵀ op(A)ᵀ.
     constexpr int right = form == Product::right_transposed ? Eigen::RowMajor : Eigen::ColMajor;
     constexpr int left = form == Product::left_transposed ? Eigen::RowMajor : Eigen::ColMajor;
+    struct NoBlocking : Eigen::internal::level3_blocking<Scalar, Scalar> {};
+    NoBlocking blocking;
     const Index depth = form == Product::left_transposed ? a.rows() : a.cols();
     if (c.size() == 0 || depth == 0) return;
-    Blocking blocking(scratch);
     Eigen::internal::general_matrix_matrix_product<Eigen::Index, Scalar, right, false, Scalar, left, false,
                                                    Eigen::ColMajor, 1>::run(c.cols(), c.rows(), depth,
                                                                             b.data(), b.row_stride(),
@@ -127,26 +215,102 @@ template <Product form, Real Scalar>
                                                                             Scalar(1), blocking, nullptr);
 }
 
-/// C += op(A) op(B), C's rows split among threads in multiples of a panel: what a row is does not depend on
-/// the split. `begin(rows of C)` is called before a part is added to.
-template <Product form, Real Scalar, class Begin>
-void add_product_parallel(MatrixView<const Scalar> a, MatrixView<const Scalar> b, MatrixView<Scalar> c,
-                          Workspace& ws, Begin&& begin) {
-    constexpr Index tall = ProductPanels<Scalar>::tall;
+/// C = op(A) op(B) + 1 biasᵀ, or C += …; bias may be null. C's rows are split among threads.
+template <Real Scalar>
+[[gnu::noinline]] void multiply(Product form, MatrixView<const Scalar> a, MatrixView<const Scalar> b,
+                                Update update, const Scalar* bias, MatrixView<Scalar> c, Workspace& /*ws*/,
+                                Finish<Scalar> finish = {}) {
+    constexpr Index tall = 128;
     const Index depth = form == Product::left_transposed ? a.rows() : a.cols();
-    const Index panels = (c.rows() + tall - 1) / tall;
-    const int threads = thread_count(panels, c.size() * depth / 30);
-    Workspace::Scope scope(ws);
-    const ThreadScratch<Scalar> scratch(scope, ProductPanels<Scalar>::size, threads);
-    parallel_chunks(panels, threads, [&](Index first_panel, Index end_panel, int thread) {
-        const Index first = first_panel * tall;
-        const Index rows = std::min(end_panel * tall, c.rows()) - first;
+    const Index blocks = (c.rows() + tall - 1) / tall;
+    const int threads = thread_count(blocks, c.size() * depth / 30);
+    parallel_chunks(blocks, threads, [&](Index first_block, Index end_block, int) {
+        const Index first = first_block * tall;
+        const Index rows = std::min(end_block * tall, c.rows()) - first;
         if (rows <= 0) return;
         const MatrixView<Scalar> out = c.middle_rows(first, rows);
-        begin(out);
-        add_large_product<form, Scalar>(left_part<form>(a, first, rows), b, out, scratch[thread]);
+        for (Index i = 0; i < rows; ++i) {
+            if (update == Update::assign) std::fill_n(out.row(i), out.cols(), Scalar(0));
+            for (Index j = 0; bias != nullptr && j < out.cols(); ++j) out(i, j) += bias[j];
+        }
+        if (form == Product::plain) {
+            add_blas_product<Product::plain, Scalar>(a.middle_rows(first, rows), b, out);
+        } else if (form == Product::right_transposed) {
+            add_blas_product<Product::right_transposed, Scalar>(a.middle_rows(first, rows), b, out);
+        } else {
+            add_blas_product<Product::left_transposed, Scalar>(part(a, 0, first, a.rows(), rows), b, out);
+        }
+        for (Index i = 0; i < rows; i += tall) {
+            finish(first + i, 0, out.middle_rows(i, std::min(tall, rows - i)));
+        }
     });
 }
+
+#else
+
+/// How large products are cut: a part of B is packed for all threads, a part of A stays in a core's cache.
+template <Real Scalar>
+struct ProductBlocks {
+    static constexpr Index deep = 2048 / static_cast<Index>(sizeof(Scalar));  ///< groups the sums
+    static constexpr Index wide = 4096;
+    static constexpr Index tall = 20 * ProductTile<Scalar>::rows;
+    static constexpr Index finished = 256;  ///< columns that are finished at once
+};
+
+/// C = op(A) op(B) + 1 biasᵀ, or C += …; bias may be null. C's rows are split among threads.
+template <Real Scalar>
+[[gnu::noinline]] void multiply(Product form, MatrixView<const Scalar> a, MatrixView<const Scalar> b,
+                                Update update, const Scalar* bias, MatrixView<Scalar> c, Workspace& ws,
+                                Finish<Scalar> finish = {}) {
+    using Blocks = ProductBlocks<Scalar>;
+    constexpr Index width = ProductTile<Scalar>::cols;
+    const bool left_transposed = form == Product::left_transposed;
+    const bool right_transposed = form == Product::right_transposed;
+    const Index depth = left_transposed ? a.rows() : a.cols();
+    const Index blocks = (c.rows() + Blocks::tall - 1) / Blocks::tall;
+    const int threads = thread_count(blocks, c.size() * depth / 30);
+    Workspace::Scope scope(ws);
+    Scalar* packed = scope.take<Scalar>(
+        packed_size<Scalar>(std::min(depth, Blocks::deep), std::min(c.cols(), Blocks::wide)));
+    const ThreadScratch<Scalar> scratch(scope, left_transposed ? Blocks::tall * Blocks::deep : 0, threads);
+    for (Index k = 0; k == 0 || k < depth; k += Blocks::deep) {
+        const Index deep = std::min(Blocks::deep, depth - k);
+        const Update mode = k == 0 ? update : Update::add;
+        const Scalar* constant = k == 0 ? bias : nullptr;
+        const bool last = k + deep >= depth;
+        for (Index j = 0; j < c.cols(); j += Blocks::wide) {
+            const Index wide = std::min(Blocks::wide, c.cols() - j);
+            parallel_chunks((wide + width - 1) / width, threads, [&](Index begin, Index end, int) {
+                const Index first = j + begin * width;
+                const Index count = std::min(end * width, wide) - begin * width;
+                pack_right(right_transposed ? part(b, first, k, count, deep) : part(b, k, first, deep, count),
+                           right_transposed, packed + begin * width * deep);
+            });
+            parallel_chunks(blocks, threads, [&](Index begin, Index end, int thread) {
+                for (Index block = begin; block < end; ++block) {
+                    const Index first = block * Blocks::tall;
+                    const Index rows = std::min(Blocks::tall, c.rows() - first);
+                    LeftFactor<Scalar> left = left_factor(left_transposed ? part(a, k, first, deep, rows)
+                                                                          : part(a, first, k, rows, deep));
+                    Index panel = ProductTile<Scalar>::rows * left.row;
+                    if (left_transposed) {
+                        pack_left(part(a, k, first, deep, rows), scratch[thread]);
+                        left = {scratch[thread], 1, ProductTile<Scalar>::rows};
+                        panel = ProductTile<Scalar>::rows * deep;
+                    }
+                    for (Index l = 0; l < wide; l += Blocks::finished) {
+                        const auto out = part(c, first, j + l, rows, std::min(Blocks::finished, wide - l));
+                        multiply_packed(left, panel, packed + l * deep, deep, mode,
+                                        constant == nullptr ? nullptr : constant + j + l, out);
+                        if (last) finish(first, j + l, out);
+                    }
+                }
+            });
+        }
+    }
+}
+
+#endif
 
 }  // namespace detail
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -42,6 +42,28 @@ struct BlockParameters {
     }
 };
 
+namespace detail {
+
+/// to = from, and to += from, for rows of neighbours.
+template <Real Scalar>
+[[gnu::noinline]] void copy_rows(MatrixView<const Scalar> from, MatrixView<Scalar> to) {
+    for_row_tiles(to.rows(), to.cols() / 4, [&](Index first, Index rows) {
+        for (Index i = first; i < first + rows; ++i) std::copy_n(from.row(i), to.cols(), to.row(i));
+    });
+}
+template <Real Scalar>
+[[gnu::noinline]] void add_rows(MatrixView<const Scalar> from, MatrixView<Scalar> to) {
+    for_row_tiles(to.rows(), to.cols() / 4, [&](Index first, Index rows) {
+        for (Index i = first; i < first + rows; ++i) {
+            sweep<Scalar>(to.cols(), [&](auto at, Index j) TOEPLITZ_LAMBDA {
+                at.store(to.row(i) + j, at.load(to.row(i) + j) + at.load(from.row(i) + j));
+            });
+        }
+    });
+}
+
+}  // namespace detail
+
 /// y = x + Gtu(norm(x)), then y + Glu(norm(y)); or with the norms after the sums.
 ///
 ///     using Mixer = FdTno<float, Causality::causal>;
@@ -115,13 +137,13 @@ public:
         }
         gtu_.forward(parameters.gtu, input, sequences, cache.gtu_sum, cache.gtu, ws);
         dropout<Scalar>(options_.dropout, mask(cache, 0), cache.gtu_sum);
-        cache.gtu_sum += x.eigen();
+        detail::add_rows<Scalar>(x, cache.gtu_sum);
         norm_.forward(pre ? parameters.glu_norm : parameters.gtu_norm, cache.gtu_sum, sequences,
                       cache.glu_input, pre ? cache.glu_norm : cache.gtu_norm, ws);
         const MatrixView<Scalar> sum = pre ? y : MatrixView<Scalar>(cache.glu_sum);
         glu_.forward(parameters.glu, cache.glu_input, sequences, sum, cache.glu, ws);
         dropout<Scalar>(options_.dropout, mask(cache, 1), sum);
-        sum.eigen() += pre ? cache.gtu_sum : cache.glu_input;
+        detail::add_rows<Scalar>(pre ? cache.gtu_sum : cache.glu_input, sum);
         if (!pre) norm_.forward(parameters.glu_norm, cache.glu_sum, sequences, y, cache.glu_norm, ws);
         detail::clear_padding(y, sequences);
     }
@@ -149,32 +171,30 @@ public:
         const MatrixView<Scalar> dsum = scope.matrix<Scalar>(x.rows(), width());
         const MatrixView<Scalar> dunit = scope.matrix<Scalar>(x.rows(), width());
         const MatrixView<Scalar> din = scope.matrix<Scalar>(x.rows(), width());
-        dsum.eigen() = g.eigen();
+        detail::copy_rows<Scalar>(g, dsum);
         detail::clear_padding(dsum, sequences);
         if (!pre) {
             norm_.backward(parameters.glu_norm, cache.glu_sum, cache.glu_norm, dsum, dsum, gradients.glu_norm,
                            ws);
         }
-        dunit.eigen() = dsum.eigen();
-        dropout<Scalar>(options_.dropout, mask(cache, 1), dunit);
-        glu_.backward(parameters.glu, cache.glu_input, cache.glu, dunit, din, gradients.glu, ws);
+        glu_.backward(parameters.glu, cache.glu_input, cache.glu, dropped(dsum, mask(cache, 1), dunit), din,
+                      gradients.glu, ws);
         if (pre) {
             norm_.backward(parameters.glu_norm, cache.gtu_sum, cache.glu_norm, din, din, gradients.glu_norm,
                            ws);
-            dsum.eigen() += din.eigen();
+            detail::add_rows<Scalar>(din, dsum);
         } else {
-            din.eigen() += dsum.eigen();
+            detail::add_rows<Scalar>(dsum, din);
             norm_.backward(parameters.gtu_norm, cache.gtu_sum, cache.gtu_norm, din, dsum, gradients.gtu_norm,
                            ws);
         }
-        dunit.eigen() = dsum.eigen();
-        dropout<Scalar>(options_.dropout, mask(cache, 0), dunit);
-        gtu_.backward(parameters.gtu, pre ? MatrixView<const Scalar>(cache.gtu_input) : x, cache.gtu, dunit,
-                      din, gradients.gtu, ws);
+        gtu_.backward(parameters.gtu, pre ? MatrixView<const Scalar>(cache.gtu_input) : x, cache.gtu,
+                      dropped(dsum, mask(cache, 0), dunit), din, gradients.gtu, ws);
         if (pre) {
             norm_.backward(parameters.gtu_norm, x, cache.gtu_norm, din, din, gradients.gtu_norm, ws);
         }
-        dx.eigen() = dsum.eigen() + din.eigen();
+        detail::add_rows<Scalar>(dsum, din);
+        detail::copy_rows<Scalar>(din, dx);
     }
 
     /// Moves running statistics on to those of the forward pass in the cache.
@@ -200,16 +220,16 @@ public:
             if (block_.is_pre()) {
                 gtu_norm_.evaluate(x, input, ws, lengths);
                 gtu_.evaluate(input, sum, ws, lengths);
-                sum.eigen() += x.eigen();
+                detail::add_rows<Scalar>(x, sum);
                 glu_norm_.evaluate(sum, input, ws, lengths);
                 glu_.evaluate(input, y, ws, lengths);
-                y.eigen() += sum.eigen();
+                detail::add_rows<Scalar>(sum, y);
             } else {
                 gtu_.evaluate(x, sum, ws, lengths);
-                sum.eigen() += x.eigen();
+                detail::add_rows<Scalar>(x, sum);
                 gtu_norm_.evaluate(sum, input, ws, lengths);
                 glu_.evaluate(input, sum, ws, lengths);
-                sum.eigen() += input.eigen();
+                detail::add_rows<Scalar>(input, sum);
                 glu_norm_.evaluate(sum, y, ws, lengths);
             }
             detail::clear_padding(y, sequences);
@@ -254,6 +274,15 @@ private:
         options.glu.width = options.width;
         options.norm.channels = options.width;
         return options;
+    }
+
+    /// The gradient of what a unit adds, given that of the sum: itself, or a copy with the dropout mask.
+    MatrixView<const Scalar> dropped(MatrixView<const Scalar> dsum, std::uint64_t seed,
+                                     MatrixView<Scalar> copy) const {
+        if (options_.dropout == 0) return dsum;
+        detail::copy_rows<Scalar>(dsum, copy);
+        dropout<Scalar>(options_.dropout, seed, copy);
+        return copy;
     }
 
     bool is_pre() const noexcept { return options_.placement == NormPlacement::pre; }

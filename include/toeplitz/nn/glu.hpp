@@ -101,27 +101,25 @@ public:
         }
         Workspace::Scope scope(ws);
         if (has_final()) {
-            const MatrixView<Scalar> last = scope.matrix<Scalar>(rows, width());
             const MatrixView<Scalar> dlast = scope.matrix<Scalar>(rows, width());
-            last.eigen() = cache.last;
-            dlast.eigen() = g.eigen();
-            activate_backward(options_.final_activation, last, dlast);
+            detail::for_row_tiles(rows, width(), [&](Index first, Index count) {
+                dlast.middle_rows(first, count).eigen() = g.middle_rows(first, count).eigen();
+                detail::multiply_by_slope<Scalar>(options_.final_activation, &cache.last(first, 0),
+                                                  dlast.row(first), count * width());
+            });
             g = dlast;
         }
         const MatrixView<Scalar> hidden = scope.matrix<Scalar>(rows, inner_width());
         const MatrixView<Scalar> dgate = scope.matrix<Scalar>(rows, inner_width());
         const MatrixView<Scalar> dvalue = scope.matrix<Scalar>(rows, inner_width());
-        detail::linear_adjoint<Scalar>(parameters.l3, g, Update::assign, dvalue, ws);
-        detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
-            const auto tile = [&](auto m) { return detail::flat(m.middle_rows(first, count)); };
-            const auto value = tile(MatrixView<const Scalar>(cache.value));
-            tile(hidden) = tile(MatrixView<const Scalar>(cache.gate));
-            detail::activate_with_slope(options_.activation, hidden.row(first), dgate.row(first),
-                                        count * inner_width());
-            tile(dgate) *= tile(dvalue) * value;
-            tile(dvalue) *= tile(hidden);
-            tile(hidden) *= value;
-        });
+        auto ungate = [&](Index row, Index col, MatrixView<Scalar> part) {
+            for (Index i = 0; i < part.rows(); ++i, ++row) {
+                detail::activate_times_backward<Scalar>(
+                    options_.activation, &cache.gate(row, col), &cache.value(row, col), part.row(i),
+                    &hidden(row, col), &dgate(row, col), part.row(i), part.cols());
+            }
+        };
+        detail::linear_adjoint<Scalar>(parameters.l3, g, Update::assign, dvalue, ws, ungate);
         detail::add_linear_gradients<Scalar>(hidden, g, gradients.l3, ws);
         detail::add_linear_gradients<Scalar>(x, dgate, gradients.l1, ws);
         detail::add_linear_gradients<Scalar>(x, dvalue, gradients.l2, ws);
@@ -181,17 +179,22 @@ private:
             value = scope.matrix<Scalar>(x.rows(), inner_width());
         }
         detail::linear_forward<Scalar>(parameters.l1, x, gate, ws);
-        detail::linear_forward<Scalar>(parameters.l2, x, value, ws);
-        detail::for_row_tiles(x.rows(), inner_width(), [&](Index first, Index count) {
-            const MatrixView<Scalar> tile = hidden.middle_rows(first, count);
-            if (cache != nullptr) detail::flat(tile) = detail::flat(gate.middle_rows(first, count));
-            detail::activate(options_.activation, tile.data(), tile.size());
-            detail::flat(tile) *= detail::flat(value.middle_rows(first, count));
-        });
-        detail::linear_forward<Scalar>(parameters.l3, hidden, y, ws);
-        if (!has_final()) return;
-        if (cache != nullptr) cache->last = y.eigen();
-        activate(options_.final_activation, y);
+        auto multiply = [&](Index row, Index col, MatrixView<Scalar> part) {
+            for (Index i = 0; i < part.rows(); ++i, ++row) {
+                detail::activate_times<Scalar>(options_.activation, &gate(row, col), part.row(i),
+                                               &hidden(row, col), part.cols());
+            }
+        };
+        detail::linear_forward<Scalar>(parameters.l2, x, value, ws, multiply);
+        auto finish = [&](Index row, Index col, MatrixView<Scalar> part) {
+            if (!has_final()) return;
+            for (Index i = 0; i < part.rows(); ++i, ++row) {
+                if (cache != nullptr) std::copy_n(part.row(i), part.cols(), &cache->last(row, col));
+                detail::activate<Scalar>(options_.final_activation, part.row(i), part.row(i), nullptr,
+                                         part.cols());
+            }
+        };
+        detail::linear_forward<Scalar>(parameters.l3, hidden, y, ws, finish);
     }
 
     Options options_;

@@ -102,12 +102,10 @@ public:
         for (Matrix<Scalar>* kept : {&cache.u, &cache.v, &cache.mixed}) kept->resize(rows, inner_width());
         Workspace::Scope scope(ws);
         x = detail::without_padding(x, sequences, scope);
-        const MatrixView<Scalar> v = scope.matrix<Scalar>(rows, inner_width());
-        detail::linear_forward<Scalar>(parameters.v_proj, x, cache.v, ws);
-        activate_to(cache.v, v);
-        mixer_.forward(parameters.toep, v, sequences, cache.mixed, cache.mixer, ws);
-        detail::linear_forward<Scalar>(parameters.u_proj, x, cache.u, ws);
-        gate(parameters, cache.u, cache.mixed, v, y, ws);
+        run(parameters, x, cache.v, cache.u, cache.mixed, scope.matrix<Scalar>(rows, inner_width()), y, ws,
+            [&](MatrixView<const Scalar> v) {
+                mixer_.forward(parameters.toep, v, sequences, cache.mixed, cache.mixer, ws);
+            });
         detail::clear_padding(y, sequences);
     }
 
@@ -130,43 +128,44 @@ public:
         Workspace::Scope scope(ws);
         x = detail::without_padding(x, sequences, scope);
         g = detail::without_padding(g, sequences, scope);
-        const MatrixView<const Scalar> mixed = cache.mixed;
         const MatrixView<Scalar> du = scope.matrix<Scalar>(rows, inner_width());
         const MatrixView<Scalar> dmixed = scope.matrix<Scalar>(rows, inner_width());
         const MatrixView<Scalar> v = scope.matrix<Scalar>(rows, inner_width());
         const MatrixView<Scalar> dv = scope.matrix<Scalar>(rows, inner_width());
 
         // Through the last map and the gate: v holds the gated sequence, dv its gradient.
-        detail::linear_adjoint<Scalar>(parameters.o, g, Update::assign, dv, ws);
-        detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
-            const auto tile = [&](MatrixView<Scalar> m) { return detail::flat(m.middle_rows(first, count)); };
-            tile(v) = detail::flat(MatrixView<const Scalar>(cache.u).middle_rows(first, count));
-            slopes(v.middle_rows(first, count), du.middle_rows(first, count));
-            tile(dmixed) = tile(v);
-            tile(v) *= detail::flat(mixed.middle_rows(first, count));
-        });
+        const Activation act = options_.activation;
+        auto ungate = [&](Index row, Index col, MatrixView<Scalar> part) {
+            for (Index i = 0; i < part.rows(); ++i, ++row) {
+                detail::activate_times_backward<Scalar>(act, &cache.u(row, col), &cache.mixed(row, col),
+                                                        part.row(i), &v(row, col), &du(row, col),
+                                                        &dmixed(row, col), part.cols());
+            }
+        };
         if (norm_) {
+            detail::linear_adjoint<Scalar>(parameters.o, g, Update::assign, dv, ws);
+            detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
+                detail::activate_times<Scalar>(act, &cache.u(first, 0), &cache.mixed(first, 0), v.row(first),
+                                               count * inner_width());
+            });
             const MatrixView<Scalar> normed = scope.matrix<Scalar>(rows, inner_width());
             typename RowNorm<Scalar>::Cache none;
             norm_->forward(parameters.norm, v, sequences, normed, none, ws);
             detail::add_linear_gradients<Scalar>(normed, g, gradients.o, ws);
             norm_->backward(parameters.norm, v, none, dv, dv, gradients.norm, ws);
+            detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
+                ungate(first, 0, dv.middle_rows(first, count));
+            });
         } else {
+            detail::linear_adjoint<Scalar>(parameters.o, g, Update::assign, dv, ws, ungate);
             detail::add_linear_gradients<Scalar>(v, g, gradients.o, ws);
         }
         detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
-            const auto tile = [&](MatrixView<Scalar> m) { return detail::flat(m.middle_rows(first, count)); };
-            tile(du) *= tile(dv) * detail::flat(mixed.middle_rows(first, count));
-            tile(dmixed) *= tile(dv);
-            tile(v) = detail::flat(MatrixView<const Scalar>(cache.v).middle_rows(first, count));
-            detail::activate(options_.activation, v.row(first), count * inner_width());
+            detail::activate<Scalar>(act, &cache.v(first, 0), v.row(first), nullptr, count * inner_width());
         });
         mixer_.backward(parameters.toep, v, cache.mixer, dmixed, dv, gradients.toep, ws);
         detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
-            const MatrixView<Scalar> slope = dmixed.middle_rows(first, count);
-            v.middle_rows(first, count).eigen() = cache.v.middleRows(first, count);
-            slopes(v.middle_rows(first, count), slope);
-            detail::flat(dv.middle_rows(first, count)) *= detail::flat(slope);
+            detail::multiply_by_slope<Scalar>(act, &cache.v(first, 0), dv.row(first), count * inner_width());
         });
         detail::add_linear_gradients<Scalar>(x, du, gradients.u_proj, ws);
         detail::add_linear_gradients<Scalar>(x, dv, gradients.v_proj, ws);
@@ -188,11 +187,8 @@ public:
             x = detail::without_padding(x, sequences, scope);
             const MatrixView<Scalar> v = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
             const MatrixView<Scalar> mixed = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
-            detail::linear_forward<Scalar>(parameters_->v_proj, x, v, ws);
-            gtu_.activate_to(v, v);
-            mixer_.evaluate(v, mixed, ws, lengths);
-            detail::linear_forward<Scalar>(parameters_->u_proj, x, v, ws);
-            gtu_.gate(*parameters_, v, mixed, v, y, ws);
+            gtu_.run(*parameters_, x, v, v, mixed, v, y, ws,
+                     [&](MatrixView<const Scalar> input) { mixer_.evaluate(input, mixed, ws, lengths); });
             detail::clear_padding(y, sequences);
         }
 
@@ -239,31 +235,31 @@ private:
         detail::require_rows<Scalar>(y, x.rows(), width(), 704, where, "y or g");
     }
 
-    /// to = act(from); both may be one.
-    void activate_to(MatrixView<const Scalar> from, MatrixView<Scalar> to) const {
-        detail::for_row_tiles(from.rows(), inner_width(), [&](Index first, Index count) {
-            const MatrixView<Scalar> tile = to.middle_rows(first, count);
-            if (from.data() != to.data()) {
-                detail::flat(tile) = detail::flat(from.middle_rows(first, count));
+    /// y = W_o norm(act(u) ⊙ mixed), where u and v become W_u x + b and W_v x + b, and `mix(act(v))` leaves
+    /// its result in `mixed`. u, v and the scratch memory `gated` may be one.
+    template <class Mix>
+    void run(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<Scalar> v,
+             MatrixView<Scalar> u, MatrixView<Scalar> mixed, MatrixView<Scalar> gated, MatrixView<Scalar> y,
+             Workspace& ws, Mix&& mix) const {
+        const Activation act = options_.activation;
+        auto activated = [&](Index row, Index col, MatrixView<Scalar> part) {
+            for (Index i = 0; i < part.rows(); ++i) {
+                detail::activate<Scalar>(act, part.row(i), &gated(row + i, col), nullptr, part.cols());
             }
-            detail::activate(options_.activation, tile.data(), tile.size());
-        });
-    }
-    /// x = act(x) and slope = act'(x).
-    void slopes(MatrixView<Scalar> x, MatrixView<Scalar> slope) const {
-        detail::activate_with_slope(options_.activation, x.data(), slope.data(), x.size());
-    }
-
-    /// y = W_o norm(act(u) ⊙ mixed); overwrites `gated`, which may be u.
-    void gate(const Parameters& parameters, MatrixView<const Scalar> u, MatrixView<const Scalar> mixed,
-              MatrixView<Scalar> gated, MatrixView<Scalar> y, Workspace& ws) const {
-        detail::for_row_tiles(u.rows(), inner_width(), [&](Index first, Index count) {
-            const MatrixView<Scalar> tile = gated.middle_rows(first, count);
-            if (u.data() != gated.data()) detail::flat(tile) = detail::flat(u.middle_rows(first, count));
-            detail::activate(options_.activation, tile.data(), tile.size());
-            detail::flat(tile) *= detail::flat(mixed.middle_rows(first, count));
-            if (norm_) normalize<Scalar>(*options_.norm, parameters.norm, tile, tile);
-        });
+        };
+        detail::linear_forward<Scalar>(parameters.v_proj, x, v, ws, activated);
+        mix(gated);
+        auto gate = [&](Index row, Index col, MatrixView<Scalar> part) {
+            for (Index i = 0; i < part.rows(); ++i) {
+                detail::activate_times<Scalar>(act, part.row(i), &mixed(row + i, col), &gated(row + i, col),
+                                               part.cols());
+            }
+        };
+        detail::linear_forward<Scalar>(parameters.u_proj, x, u, ws, gate);
+        if (norm_) {
+            typename RowNorm<Scalar>::Cache none;
+            norm_->forward(parameters.norm, gated, Sequences{}, gated, none, ws);
+        }
         detail::linear_forward<Scalar>(parameters.o, gated, y, ws);
     }
 

@@ -29,45 +29,34 @@ void require_linear(const LinearParameters<Scalar>& set, Index outputs, Index in
     }
 }
 
-/// Y = X Wᵀ + b.
+/// Y = X Wᵀ + b; `finish(row, col, part)` is called with parts of Y that are complete, in several threads.
 template <Real Scalar>
 void linear_forward(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> x, MatrixView<Scalar> y,
-                    Workspace& ws) {
-    add_product_parallel<Product::right_transposed, Scalar>(
-        x, linear.weight, y, ws, [&](MatrixView<Scalar> part) {
-            if (linear.bias.size() == 0) {
-                rows_of(part).setZero();
-            } else {
-                rows_of(part).rowwise() = linear.bias.transpose();
-            }
-        });
+                    Workspace& ws, Finish<Scalar> finish = {}) {
+    multiply<Scalar>(Product::right_transposed, x, linear.weight, Update::assign, bias_or_null(linear), y, ws,
+                     finish);
 }
 
 /// dX = G W, or dX += G W.
 template <Real Scalar>
 void linear_adjoint(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> g, Update update,
-                    MatrixView<Scalar> dx, Workspace& ws) {
-    add_product_parallel<Product::plain, Scalar>(g, linear.weight, dx, ws, [&](MatrixView<Scalar> part) {
-        if (update == Update::assign) rows_of(part).setZero();
-    });
+                    MatrixView<Scalar> dx, Workspace& ws, Finish<Scalar> finish = {}) {
+    multiply<Scalar>(Product::plain, g, linear.weight, update, nullptr, dx, ws, finish);
 }
 
 /// dW += Gᵀ X and db += Gᵀ 1, where G is the gradient with respect to Y = X Wᵀ + b.
 template <Real Scalar>
 void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
                           LinearParameters<Scalar>& gradients, Workspace& ws) {
-    add_product_parallel<Product::left_transposed, Scalar>(g, x, gradients.weight, ws,
-                                                           [](MatrixView<Scalar>) {});
-    // Columns are summed in groups of a fixed width: how Eigen sums one depends on its neighbours.
-    constexpr Index group = 16;
+    multiply<Scalar>(Product::left_transposed, g, x, Update::add, nullptr, gradients.weight, ws);
+    constexpr Index group = 64;
     const Index outputs = gradients.bias.size();
     const Index groups = (outputs + group - 1) / group;
-    parallel_chunks(groups, thread_count(groups, g.rows() * outputs / 4), [&](Index begin, Index end, int) {
-        for (Index first = begin * group; first < std::min(end * group, outputs); first += group) {
-            const Index count = std::min(group, outputs - first);
-            gradients.bias.segment(first, count) +=
-                rows_of(g).middleCols(first, count).colwise().sum().transpose();
-        }
+    parallel_chunks(groups, thread_count(groups, g.rows() * outputs / 8), [&](Index begin, Index end, int) {
+        const Index first = begin * group;
+        const Index count = std::min(end * group, outputs) - first;
+        if (count > 0)
+            add_column_sums(part(g, 0, first, g.rows(), count), gradients.bias.data() + first, count);
     });
 }
 

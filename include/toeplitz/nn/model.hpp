@@ -349,9 +349,8 @@ private:
     void apply_head(const Parameters& parameters, MatrixView<const Scalar> features,
                     MatrixView<Scalar> outputs, Workspace& ws) const {
         if (!is_tied()) return detail::linear_forward(parameters.out, features, outputs, ws);
-        detail::add_product_parallel<detail::Product::right_transposed, Scalar>(
-            features, parameters.embed.weight, outputs, ws,
-            [](MatrixView<Scalar> part) { part.eigen().setZero(); });
+        detail::multiply<Scalar>(detail::Product::right_transposed, features, parameters.embed.weight,
+                                 Update::assign, nullptr, outputs, ws);
     }
 
     void head_backward(const Parameters& parameters, MatrixView<const Scalar> features,
@@ -363,11 +362,10 @@ private:
             return;
         }
         using detail::Product;
-        detail::add_product_parallel<Product::left_transposed, Scalar>(g, features, gradients.embed.weight,
-                                                                       ws, [](MatrixView<Scalar>) {});
-        detail::add_product_parallel<Product::plain, Scalar>(
-            g, parameters.embed.weight, dfeatures, ws,
-            [](MatrixView<Scalar> part) { part.eigen().setZero(); });
+        detail::multiply<Scalar>(Product::left_transposed, g, features, Update::add, nullptr,
+                                 gradients.embed.weight, ws);
+        detail::multiply<Scalar>(Product::plain, g, parameters.embed.weight, Update::assign, nullptr,
+                                 dfeatures, ws);
     }
 
     static Index valid_rows(const Sequences& sequences, Index b) noexcept {

@@ -9,9 +9,9 @@
 namespace toeplitz::test {
 namespace {
 
-constexpr Activation all[] = {Activation::identity,     Activation::relu,       Activation::silu,
-                              Activation::gelu,         Activation::sine,       Activation::sigmoid,
-                              Activation::leaky_relu,   Activation::elu,        Activation::elu_plus_one,
+constexpr Activation all[] = {Activation::identity,    Activation::relu, Activation::silu,
+                              Activation::gelu,        Activation::sine, Activation::sigmoid,
+                              Activation::leaky_relu,  Activation::elu,  Activation::elu_plus_one,
                               Activation::elu_plus_two};
 
 struct Expected {
@@ -78,6 +78,96 @@ TYPED_TEST(ActivationTest, ValuesAndSlopesAreThoseOfTheDefinition) {
                 ASSERT_TRUE(near(slope(0, i), expected.slope, tolerance)) << at(0, i);
             }
         }
+    }
+}
+
+/// Steps between neighbouring numbers at |x|, at least those of the smallest normal number.
+template <class Scalar>
+long double spacing(long double x) {
+    const Scalar at = std::max(static_cast<Scalar>(std::abs(x)), std::numeric_limits<Scalar>::min());
+    return std::nextafter(at, std::numeric_limits<Scalar>::infinity()) - at;
+}
+
+TYPED_TEST(ActivationTest, SmoothOnesKeepTheirDigitsInTheTails) {
+    using Scalar = TypeParam;
+    constexpr bool is_float = std::is_same_v<Scalar, float>;
+    for (const Activation activation : {Activation::silu, Activation::gelu, Activation::sigmoid}) {
+        // Down to results that are no normal numbers any more.
+        const Scalar gauss = is_float ? Scalar(12.8) : Scalar(37.2);
+        const Scalar exponential = is_float ? Scalar(86) : Scalar(707);
+        const Scalar most = activation == Activation::gelu ? gauss : exponential;
+        constexpr Index count = 20001;
+        Matrix<Scalar> x(1, count + 80);
+        for (Index i = 0; i < count; ++i) {
+            x(0, i) = most * (static_cast<Scalar>(2 * i) / static_cast<Scalar>(count - 1) - 1);
+        }
+        for (int i = 0; i < 40; ++i) {
+            x(0, count + i) = std::ldexp(Scalar(1.3), -i);
+            x(0, count + 40 + i) = -x(0, count + i);
+        }
+        Matrix<Scalar> value = x;
+        Matrix<Scalar> slope = Matrix<Scalar>::Ones(1, x.cols());
+        activate_backward<Scalar>(activation, value, slope);
+        for (Index i = 0; i < x.cols(); ++i) {
+            const Expected expected = reference(activation, x(0, i));
+            ASSERT_TRUE(near(value(0, i), expected.value, 6 * spacing<Scalar>(expected.value))) << x(0, i);
+            // A difference of terms of about one.
+            ASSERT_TRUE(near(slope(0, i), expected.slope, 4 * unit<Scalar>)) << x(0, i);
+        }
+    }
+}
+
+TYPED_TEST(ActivationTest, InfinitiesHaveTheirLimits) {
+    using Scalar = TypeParam;
+    const Scalar infinity = std::numeric_limits<Scalar>::infinity();
+    for (const Activation activation : {Activation::relu, Activation::silu, Activation::gelu}) {
+        SCOPED_TRACE(static_cast<int>(activation));
+        Matrix<Scalar> x(1, 2);
+        x << -infinity, infinity;
+        Matrix<Scalar> slope = Matrix<Scalar>::Ones(1, 2);
+        activate_backward<Scalar>(activation, x, slope);
+        EXPECT_EQ(x(0, 0), 0);
+        EXPECT_EQ(x(0, 1), infinity);
+        EXPECT_EQ(slope(0, 0), 0);
+        EXPECT_EQ(slope(0, 1), 1);
+    }
+}
+
+TYPED_TEST(ActivationTest, AnElementHasTheSameBitsWhereverItStands) {
+    using Scalar = TypeParam;
+    const Matrix<Scalar> x = 3 * random_matrix<Scalar>(1, 37, 1);
+    for (const Activation activation : all) {
+        Matrix<Scalar> together = x;
+        activate<Scalar>(activation, together);
+        for (Index i = 0; i < x.cols(); ++i) {
+            Matrix<Scalar> alone = x.col(i);
+            activate<Scalar>(activation, alone);
+            ASSERT_EQ(alone(0, 0), together(0, i)) << static_cast<int>(activation) << " " << i;
+        }
+    }
+}
+
+TYPED_TEST(ActivationTest, GatesAreProductsAndHaveTheirGradients) {
+    using Scalar = TypeParam;
+    const Index count = 1203;  // several blocks and a rest
+    const Matrix<Scalar> x = random_matrix<Scalar>(1, count, 1), factor = random_matrix<Scalar>(1, count, 2);
+    const Matrix<Scalar> g = random_matrix<Scalar>(1, count, 3);
+    for (const Activation activation : all) {
+        SCOPED_TRACE(static_cast<int>(activation));
+        Matrix<Scalar> value = x;
+        activate<Scalar>(activation, value);
+        Matrix<Scalar> slope = Matrix<Scalar>::Ones(1, count);
+        Matrix<Scalar> at = x;
+        activate_backward<Scalar>(activation, at, slope);
+        Matrix<Scalar> y(1, count), gated(1, count), dx(1, count);
+        Matrix<Scalar> dfactor = g;  // over what it is made from
+        detail::activate_times<Scalar>(activation, x.data(), factor.data(), y.data(), count);
+        detail::activate_times_backward<Scalar>(activation, x.data(), factor.data(), dfactor.data(),
+                                                gated.data(), dx.data(), dfactor.data(), count);
+        EXPECT_TRUE(same_bits(y, Matrix<Scalar>(value.cwiseProduct(factor))));
+        EXPECT_TRUE(same_bits(gated, y));
+        EXPECT_TRUE(same_bits(dfactor, Matrix<Scalar>(g.cwiseProduct(value))));
+        EXPECT_TRUE(same_bits(dx, Matrix<Scalar>(g.cwiseProduct(factor).cwiseProduct(slope))));
     }
 }
 
