@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 /// \file
-/// Sparse plus low-rank, the paper's operator, and its backward pass.
+/// Sparse plus low-rank, the paper's operator, its backward pass, and a training step of it.
 
 #include <toeplitz/operators/sum.hpp>
 
@@ -20,9 +20,19 @@ BandSki make(const Shape& shape) {
 }
 
 Work product(const Shape& shape) { return product_of(make(shape)); }
-Work gradient(const Shape& shape) {
-    return backward_of(make(shape), BandSki::Kernel{Matrix<float>::Zero(shape.taps, shape.d),
-                                                    Matrix<float>::Zero(2 * shape.rank - 1, shape.d)});
+BandSki::Kernel zero_gradient(const Shape& shape) {
+    return {Matrix<float>::Zero(shape.taps, shape.d), Matrix<float>::Zero(2 * shape.rank - 1, shape.d)};
+}
+Work gradient(const Shape& shape) { return backward_of(make(shape), zero_gradient(shape)); }
+Work step(const Shape& shape) {
+    const auto taps = std::make_shared<Array<float>>(random_array(shape.taps, shape.d, 3));
+    const auto inducing = std::make_shared<Array<float>>(random_array(2 * shape.rank - 1, shape.d, 4));
+    return step_of(
+        make(shape),
+        [taps, inducing](BandSki& op, Workspace& ws) {
+            op.set_kernels(MatrixView<const float>(*taps), MatrixView<const float>(*inducing), ws);
+        },
+        zero_gradient(shape));
 }
 
 }  // namespace
@@ -33,6 +43,7 @@ void add_band_ski(Cases& cases) {
         shape.rank = default_rank;
         cases.push_back({"BandSki", shape, product});
         cases.push_back({"BandSkiGradient", shape, gradient});
+        cases.push_back({"BandSkiStep", shape, step});
     });
 }
 

@@ -4,6 +4,7 @@
 /// \file
 /// What a benchmark is made of: a name, and a function that prepares its work when it is asked for.
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -29,8 +30,8 @@ struct Shape {
 /// What is timed. Calls of `run` must be alike.
 struct Work {
     std::function<void()> run;
-    std::size_t state_bytes = 0;
-    std::size_t workspace_bytes = 0;
+    std::size_t state_bytes = 0;      ///< what the operator holds between calls
+    std::size_t workspace_bytes = 0;  ///< what a call needs of its workspace
 };
 
 struct Case {
@@ -43,6 +44,11 @@ using Cases = std::vector<Case>;
 
 inline constexpr Index default_taps = 33;
 inline constexpr Index default_rank = 64;
+
+/// Taps of the bands that are measured at length n.
+inline std::vector<Index> band_taps(Index n) {
+    return n == 2048 ? std::vector<Index>{5, 9, default_taps, 65} : std::vector<Index>{default_taps};
+}
 
 /// 1 and 2 threads, or 1 in a build without OpenMP.
 inline std::vector<int> thread_counts() {
@@ -103,28 +109,64 @@ Work product_of(Op op) {
     };
     const auto data = std::make_shared<Data>(std::move(op));
     return {[data] { data->op.apply(data->x, data->y, data->ws); }, data->op.state_bytes(),
-            data->ws.capacity()};
+            data->op.required_workspace()};
 }
 
-/// dx = Tᵀ g and the gradient of the kernel: one backward pass.
+/// dx = Tᵀ g and the gradient of the kernel: the backward pass of one forward pass.
 template <class Op, class Gradient>
 Work backward_of(Op op, Gradient zero) {
     struct Data {
         Data(Op moved_op, Gradient moved_gradient)
-            : op(std::move(moved_op)), dkernel(std::move(moved_gradient)) {}
+            : op(std::move(moved_op)), dkernel(std::move(moved_gradient)) {
+            op.forward(x, dx, cache, ws);
+        }
         Op op;
         Gradient dkernel;
         Array<float> x = random_array(op.length(), op.channels(), 1);
         Array<float> g = random_array(op.length(), op.channels(), 2);
         Array<float> dx{op.length(), op.channels()};
+        typename Op::Cache cache;
         Workspace ws{op.required_workspace()};
     };
     const auto data = std::make_shared<Data>(std::move(op), std::move(zero));
-    return {[data] {
-                data->op.apply_adjoint(data->g, data->dx, data->ws);
-                data->op.accumulate_kernel_gradient(data->x, data->g, data->dkernel, data->ws);
-            },
-            data->op.state_bytes(), data->ws.capacity()};
+    return {[data] { data->op.backward(data->x, data->cache, data->g, data->dx, data->dkernel, data->ws); },
+            data->op.state_bytes(), data->op.required_workspace()};
+}
+
+inline void clear(Array<float>& gradient) { std::fill_n(gradient.data(), gradient.size(), 0.0F); }
+inline void clear(std::pair<Matrix<float>, Matrix<float>>& gradient) {
+    gradient.first.setZero();
+    gradient.second.setZero();
+}
+
+/// A training step of an operator whose kernel is the parameter: set_kernel, a forward pass, and a backward
+/// pass to the input and, from zero, to the kernel. `set(op, ws)` calls set_kernel; `gradient` is a gradient,
+/// and `as_gradient` makes of it what the operator accumulates into.
+template <class Op, class Set, class Gradient, class AsGradient = std::identity>
+Work step_of(Op op, Set set, Gradient gradient, AsGradient as_gradient = {}) {
+    struct Data {
+        Data(Op moved_op, Set moved_set, Gradient moved_gradient)
+            : op(std::move(moved_op)), set(std::move(moved_set)), dkernel(std::move(moved_gradient)) {}
+        Op op;
+        Set set;
+        Gradient dkernel;
+        Array<float> x = random_array(op.length(), op.channels(), 1);
+        Array<float> g = random_array(op.length(), op.channels(), 2);
+        Array<float> y{op.length(), op.channels()};
+        Array<float> dx{op.length(), op.channels()};
+        typename Op::Cache cache;
+        Workspace ws{op.required_workspace()};
+    };
+    const auto data = std::make_shared<Data>(std::move(op), std::move(set), std::move(gradient));
+    const auto run = [data, as_gradient] {
+        data->set(data->op, data->ws);
+        data->op.forward(data->x, data->y, data->cache, data->ws);
+        clear(data->dkernel);
+        auto&& dkernel = as_gradient(data->dkernel);
+        data->op.backward(data->x, data->cache, data->g, data->dx, dkernel, data->ws);
+    };
+    run();  // the workspace has the size of the kernel's evaluation then, too
+    return {run, data->op.state_bytes(), data->ws.capacity()};
 }
 
 // One per file. Floors come first, so that each stands before the paths of its shape.
@@ -135,6 +177,8 @@ void add_band(Cases& cases);
 void add_ski(Cases& cases);
 void add_band_ski(Cases& cases);
 void add_spectral(Cases& cases);
+void add_position_mlp(Cases& cases);
+void add_tno(Cases& cases);
 void add_block_floor(Cases& cases);
 void add_block_tno(Cases& cases);
 void add_block_fd(Cases& cases);

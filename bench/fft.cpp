@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 /// \file
-/// The exact product with a cached spectrum, and its backward pass.
+/// The exact product with a cached spectrum, its backward pass, and a training step of its kernel.
 
 #include <toeplitz/operators/fft.hpp>
 
@@ -21,6 +21,14 @@ Work gradient(const Shape& shape) {
     return backward_of(make(shape, Causality::bidirectional), Array<float>(2 * shape.n - 1, shape.d));
 }
 
+Work step(const Shape& shape) {
+    const auto kernel = std::make_shared<Array<float>>(random_array(2 * shape.n - 1, shape.d, 3));
+    return step_of(
+        Fft<float>({.length = shape.n, .channels = shape.d}),
+        [kernel](Fft<float>& op, Workspace& ws) { op.set_kernel(*kernel, ws); },
+        Array<float>(2 * shape.n - 1, shape.d));
+}
+
 }  // namespace
 
 void add_fft(Cases& cases) {
@@ -28,6 +36,7 @@ void add_fft(Cases& cases) {
         cases.push_back({"Fft", shape, bidirectional});
         cases.push_back({"FftCausal", shape, causal});
         cases.push_back({"FftGradient", shape, gradient});
+        cases.push_back({"FftStep", shape, step});
     });
 }
 

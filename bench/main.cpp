@@ -42,6 +42,8 @@ Cases all_cases() {
     add_ski(cases);
     add_band_ski(cases);
     add_spectral(cases);
+    add_position_mlp(cases);
+    add_tno(cases);
     add_block_floor(cases);
     add_block_tno(cases);
     add_block_fd(cases);

@@ -20,15 +20,21 @@ import results  # noqa: E402
 DEFAULT_TAPS, DEFAULT_RANK = 33, 64
 
 # The floor that a path is compared with. Other paths are compared with none.
-FFTW_PATHS = ["Fft", "FftCausal", "FftGradient", "Hilbert", "SpectralBidirectional"]
-MEMCPY_PATHS = ["Band", "Ski", "BandSki", "BandSkiGradient"]
-FLOOR = {**dict.fromkeys(FFTW_PATHS, "FloorFftw"), **dict.fromkeys(MEMCPY_PATHS, "FloorMemcpy")}
-ORDER = ["FloorMemcpy", "FloorFftw", "Dense", *FFTW_PATHS, *MEMCPY_PATHS]
+FFTW_PATHS = ["Fft", "FftCausal", "FftGradient", "FftStep", "Hilbert", "HilbertStep", "SpectralBidirectional",
+              "SpectralBidirectionalStep"]
+MEMCPY_PATHS = ["Ski", "BandSki", "BandSkiGradient", "BandSkiStep"]
+FMA_PATHS = ["Band", "BandStep"]
+FLOOR = {**dict.fromkeys(FFTW_PATHS, "FloorFftw"), **dict.fromkeys(MEMCPY_PATHS, "FloorMemcpy"),
+         **dict.fromkeys(FMA_PATHS, "FloorFma"), "PositionMlp": "PositionMlpGemmFloor"}
+ORDER = ["FloorMemcpy", "FloorFftw", "FloorFma", "Dense", *FFTW_PATHS, *FMA_PATHS, *MEMCPY_PATHS,
+         "PositionMlpGemmFloor", "PositionMlp", "TnoBidirectional", "TnoBidirectionalStep", "TnoCausal",
+         "TnoCausalStep"]
 
 # Colour, gnuplot point type and dash of each plotted path.
 STYLES = {
     "FloorMemcpy": ("#999999", 0, 2),
     "FloorFftw": ("#555555", 0, 2),
+    "FloorFma": ("#b08968", 0, 2),
     "Dense": ("#000000", 2, 1),
     "Hilbert": ("#7b3294", 9, 1),
     "SpectralBidirectional": ("#c27ba0", 8, 1),
@@ -45,7 +51,8 @@ def floor_of(key, samples):
     path = FLOOR.get(key.path)
     if key.path.startswith("Block") and not key.path.endswith("/GemmFloor"):
         path = key.path.split("/")[0] + "/GemmFloor"
-    return samples.get(results.Key(path, key.n, key.d, 0, 0, key.threads)) if path else None
+    taps = key.taps if path == "FloorFma" else 0
+    return samples.get(results.Key(path, key.n, key.d, taps, 0, key.threads)) if path else None
 
 
 def row_of(key):
@@ -84,9 +91,24 @@ def time_cell(samples):
     return cell
 
 
+def size(count):
+    if count < 1024:
+        return f"{count:.0f} B"
+    for unit in ("KB", "MB", "GB"):
+        count /= 1024
+        if count < 1000 or unit == "GB":
+            return f"{count:.2f} {unit}" if count < 10 else f"{count:.0f} {unit}"
+
+
+def memory_cell(samples):
+    def cell(key):
+        return f"{size(samples[key].state_bytes)} + {size(samples[key].workspace_bytes)}"
+    return cell
+
+
 def machine(context, samples):
     """What was measured on what, as a list."""
-    noise = sorted(s.cv for s in samples.values() if s.cv == s.cv)
+    noise = sorted(s.noise for s in samples.values() if s.noise == s.noise)
     caches = ", ".join(f"L{c['level']} {c['size'] // 1024} KB" for c in context.get("caches", [])
                        if c["type"] != "Instruction")
     load = ", ".join(f"{x:.1f}" for x in context.get("load_avg", []))
@@ -100,8 +122,8 @@ def machine(context, samples):
         f"* `toeplitz_bench {context.get('arguments', '')}`",
     ]
     if noise:
-        lines.append(f"* Standard deviation of one repetition: {noise[len(noise) // 2]:.1%} of the mean in "
-                     f"the median benchmark, {noise[-1]:.1%} in the worst")
+        lines.append(f"* Noise of one repetition: {noise[len(noise) // 2]:.1%} in the median benchmark, "
+                     f"{noise[-1]:.1%} in the worst")
     return "\n".join(lines) + "\n"
 
 
@@ -112,9 +134,11 @@ def markdown(run, clock):
         machine(run.context, samples),
         f"Nanoseconds per element ({clock} time / (n·d)), float, median of the repetitions. In brackets: the "
         "multiple of the floor of the same n, d and threads in the same run. The floor of the transforms is "
-        "`FloorFftw`, FFTW's r2c and c2r of 2n points per channel and nothing else; that of the band and the "
-        "low-rank part is `FloorMemcpy`, a copy of x to y. `Hilbert` and `SpectralBidirectional` compute their "
-        "kernel as well, at each call; the gradients are one backward pass, to the input and to the kernel. "
+        "`FloorFftw`, FFTW's r2c and c2r of 2n points per channel and nothing else; that of the band is "
+        "`FloorFma`, its multiply-adds in registers; that of the low-rank part, with or without band, is "
+        "`FloorMemcpy`, a copy of x to y; that of the position perceptron its matrix products. `Hilbert`, "
+        "`SpectralBidirectional` and `Tno…` compute their kernel as well, at each call; the gradients are one "
+        "backward pass, to the input and to the kernel; steps are kernel, product and backward pass. "
         "`Block…` is a whole layer, inference or a training step; its floor is its own matrix products alone.\n",
     ]
     for d, threads in sorted({(key.d, key.threads) for key in samples}):
@@ -129,6 +153,14 @@ def markdown(run, clock):
         if keys:
             parts.append(table(f"Gain of {threads} threads over one, d = {d}", keys, lambda key:
                                f"{samples[serial(key)].median / samples[key].median:.2f}×"))
+    parts.append("## Memory\n\nWhat an operator holds between calls + what a call needs of its workspace. A "
+                 "layer holds the activations that its backward pass needs; parameters do not count.\n")
+    for d, threads in sorted({(key.d, key.threads) for key in samples}):
+        keys = [key for key in samples if (key.d, key.threads) == (d, threads)
+                and samples[key].state_bytes + samples[key].workspace_bytes > 0]
+        if keys:
+            plural = "thread" if threads == 1 else "threads"
+            parts.append(table(f"Memory, d = {d}, {threads} {plural}", keys, memory_cell(samples)))
     return "\n".join(parts)
 
 
@@ -181,7 +213,7 @@ def plot_times(samples, plotted, title, file_name):
 
 def plot_ratios(samples, plotted, title, file_name):
     panels = []
-    for floor, paths in (("FloorFftw", FFTW_PATHS), ("FloorMemcpy", MEMCPY_PATHS)):
+    for floor, paths in (("FloorFftw", FFTW_PATHS), ("FloorMemcpy", MEMCPY_PATHS), ("FloorFma", FMA_PATHS)):
         values = {}
         for path in [p for p in plotted if p in paths]:
             points = [(key.n, samples[key].median / floor_of(key, samples).median)

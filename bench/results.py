@@ -34,14 +34,31 @@ class Sample:
     median: float
     mean: float
     min: float
-    cv: float  # standard deviation of one repetition / mean; nan where there was only one
+    noise: float  # of one repetition, relative; nan where there was only one
     repetitions: int
+    state_bytes: float
+    workspace_bytes: float
 
 
 @dataclasses.dataclass
 class Results:
     context: dict
     samples: dict  # of Sample by Key
+
+
+def robust_deviation(values):
+    """The standard deviation, estimated from the median of absolute deviations: outliers do not count."""
+    middle = statistics.median(values)
+    return 1.4826 * statistics.median(abs(v - middle) for v in values)
+
+
+def relative_noise(values):
+    """Of one of the values. At least half of the plain standard deviation, as a few repetitions may agree by
+    accident."""
+    if len(values) < 2:
+        return float("nan")
+    return max(robust_deviation(values) / statistics.median(values),
+               0.5 * statistics.stdev(values) / statistics.fmean(values))
 
 
 def parse_key(name):
@@ -80,14 +97,17 @@ def load(file_name, clock):
             return entry["cpu_time"]
         return entry["cpu_time"] * NANOSECONDS[entry["time_unit"]] / (key.n * key.d)
 
-    repetitions, aggregates = {}, {}
+    repetitions, aggregates, memory = {}, {}, {}
     for entry in entries:
         key = parse_key(entry.get("run_name", ""))
         if key is None:
             continue
         if entry.get("error_occurred"):
             print(f"{file_name}: {entry['name']} failed: {entry.get('error_message', '')}", file=sys.stderr)
-        elif entry.get("run_type") == "aggregate":
+            continue
+        if entry.get("aggregate_name", "median") == "median":
+            memory[key] = entry.get("state_bytes", 0), entry.get("workspace_bytes", 0)
+        if entry.get("run_type") == "aggregate":
             aggregates.setdefault(key, {"count": entry["repetitions"]})[entry["aggregate_name"]] = \
                 time(entry, key)
         else:
@@ -97,12 +117,12 @@ def load(file_name, clock):
     for key in dict.fromkeys([*repetitions, *aggregates]):
         if key in repetitions:
             values = repetitions[key]
-            mean = statistics.fmean(values)
-            cv = statistics.stdev(values) / mean if len(values) > 1 else float("nan")
-            samples[key] = Sample(statistics.median(values), mean, min(values), cv, len(values))
+            figures = (statistics.median(values), statistics.fmean(values), min(values), relative_noise(values),
+                       len(values))
         else:
             a = aggregates[key]
-            samples[key] = Sample(a["median"], a["mean"], a["min"], a["cv"], a["count"])
+            figures = a["median"], a["mean"], a["min"], a["cv"], a["count"]
+        samples[key] = Sample(*figures, *memory[key])
     if not samples:
         sys.exit(f"{file_name}: no benchmarks of toeplitz_bench in it")
     return Results(context, samples)

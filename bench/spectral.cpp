@@ -2,7 +2,7 @@
 
 /// \file
 /// Operators given by their frequency response: the kernel from the response, and the product. With a cached
-/// kernel they are Fft and FftCausal.
+/// kernel they are Fft and FftCausal. And a training step of the response.
 
 #include <toeplitz/operators/spectral.hpp>
 
@@ -20,7 +20,6 @@ Work kernel_and_product(const Shape& shape) {
             constexpr Index reals = sizeof(Response) / sizeof(float);
             numbers = random_array(op.frequencies(), s.d * reals, 3);
             response = {reinterpret_cast<const Response*>(numbers.data()), op.frequencies(), s.d};
-            ws.reserve(std::max(op.required_workspace(), op.kernel_workspace()));
         }
         Op op;
         Array<float> numbers;
@@ -34,7 +33,27 @@ Work kernel_and_product(const Shape& shape) {
                 data->op.set_kernel(data->response, data->ws);
                 data->op.apply(data->x, data->y, data->ws);
             },
-            data->op.state_bytes(), data->ws.capacity()};
+            data->op.state_bytes(), std::max(data->op.required_workspace(), data->op.kernel_workspace())};
+}
+
+/// The response is the parameter.
+template <Causality causality>
+Work step(const Shape& shape) {
+    using Op = Spectral<float, causality>;
+    using Response = typename Op::Response;
+    constexpr Index reals = sizeof(Response) / sizeof(float);
+    Op op({.length = shape.n, .channels = shape.d});
+    const Index rows = op.frequencies();
+    const auto numbers = std::make_shared<Array<float>>(random_array(rows, shape.d * reals, 3));
+    return step_of(
+        std::move(op),
+        [numbers, rows, d = shape.d](Op& spectral, Workspace& ws) {
+            spectral.set_kernel({reinterpret_cast<const Response*>(numbers->data()), rows, d}, ws);
+        },
+        Array<float>(rows, shape.d * reals),
+        [rows, d = shape.d](Array<float>& gradient) {
+            return MatrixView<Response>(reinterpret_cast<Response*>(gradient.data()), rows, d);
+        });
 }
 
 }  // namespace
@@ -42,7 +61,9 @@ Work kernel_and_product(const Shape& shape) {
 void add_spectral(Cases& cases) {
     for_each_shape([&](const Shape& shape) {
         cases.push_back({"Hilbert", shape, kernel_and_product<Causality::causal>});
+        cases.push_back({"HilbertStep", shape, step<Causality::causal>});
         cases.push_back({"SpectralBidirectional", shape, kernel_and_product<Causality::bidirectional>});
+        cases.push_back({"SpectralBidirectionalStep", shape, step<Causality::bidirectional>});
     });
 }
 
