@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What a product costs on each path: the measure by which choose() prefers one to another.
+
+#include <cmath>
+
+#include <toeplitz/fft/tree.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// Nanoseconds of one forward product, per channel and sequence, as a few measured constants.
+///
+/// The defaults are those of float on one core of a server with 32-byte vectors (docs/benchmarks.md); only
+/// their ratios matter. A benchmark can fill them in, see for_each.
+struct CostModel {
+    double transform_point = 0.3;   ///< exact product: per point of its transforms …
+    double transform_level = 0.19;  ///< … and per point and log₂ of their number
+    double direct_tap = 0.045;      ///< exact product of a short sequence: per time step and lag
+    double direct_length = 64;      ///< longest sequence that is multiplied directly
+    double band_step = 0.2;         ///< band: per time step …
+    double band_tap = 0.023;        ///< … and per time step and tap
+    double ski_step = 0.42;         ///< low rank: per time step, besides the product of length r
+
+    /// Calls f(name, constant...) for every constant of one or more models: for reading and writing files.
+    template <class F, class... Models>
+    static void for_each(F&& f, Models&... models) {
+        f("transform_point", models.transform_point...);
+        f("transform_level", models.transform_level...);
+        f("direct_tap", models.direct_tap...);
+        f("direct_length", models.direct_length...);
+        f("band_step", models.band_step...);
+        f("band_tap", models.band_tap...);
+        f("ski_step", models.ski_step...);
+    }
+
+    /// The exact operator, Fft.
+    double exact(Index length) const {
+        const double n = static_cast<double>(length);
+        if (n <= direct_length) return n * (2 * n - 1) * direct_tap;
+        const double points = static_cast<double>(detail::tree_size(length));
+        return points * (transform_point + transform_level * std::log2(points));
+    }
+
+    /// m taps (0: no band) and r inducing points (0: no low rank): Band, Ski or their sum.
+    double sparse_plus_low_rank(Index length, Index taps, Index rank) const {
+        const double n = static_cast<double>(length);
+        double cost = n * band_tap * static_cast<double>(taps);
+        // The sum is one pass over the sequence: the band alone has to make its own.
+        cost += rank > 0 ? n * ski_step + exact(rank) : n * band_step;
+        return cost;
+    }
+};
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Between which two numbers the entries of one diagonal of T − W A Wᵀ − band lie (docs/certificates.md).
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include <toeplitz/core/memory.hpp>
+#include <toeplitz/core/simd.hpp>
+#include <toeplitz/operators/interface.hpp>
+#include <toeplitz/operators/ski.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// The kernel of Sum<Band, Ski>, or of one of the two: an approximation of all lags of a bidirectional
+/// kernel.
+template <Real ScalarType>
+struct SparsePlusLowRank {
+    using Scalar = ScalarType;
+
+    Matrix<Scalar> taps;      ///< m × d, m odd; row (m−1)/2 + q is lag q. No rows: no band.
+    Matrix<Scalar> inducing;  ///< (2r−1) × d; row δ + r − 1 is the value at lag δh. No rows: no low rank.
+
+    /// m, or 0 where there is no band.
+    Index tap_count() const noexcept { return taps.rows(); }
+    /// r, or 0 where there is no low-rank part.
+    Index rank() const noexcept { return (inducing.rows() + 1) / 2; }
+    /// b = (m−1)/2, or −1 where there is no band.
+    Index half_width() const noexcept { return tap_count() == 0 ? -1 : (tap_count() - 1) / 2; }
+};
+
+namespace detail {
+
+/// Where lag t lies between two inducing lags, and how much of their second differences it may receive.
+struct LagPosition {
+    Index cell = 0;    ///< δ + r − 1 for the inducing lag δh at or below t
+    double above = 0;  ///< φ: the weight of the inducing value above
+    double bend = 0;   ///< largest θ that multiplies the second difference at δ
+    double bend_above = 0;
+};
+
+/// The positions of all 2n−1 lags, in their order. r ≥ 1; one inducing point has all lags at δ = 0.
+///
+/// i and j lie f and f′ of a spacing above their inducing points, multiples of 1/m, m = (n−1)/gcd(n−1, r−1).
+/// (W A Wᵀ)_ij is the linear interpolant plus θ D²: θ = f′(1−φ−f′) ≤ ⌊(m−mφ)²/4⌋/m² at δ where f ≥ f′,
+/// and θ = f(φ−f) ≤ ⌊(mφ)²/4⌋/m² at δ + 1 otherwise.
+class InducingGrid {
+public:
+    InducingGrid(Index length, Index rank)
+        : length_(length), rank_(effective_rank(length, rank)), positions_(2 * length - 1) {
+        if (rank_ < 2) return;
+        const Index span = length - 1;
+        const Index steps = rank_ - 1;
+        const Index unit = std::gcd(span, steps);
+        const Index m = span / unit;
+        const auto largest = [m](Index multiple) {
+            return static_cast<double>(multiple * multiple / 4) / static_cast<double>(m * m);
+        };
+        Index cell = 0;
+        Index offset = 0;
+        for (Index row = 0; row < positions_.size(); ++row, offset += steps) {
+            while (offset >= span && cell < 2 * rank_ - 3) {
+                offset -= span;
+                ++cell;
+            }
+            positions_[row] = {cell, static_cast<double>(offset) / static_cast<double>(span),
+                               largest(m - offset / unit), largest(offset / unit)};
+        }
+    }
+
+    Index length() const noexcept { return length_; }
+    Index rank() const noexcept { return rank_; }
+    /// Lags between two inducing lags, at most.
+    Index cell_size() const noexcept { return rank_ < 2 ? 2 * length_ - 1 : (length_ - 1) / (rank_ - 1) + 1; }
+    const LagPosition& operator[](Index row) const noexcept { return positions_[row]; }
+
+private:
+    Index length_;
+    Index rank_;
+    Buffer<LagPosition> positions_;
+};
+
+/// One channel, or as many as a vector of doubles holds, read from rows of any scalar.
+template <class Value>
+struct DoubleAccess {
+    static constexpr Index lanes = static_cast<Index>(sizeof(Value) / sizeof(double));
+
+    template <Real Scalar>
+    TOEPLITZ_INLINE static Value load(const Scalar* p) noexcept {
+        if constexpr (lanes == 1) {
+            return static_cast<double>(*p);
+        } else if constexpr (std::is_same_v<Scalar, double>) {
+            return Simd<double>::load_unaligned(p);
+        } else {
+            typedef Scalar Narrow __attribute__((vector_size(sizeof(Scalar) * lanes)));
+            Narrow narrow;
+            std::memcpy(&narrow, p, sizeof narrow);
+            return __builtin_convertvector(narrow, Value);
+        }
+    }
+    template <Real Scalar>
+    TOEPLITZ_INLINE static void store(Scalar* p, Value v) noexcept {
+        if constexpr (lanes == 1) {
+            *p = static_cast<Scalar>(v);
+        } else if constexpr (std::is_same_v<Scalar, double>) {
+            Simd<double>::store_unaligned(p, v);
+        } else {
+            typedef Scalar Narrow __attribute__((vector_size(sizeof(Scalar) * lanes)));
+            const Narrow narrow = __builtin_convertvector(v, Narrow);
+            std::memcpy(p, &narrow, sizeof narrow);
+        }
+    }
+    TOEPLITZ_INLINE static Value smaller(Value a, Value b) noexcept { return a < b ? a : b; }
+    TOEPLITZ_INLINE static Value larger(Value a, Value b) noexcept { return a > b ? a : b; }
+    TOEPLITZ_INLINE static Value magnitude(Value a) noexcept { return larger(a, -a); }
+};
+
+using DoublePack = typename Simd<double>::Pack;
+
+/// Calls f(access, channel) so that channels first..last−1 are covered once, whole vectors first.
+template <class F>
+TOEPLITZ_INLINE void for_double_lanes(Index first, Index last, F&& f) {
+    constexpr Index lanes = DoubleAccess<DoublePack>::lanes;
+    Index c = first;
+    for (; c + lanes <= last; c += lanes) f(DoublePack{}, c);
+    for (; c < last; ++c) f(double{}, c);
+}
+
+/// The entries of a diagonal are center ± radius.
+template <class Value>
+struct DiagonalRange {
+    Value center;
+    Value radius;
+};
+
+/// T − W A Wᵀ − band, diagonal by diagonal. A view of its arguments.
+template <Real Scalar>
+class InterpolationError {
+public:
+    /// The low-rank part is that of `grid`; no rows of inducing values: none.
+    InterpolationError(MatrixView<const Scalar> lags, MatrixView<const Scalar> taps,
+                       MatrixView<const Scalar> inducing, const InducingGrid& grid) noexcept
+        : lags_(lags), taps_(taps), inducing_(inducing), grid_(&grid), length_((lags.rows() + 1) / 2) {}
+
+    Index length() const noexcept { return length_; }
+    Index channels() const noexcept { return lags_.cols(); }
+
+    /// Calls f(row, DiagonalRange) for rows first..last−1 of the lags, at the channels from `channel` on.
+    template <class Value, class F>
+    TOEPLITZ_INLINE void for_rows(Index first, Index last, Index channel, F&& f) const {
+        using Access = DoubleAccess<Value>;
+        const Index b = (taps_.rows() - 1) / 2;
+        const Index band_first = taps_.rows() == 0 ? last : length_ - 1 - b;
+        const Index band_last = taps_.rows() == 0 ? last : length_ + b;
+        Value below{}, above{}, next{}, bend{}, bend_above{};
+        Index cell = -2;
+        for (Index row = first; row < last; ++row) {
+            Value x = Access::load(lags_.row(row) + channel);
+            if (row >= band_first && row < band_last) {
+                x -= Access::load(taps_.row(row - band_first) + channel);
+            }
+            if (inducing_.rows() == 0) {
+                f(row, DiagonalRange<Value>{x, Value{}});
+                continue;
+            }
+            const LagPosition& at = (*grid_)[row];
+            if (at.cell != cell) {
+                if (at.cell == cell + 1) {
+                    below = above;
+                    above = next;
+                    bend = bend_above;
+                } else {
+                    below = inducing_value<Value>(at.cell, channel);
+                    above = inducing_value<Value>(at.cell + 1, channel);
+                    bend = Value{};
+                    if (at.cell > 0) {
+                        bend = inducing_value<Value>(at.cell - 1, channel) - 2.0 * below + above;
+                    }
+                }
+                cell = at.cell;
+                // The outermost second differences never reach an entry.
+                bend_above = Value{};
+                if (cell + 2 < inducing_.rows()) {
+                    next = inducing_value<Value>(cell + 2, channel);
+                    bend_above = below - 2.0 * above + next;
+                }
+            }
+            x -= below + at.above * (above - below);
+            const Value c1 = -at.bend * bend;
+            const Value c2 = -at.bend_above * bend_above;
+            const Value low = Access::smaller(Access::smaller(c1, c2), Value{});
+            const Value high = Access::larger(Access::larger(c1, c2), Value{});
+            f(row, DiagonalRange<Value>{x + (low + high) * 0.5, (high - low) * 0.5});
+        }
+    }
+
+private:
+    // Beyond the only value of r = 1 there is itself.
+    template <class Value>
+    TOEPLITZ_INLINE Value inducing_value(Index row, Index channel) const noexcept {
+        return DoubleAccess<Value>::load(inducing_.row(std::min(row, inducing_.rows() - 1)) + channel);
+    }
+
+    MatrixView<const Scalar> lags_;
+    MatrixView<const Scalar> taps_;
+    MatrixView<const Scalar> inducing_;
+    const InducingGrid* grid_;
+    Index length_;
+};
+
+}  // namespace detail
+}  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include <support/certificate.hpp>
+#include <support/errors.hpp>
+#include <support/random.hpp>
+#include <support/tolerance.hpp>
+
+#include <toeplitz/operators/choose.hpp>
+
+namespace toeplitz::test {
+namespace {
+
+constexpr InducingMode modes[] = {InducingMode::sample, InducingMode::bridge, InducingMode::balanced_sample,
+                                  InducingMode::balanced_bridge};
+
+double true_norm(const Matrix<double>& lags, const SparsePlusLowRank<double>& made, Index c = 0) {
+    return spectral_norm(error_matrix(lags, made.taps, made.inducing, c));
+}
+
+// The cost of the cheapest of all half widths, ranks and modes that `meets(approximation)`.
+template <class F>
+double cheapest(const Matrix<double>& lags, const CostModel& model, F&& meets) {
+    const Index n = (lags.rows() + 1) / 2;
+    struct Candidate {
+        double cost;
+        Index half_width, rank;
+    };
+    std::vector<Candidate> candidates;
+    for (Index rank = 0; rank < n; ++rank) {
+        for (Index b = rank == 0 ? 0 : -1; b < n; ++b) {
+            const double cost = model.sparse_plus_low_rank(n, b < 0 ? 0 : 2 * b + 1, rank);
+            if (cost < model.exact(n)) candidates.push_back({cost, b, rank});
+        }
+    }
+    std::sort(candidates.begin(), candidates.end(), [](auto& a, auto& b) { return a.cost < b.cost; });
+    for (const Candidate& candidate : candidates) {
+        for (const InducingMode mode : modes) {
+            if (meets(approximate(
+                    lags, {.half_width = candidate.half_width, .rank = candidate.rank, .mode = mode}))) {
+                return candidate.cost;
+            }
+        }
+    }
+    return model.exact(n);
+}
+
+TEST(ChooseTest, CostsLittleMoreThanTheBestByTheTrueNorm) {
+    constexpr Index n = 65;
+    for (const NamedKernel& kernel : typical_kernels(n)) {
+        const Matrix<double> lags = lags_of(kernel.value, n);
+        const double norm = true_norm(lags, {});
+        for (const double relative : {0.1, 0.01}) {
+            const double tolerance = relative * norm;
+            const Choice<double> choice = choose(lags, {.tolerance = tolerance});
+            EXPECT_LE(choice.certificate.bound, tolerance) << kernel.name;
+            const double best = cheapest(lags, {}, [&](const auto& made) {
+                const Matrix<double> error = error_matrix(lags, made.taps, made.inducing, 0);
+                // Two steps of power iteration rule most of them out.
+                Vector<double> v = Vector<double>::Constant(n, 1 / std::sqrt(static_cast<double>(n)));
+                v = error.transpose() * (error * v);
+                const double first = v.norm() > 0 ? (error * v).norm() / v.norm() : 0.0;
+                return first <= tolerance && spectral_norm(error) <= tolerance;
+            });
+            EXPECT_LE(choice.certificate.cost, 1.2 * best) << kernel.name << ' ' << relative;
+            if (choice.certificate.method != Method::fft) {
+                EXPECT_LE(true_norm(lags, choice.approximation), choice.certificate.bound);
+            }
+        }
+    }
+}
+
+TEST(ChooseTest, CostsLittleMoreThanTheBestByTheBound) {
+    constexpr Index n = 97;
+    for (const NamedKernel& kernel : typical_kernels(n)) {
+        const Matrix<double> lags = lags_of(kernel.value, n);
+        const double tolerance = 0.03 * norm_bound(lags)(0);
+        const Choice<double> choice = choose(lags, {.tolerance = tolerance, .dense_length = 0});
+        const double best =
+            cheapest(lags, {}, [&](const auto& made) { return error_bound(lags, made)(0) <= tolerance; });
+        EXPECT_LE(choice.certificate.bound, tolerance) << kernel.name;
+        EXPECT_LE(choice.certificate.cost, 1.2 * best) << kernel.name;
+        EXPECT_DOUBLE_EQ(choice.certificate.cost_ratio, choice.certificate.cost / CostModel{}.exact(n));
+    }
+}
+
+Matrix<double> typical_lags(Index n) {
+    Matrix<double> lags(2 * n - 1, 10);
+    const std::vector<NamedKernel> kernels = typical_kernels(n);
+    for (Index c = 0; c < 10; ++c) lags.col(c) = lags_of(kernels[static_cast<std::size_t>(c)].value, n);
+    return lags;
+}
+
+TEST(ChooseTest, AGroupKeepsTheRelativeToleranceOfEveryChannel) {
+    constexpr Index n = 257;
+    const Matrix<double> lags = typical_lags(n).rightCols(5);
+    const Choice<double> choice = choose(lags, {.tolerance = 0.05, .kind = ToleranceKind::relative});
+    ASSERT_NE(choice.certificate.method, Method::fft);
+    EXPECT_EQ(choice.channels, 5);
+    EXPECT_LT(choice.certificate.cost_ratio, 1);
+    EXPECT_EQ(choice.certificate.bound, choice.bounds.maxCoeff());
+    EXPECT_EQ(choice.certificate.taps, choice.approximation.tap_count());
+    EXPECT_EQ(choice.certificate.rank, choice.approximation.rank());
+    for (Index c = 0; c < 5; ++c) {
+        EXPECT_LE(choice.tolerances(c), 0.05 * true_norm(lags, {}, c) * (1 + 1e-4));
+        EXPECT_LE(choice.bounds(c), choice.tolerances(c));
+        EXPECT_LE(true_norm(lags, choice.approximation, c), choice.bounds(c));
+    }
+}
+
+TEST(ChooseTest, EachChannelIsNoDearerThanTheGroup) {
+    constexpr Index n = 129;
+    const Matrix<double> lags = typical_lags(n).leftCols(4);
+    const ChooseOptions options{.tolerance = 0.3, .dense_length = 0};
+    const Choice<double> group = choose(lags, options);
+    const std::vector<Choice<double>> each = choose_each(lags, options);
+    ASSERT_EQ(each.size(), 4u);
+    for (Index c = 0; c < 4; ++c) {
+        const Choice<double>& choice = each[static_cast<std::size_t>(c)];
+        EXPECT_EQ(choice.first, c);
+        EXPECT_LE(choice.certificate.cost, group.certificate.cost);
+        EXPECT_LE(choice.certificate.bound, 0.3);
+    }
+}
+
+TEST(ChooseTest, FallsBackToTheExactOperatorAndSaysSo) {
+    constexpr Index n = 200;
+    const Matrix<double> lags = random_matrix<double>(2 * n - 1, 2, 1);
+    const Choice<double> choice = choose(lags, {.tolerance = 1e-3});
+    EXPECT_EQ(choice.certificate.method, Method::fft);
+    EXPECT_STREQ(name(choice.certificate.method), "fft");
+    EXPECT_EQ(choice.certificate.bound, 0);
+    EXPECT_EQ(choice.certificate.cost_ratio, 1);
+    EXPECT_EQ(choice.approximation.tap_count() + choice.approximation.rank(), 0);
+}
+
+TEST(ChooseTest, AFunctionGivesTheInducingValues) {
+    constexpr Index n = 257;
+    const std::vector<NamedKernel> kernels = typical_kernels(n);
+    const Matrix<double> lags = lags_of(kernels[0].value, n);
+    const auto kernel = [&](const Vector<double>& at) {
+        Matrix<double> values(at.size(), 1);
+        for (Index i = 0; i < at.size(); ++i) values(i, 0) = kernels[0].value(at(i));
+        return values;
+    };
+    const Choice<double> choice = choose(lags, kernel, {.tolerance = 0.5});
+    ASSERT_GT(choice.certificate.rank, 1);
+    EXPECT_EQ(choice.approximation.inducing,
+              adjust_inducing(kernel(inducing_lags(n, choice.certificate.rank)), n,
+                              choice.approximation.half_width(), choice.certificate.inducing));
+}
+
+TEST(ChooseTest, CostsDecide) {
+    const Matrix<double> lags = lags_of(typical_kernels(257)[0].value, 257);
+    CostModel dear_ski;
+    dear_ski.ski_step = 1e3;
+    const Choice<double> band = choose(lags, {.tolerance = 0.5, .cost = dear_ski});
+    EXPECT_EQ(band.certificate.rank, 0);
+    CostModel dear_taps;
+    dear_taps.band_tap = 1e3;
+    const Choice<double> ski = choose(lags, {.tolerance = 0.5, .cost = dear_taps});
+    EXPECT_EQ(ski.certificate.method, Method::ski);
+    Index fields = 0;
+    CostModel::for_each([&](const char*, double&) { ++fields; }, dear_taps);
+    EXPECT_EQ(fields * static_cast<Index>(sizeof(double)), static_cast<Index>(sizeof(CostModel)));
+}
+
+TEST(ChooseTest, RefusesATolerance) {
+    const Matrix<double> lags = random_matrix<double>(9, 1, 1);
+    for (const double tolerance : {0.0, -1.0, std::numeric_limits<double>::quiet_NaN()}) {
+        expect_error<config_error>(
+            553,
+            "[toeplitz.config.553] choose: expected a tolerance above 0 that is finite, got one that is not",
+            [&] { choose(lags, {.tolerance = tolerance}); });
+    }
+}
+
+}  // namespace
+}  // namespace toeplitz::test
