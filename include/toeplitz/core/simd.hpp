@@ -44,17 +44,54 @@ struct Simd {
         std::memcpy(p, &v, static_cast<std::size_t>(count) * sizeof(Scalar));
     }
 
-    /// The first `count` ≤ lanes channels, at any address.
+    /// The first `count` ≤ lanes channels, at any address. Incomplete rows out of line: they go through memory,
+    /// where the compiler would keep the vector in either case.
     TOEPLITZ_INLINE static Pack load_row(const Scalar* p, Index count) noexcept {
-        return count == lanes ? load_unaligned(p) : load_partial(p, count);
+        return count == lanes ? load_unaligned(p) : load_tail(p, count);
     }
     TOEPLITZ_INLINE static void store_row(Scalar* p, Pack v, Index count) noexcept {
-        count == lanes ? store_unaligned(p, v) : store_partial(p, v, count);
+        count == lanes ? store_unaligned(p, v) : store_tail(p, v, count);
+    }
+
+    /// Every second number from p on, of 2·lanes at any address, and those between them: real and imaginary
+    /// parts of complex numbers.
+    TOEPLITZ_INLINE static void load_pairs(const Scalar* p, Pack& even, Pack& odd) noexcept {
+        const Pack low = load_unaligned(p);
+        const Pack high = load_unaligned(p + lanes);
+        shuffle_pairs(low, high, even, odd, std::make_integer_sequence<int, static_cast<int>(lanes)>{});
+    }
+    TOEPLITZ_INLINE static void store_pairs(Scalar* p, Pack even, Pack odd) noexcept {
+        Pack low;
+        Pack high;
+        merge_pairs(even, odd, low, high, std::make_integer_sequence<int, static_cast<int>(lanes)>{});
+        store_unaligned(p, low);
+        store_unaligned(p + lanes, high);
     }
 
     TOEPLITZ_INLINE static Pack broadcast(Scalar x) noexcept { return x - Pack{}; }
 
 private:
+    [[gnu::noinline]] static Pack load_tail(const Scalar* p, Index count) noexcept {
+        return load_partial(p, count);
+    }
+    [[gnu::noinline]] static void store_tail(Scalar* p, Pack v, Index count) noexcept {
+        store_partial(p, v, count);
+    }
+
+    template <int... i>
+    TOEPLITZ_INLINE static void shuffle_pairs(Pack low, Pack high, Pack& even, Pack& odd,
+                                              std::integer_sequence<int, i...>) noexcept {
+        even = __builtin_shufflevector(low, high, (2 * i)...);
+        odd = __builtin_shufflevector(low, high, (2 * i + 1)...);
+    }
+    template <int... i>
+    TOEPLITZ_INLINE static void merge_pairs(Pack even, Pack odd, Pack& low, Pack& high,
+                                            std::integer_sequence<int, i...>) noexcept {
+        constexpr int count = static_cast<int>(lanes);
+        low = __builtin_shufflevector(even, odd, (i / 2 + i % 2 * count)...);
+        high = __builtin_shufflevector(even, odd, (count / 2 + i / 2 + i % 2 * count)...);
+    }
+
     typedef Scalar Aliased __attribute__((vector_size(TOEPLITZ_SIMD_BYTES), may_alias));
     typedef Scalar Unaligned
         __attribute__((vector_size(TOEPLITZ_SIMD_BYTES), may_alias, aligned(alignof(Scalar))));

@@ -95,9 +95,8 @@ public:
                     if constexpr (std::is_same_v<Spectrum, Scalar>) {
                         S::store_row(to, S::load_row(to, count) + scale * value.re, count);
                     } else {
-                        for (Index c = 0; c < count; ++c) {
-                            to[c] += Spectrum(scale * lane(value.re, c), scale * lane(value.im, c));
-                        }
+                        const Complex old = row(dspectrum, spectrum_stride, k, pack, width);
+                        store_row(to, {old.re + scale * value.re, old.im + scale * value.im}, count);
                     }
                 });
     }
@@ -109,9 +108,7 @@ public:
                 [&](Index k, Index pack, Complex value) {
                     std::complex<Scalar>* to = spectrum + k * spectrum_stride + pack * S::lanes;
                     const Scalar scale = 1 / weight(k);
-                    for (Index c = 0; c < channels_of(pack, width); ++c) {
-                        to[c] = {scale * lane(value.re, c), scale * lane(value.im, c)};
-                    }
+                    store_row(to, {scale * value.re, scale * value.im}, channels_of(pack, width));
                 });
     }
 
@@ -148,7 +145,6 @@ private:
     static Index channels_of(Index pack, Index width) noexcept {
         return std::min(S::lanes, width - pack * S::lanes);
     }
-    static Scalar lane(Pack v, Index c) noexcept { return v[static_cast<int>(c)]; }
 
     template <class Load, class Store>
     void synthesize(Index width, Scalar* scratch, Load&& load, Store&& store) const noexcept {
@@ -175,12 +171,28 @@ private:
         if constexpr (std::is_same_v<Spectrum, Scalar>) {
             return {S::load_row(from, count), Pack{}};
         } else {
-            Complex value{};
-            for (Index c = 0; c < count; ++c) {
-                value.re[static_cast<int>(c)] = from[c].real();
-                value.im[static_cast<int>(c)] = from[c].imag();
-            }
+            if (count < S::lanes) return load_tail(from, count);
+            Complex value;
+            S::load_pairs(reinterpret_cast<const Scalar*>(from), value.re, value.im);
             return value;
+        }
+    }
+
+    static void store_row(std::complex<Scalar>* to, Complex value, Index count) noexcept {
+        if (count < S::lanes) return store_tail(to, value, count);
+        S::store_pairs(reinterpret_cast<Scalar*>(to), value.re, value.im);
+    }
+    [[gnu::noinline]] static Complex load_tail(const std::complex<Scalar>* from, Index count) noexcept {
+        Complex value{};
+        for (Index c = 0; c < count; ++c) {
+            value.re[static_cast<int>(c)] = from[c].real();
+            value.im[static_cast<int>(c)] = from[c].imag();
+        }
+        return value;
+    }
+    [[gnu::noinline]] static void store_tail(std::complex<Scalar>* to, Complex value, Index count) noexcept {
+        for (Index c = 0; c < count; ++c) {
+            to[c] = {value.re[static_cast<int>(c)], value.im[static_cast<int>(c)]};
         }
     }
 

@@ -130,6 +130,9 @@ private:
     // there.
     static constexpr Index tile_rows = 16;
 
+    // Rows are asked for this far ahead: the processor does not foresee strides of half a page.
+    static constexpr Index rows_ahead = 4;
+
     Index pack_size() const noexcept { return tree_.pack_size(); }
 
     // Calls f(pack, channels in it) for the packs that hold `width` channels.
@@ -218,7 +221,9 @@ private:
         for (Index j = 0; j < count; ++j) {
             Pack a[R];
             detail::unroll<R>([&](auto m) TOEPLITZ_LAMBDA {
-                a[m] = m < valid ? S::load_unaligned(row + j * stride + m * row_step) : Pack{};
+                const Scalar* p = row + j * stride + m * row_step;
+                a[m] = m < valid ? S::load_unaligned(p) : Pack{};
+                __builtin_prefetch(p + rows_ahead * stride);
             });
             Complex z[R];
             Root<R>::split_real(a, z, f);
@@ -238,6 +243,7 @@ private:
             detail::unroll<R>([&](auto m) TOEPLITZ_LAMBDA {
                 if (m >= valid) return;
                 Scalar* p = row + j * stride + m * row_step;
+                __builtin_prefetch(p + rows_ahead * stride, 1);
                 if constexpr (update == Update::add) a[m] += S::load_unaligned(p);
                 S::store_unaligned(p, a[m]);
             });
