@@ -185,32 +185,44 @@ private:
     template <Direction direction, Update update>
     void product(detail::Rows<const Scalar> x, detail::Rows<Scalar> y, const detail::Batch& batch,
                  Workspace& ws) const {
-        with_interpolation<direction>(x, batch, ws, [&](const auto& interpolation) {
-            const Index items = batch.size * batch.length;
-            const int threads = detail::thread_count(items, items * this->channels() / 8);
-            detail::parallel_chunks(items, threads, [&](Index begin, Index end, int) {
-                for (Index item = begin; item < end; ++item) {
-                    const Index b = item / batch.length;
-                    const Index i = item % batch.length;
-                    if (i < batch.rows(b)) interpolate_row<update>(interpolation.sequence(b), i, y.row(item));
+        with_interpolation<direction>(x, batch, ws, [&](const Interpolation& interpolation) {
+            for_chunks(batch, [&](Index b, const Chunk& chunk, Index) {
+                const Scalar* below = interpolation.row(b, chunk.cell);
+                for (Index i = chunk.begin; i < chunk.end; ++i) {
+                    interpolate_row<update>(below, i, y.row(b * batch.length + i));
                 }
             });
         });
     }
 
-    template <Update update, class Interpolation>
-    void interpolate_row(const Interpolation& at, Index i, Scalar* y) const {
-        Index c = 0;
-        for (; c + V::lanes <= this->channels(); c += V::lanes) {
-            Pack value = at(i, c, [](const Scalar* p) TOEPLITZ_LAMBDA { return V::load_unaligned(p); });
-            if constexpr (update == Update::add) value += V::load_unaligned(y + c);
-            V::store_unaligned(y + c, value);
-        }
-        if (const Index rest = this->channels() - c; rest > 0) {
-            const auto load = [rest](const Scalar* p) TOEPLITZ_LAMBDA { return V::load_partial(p, rest); };
-            Pack value = at(i, c, load);
-            if constexpr (update == Update::add) value += load(y + c);
-            V::store_partial(y + c, value, rest);
+    /// Calls f(sequence, chunk, number of both) for the chunks of all sequences, cut at their lengths, in
+    /// parallel.
+    template <class F>
+    void for_chunks(const detail::Batch& batch, F&& f) const {
+        const Index count = chunks_.size();
+        const Index items = batch.size * count;
+        const int threads = detail::thread_count(items, batch.size * batch.length * this->channels() / 8);
+        detail::parallel_chunks(items, threads, [&](Index begin, Index end, int) {
+            for (Index item = begin; item < end; ++item) {
+                const Index b = item / count;
+                Chunk chunk = chunks_[item % count];
+                chunk.end = std::min(chunk.end, batch.rows(b));
+                f(b, chunk, item);
+            }
+        });
+    }
+
+    // Row i of W u, whole rows at once: pieces of them would be written a stride apart.
+    template <Update update>
+    void interpolate_row(const Scalar* below, Index i, Scalar* y) const {
+        const Scalar* above = rank_ > 1 ? below + this->channels() : below;
+        const Pack lower = V::broadcast(lower_[i]);
+        const Pack upper = V::broadcast(upper_[i]);
+        for (Index c = 0; c < this->channels(); c += V::lanes) {
+            const Index count = std::min(V::lanes, this->channels() - c);
+            Pack value = lower * V::load_row(below + c, count) + upper * V::load_row(above + c, count);
+            if constexpr (update == Update::add) value += V::load_row(y + c, count);
+            V::store_row(y + c, value, count);
         }
     }
 
@@ -218,6 +230,11 @@ private:
     struct Interpolation {
         const Ski& ski;
         const Scalar* u;
+
+        /// Inducing point `cell` of sequence b.
+        const Scalar* row(Index b, Index cell) const noexcept {
+            return u + (b * ski.rank_ + cell) * ski.channels();
+        }
 
         auto sequence(Index b) const noexcept {
             return [this, first = u + b * ski.rank_ * ski.channels()](Index i, Index channel,
@@ -254,15 +271,8 @@ private:
         const Index count = chunks_.size();
         Workspace::Scope scope(ws);
         Scalar* sums = scope.template take<Scalar>(sums_size(batch.size));
-        const Index items = batch.size * count;
-        const int threads = detail::thread_count(items, batch.size * batch.length * d / 8);
-        detail::parallel_chunks(items, threads, [&](Index begin, Index end, int) {
-            for (Index item = begin; item < end; ++item) {
-                const Index b = item / count;
-                Chunk chunk = chunks_[item % count];
-                chunk.end = std::min(chunk.end, batch.rows(b));
-                sum_chunk({x.row(b * batch.length), x.stride}, chunk, sums + item * 2 * d);
-            }
+        for_chunks(batch, [&](Index b, const Chunk& chunk, Index item) {
+            sum_chunk({x.row(b * batch.length), x.stride}, chunk, sums + item * 2 * d);
         });
         for (Index b = 0; b < batch.size; ++b) {
             const MatrixView<Scalar> zb = z.middle_rows(b * rank_, rank_);
@@ -284,10 +294,8 @@ private:
     void sum_chunk(detail::Rows<const Scalar> x, const Chunk& chunk, Scalar* sums) const {
         const Index d = this->channels();
         std::fill_n(sums, 2 * d, Scalar(0));
-        // Few rows at a time, so that a row's cache lines are read one after another.
-        constexpr Index tile = 32;
-        for (Index i0 = chunk.begin; i0 < chunk.end; i0 += tile) {
-            const Index i1 = std::min(i0 + tile, chunk.end);
+        for (Index i0 = chunk.begin; i0 < chunk.end; i0 += tile_rows) {
+            const Index i1 = std::min(i0 + tile_rows, chunk.end);
             Index c = 0;
             for (; c + sweep * V::lanes <= d; c += sweep * V::lanes) sum_tile<sweep>(x, i0, i1, c, sums);
             for (; c + V::lanes <= d; c += V::lanes) sum_tile<1>(x, i0, i1, c, sums);
@@ -300,7 +308,9 @@ private:
         }
     }
 
+    // Packs of channels at a time, and rows: few, so that a row's cache lines are used one after another.
     static constexpr int sweep = 4;
+    static constexpr Index tile_rows = 32;
 
     template <int width>
     void sum_tile(detail::Rows<const Scalar> x, Index i0, Index i1, Index c, Scalar* sums) const {
