@@ -36,11 +36,11 @@ Work values(const Shape& shape) {
 }
 
 Work products(const Shape& shape) {
-    static constexpr Index tile = 128;
+    static constexpr Index tile = 120;
     struct Data {
         explicit Data(const Shape& s) : values(2 * s.n - 1, s.d) {
-            for (Index l = 0; l < hidden_layers; ++l) layers.push_back(random(mlp_width, mlp_width, l));
-            out = random(s.d, mlp_width, hidden_layers);
+            for (Index l = 0; l < hidden_layers; ++l) layers.push_back(packed(mlp_width, l));
+            out = packed(s.d, hidden_layers);
             for (int t = 0; t < s.threads; ++t) {
                 hidden.push_back({random(tile, mlp_width, 4), random(tile, mlp_width, 5)});
             }
@@ -49,8 +49,14 @@ Work products(const Shape& shape) {
             const Array<float> array = random_array(rows, cols, static_cast<std::uint64_t>(seed));
             return MatrixView<const float>(array).eigen() / 8.0F;
         }
-        std::vector<Matrix<float>> layers;
-        Matrix<float> out;
+        static Buffer<float> packed(Index outputs, Index seed) {
+            const Matrix<float> weight = random(outputs, mlp_width, seed);
+            Buffer<float> panels(detail::packed_size<float>(mlp_width, outputs));
+            detail::pack_right<float>(weight, true, panels.data());
+            return panels;
+        }
+        std::vector<Buffer<float>> layers;
+        Buffer<float> out;
         std::vector<std::pair<Matrix<float>, Matrix<float>>> hidden;
         Array<float> values;
     };
@@ -61,13 +67,16 @@ Work products(const Shape& shape) {
                 detail::parallel_chunks(tiles, shape.threads, [&](Index begin, Index end, int thread) {
                     auto& [from, to] = data->hidden[static_cast<std::size_t>(thread)];
                     for (Index t = begin; t < end; ++t) {
-                        for (const Matrix<float>& layer : data->layers) {
-                            to.noalias() = from * layer.transpose();
+                        const auto multiply = [&](const Buffer<float>& panels, MatrixView<float> y) {
+                            detail::multiply_packed<float>(detail::left_factor<float>(from), panels.data(),
+                                                           mlp_width, Update::assign, nullptr, y);
+                        };
+                        for (const Buffer<float>& layer : data->layers) {
+                            multiply(layer, to);
                             std::swap(from, to);
                         }
                         const Index count = std::min(tile, rows - t * tile);
-                        Eigen::Map<Matrix<float>> y(data->values.data() + t * tile * shape.d, count, shape.d);
-                        y.noalias() = from.topRows(count) * data->out.transpose();
+                        multiply(data->out, {data->values.data() + t * tile * shape.d, count, shape.d});
                     }
                 });
             },
