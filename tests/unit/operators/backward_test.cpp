@@ -55,8 +55,8 @@ Index transforms(F&& f) {
     return CountingEngine::count;
 }
 
-constexpr Index n = 100;
-constexpr Index d = 3;
+constexpr Index steps = 100;
+constexpr Index width = 3;
 
 template <class Op>
 class BackwardTest : public testing::Test {
@@ -64,19 +64,19 @@ protected:
     using Kernel = typename Op::Kernel;
 
     Kernel random_kernel(std::uint64_t seed) const {
-        Index rows = 2 * n - 1;
+        Index rows = 2 * steps - 1;
         if constexpr (requires(const Op& o) { o.frequencies(); }) rows = op_.frequencies();
         if constexpr (std::is_same_v<typename Kernel::Scalar, double>) {
-            return random_matrix<double>(rows, d, seed);
+            return random_matrix<double>(rows, width, seed);
         } else {
-            Kernel kernel(rows, d);
-            kernel.real() = random_matrix<double>(rows, d, seed);
-            kernel.imag() = random_matrix<double>(rows, d, seed + 1);
+            Kernel kernel(rows, width);
+            kernel.real() = random_matrix<double>(rows, width, seed);
+            kernel.imag() = random_matrix<double>(rows, width, seed + 1);
             return kernel;
         }
     }
 
-    Op op_{{.length = n, .channels = d}};
+    Op op_{{.length = steps, .channels = width}};
 };
 
 using Ops = testing::Types<Fft<double, CountingEngine>, Spectral<double, Causality::causal, CountingEngine>,
@@ -88,13 +88,13 @@ TYPED_TEST(BackwardTest, EqualsTheTwoProductsApart) {
     this->op_.set_kernel(kernel);
     Workspace ws;
     typename TypeParam::Cache cache;
-    const std::vector<Index> some = {n, 37, 0};
+    const std::vector<Index> some = {steps, 37, 0};
     for (const Lengths lengths : {Lengths{}, Lengths{some}}) {
-        const Matrix<double> x = random_matrix<double>(3 * n, d, 2);
-        const Matrix<double> g = random_matrix<double>(3 * n, d, 3);
-        Matrix<double> y(3 * n, d);
-        Matrix<double> dx(3 * n, d);
-        Matrix<double> expected(3 * n, d);
+        const Matrix<double> x = random_matrix<double>(3 * steps, width, 2);
+        const Matrix<double> g = random_matrix<double>(3 * steps, width, 3);
+        Matrix<double> y(3 * steps, width);
+        Matrix<double> dx(3 * steps, width);
+        Matrix<double> expected(3 * steps, width);
         auto dkernel = kernel;  // is added to
         auto expected_dkernel = kernel;
         this->op_.apply(x, expected, ws, lengths);
@@ -116,10 +116,10 @@ TYPED_TEST(BackwardTest, StridedArgumentsTakeTheLongWay) {
     const auto kernel = this->random_kernel(1);
     this->op_.set_kernel(kernel);
     Workspace ws;
-    const ColumnMatrix<double> x = random_matrix<double>(n, d, 2);
-    const Matrix<double> g = random_matrix<double>(n, d, 3);
-    Matrix<double> y(n, d);
-    Matrix<double> dx(n, d);
+    const ColumnMatrix<double> x = random_matrix<double>(steps, width, 2);
+    const Matrix<double> g = random_matrix<double>(steps, width, 3);
+    Matrix<double> y(steps, width);
+    Matrix<double> dx(steps, width);
     auto dkernel = kernel;
     auto expected = kernel;
     typename TypeParam::Cache cache;
@@ -133,8 +133,8 @@ TYPED_TEST(BackwardTest, TakesAsManyTransformsAsTheDataFlowNeeds) {
     const auto kernel = this->random_kernel(1);
     Workspace ws;
     for (const Index batch : {1, 4}) {
-        const Matrix<double> x = random_matrix<double>(batch * n, d, 2);
-        Matrix<double> y(batch * n, d);
+        const Matrix<double> x = random_matrix<double>(batch * steps, width, 2);
+        Matrix<double> y(batch * steps, width);
         auto dkernel = kernel;
         typename TypeParam::Cache cache;
         EXPECT_EQ(transforms([&] {
@@ -152,8 +152,8 @@ TYPED_TEST(BackwardTest, RefusesTheCacheOfAnotherBatch) {
     this->op_.set_kernel(kernel);
     Workspace ws;
     typename TypeParam::Cache cache;
-    const Matrix<double> x = random_matrix<double>(2 * n, d, 2);
-    Matrix<double> y(2 * n, d);
+    const Matrix<double> x = random_matrix<double>(2 * steps, width, 2);
+    Matrix<double> y(2 * steps, width);
     this->op_.forward(x, y, cache, ws);
     auto dkernel = kernel;
     expect_error<shape_error>(
@@ -161,8 +161,8 @@ TYPED_TEST(BackwardTest, RefusesTheCacheOfAnotherBatch) {
         "[toeplitz.shape.507] Fft::backward: expected g of the 2 sequences of forward, got 100 rows for "
         "sequences of 100",
         [&] {
-            this->op_.backward(x.topRows(n), cache, MatrixView<const double>(x).middle_rows(0, n),
-                               MatrixView<double>(y).middle_rows(0, n), dkernel, ws);
+            this->op_.backward(x.topRows(steps), cache, MatrixView<const double>(x).middle_rows(0, steps),
+                               MatrixView<double>(y).middle_rows(0, steps), dkernel, ws);
         });
 }
 

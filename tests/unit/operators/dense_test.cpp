@@ -12,8 +12,8 @@ namespace {
 template <class S>
 class DenseTest : public testing::Test {};
 
-using Scalars = testing::Types<float, double, long double>;
-TYPED_TEST_SUITE(DenseTest, Scalars);
+using DenseScalars = testing::Types<float, double, long double>;
+TYPED_TEST_SUITE(DenseTest, DenseScalars);
 
 TYPED_TEST(DenseTest, RowOfTheKernelIsLagPlusLengthMinusOne) {
     using S = TypeParam;

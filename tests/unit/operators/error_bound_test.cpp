@@ -12,8 +12,8 @@
 namespace toeplitz::test {
 namespace {
 
-constexpr InducingMode modes[] = {InducingMode::sample, InducingMode::bridge, InducingMode::balanced_sample,
-                                  InducingMode::balanced_bridge};
+constexpr InducingMode bound_modes[] = {InducingMode::sample, InducingMode::bridge,
+                                        InducingMode::balanced_sample, InducingMode::balanced_bridge};
 
 template <class S>
 double true_norm(const Matrix<S>& lags, const SparsePlusLowRank<S>& approximation, Index c = 0) {
@@ -174,7 +174,7 @@ TYPED_TEST(TypedErrorBoundTest, AnyWidthGivesTheBoundsOfItsChannels) {
     using S = TypeParam;
     constexpr Index n = 40;
     const Matrix<S> lags = random_matrix<S>(2 * n - 1, 37, 3);
-    for (const InducingMode mode : modes) {
+    for (const InducingMode mode : bound_modes) {
         const auto made = approximate(lags, {.half_width = 2, .rank = 11, .mode = mode});
         const Vector<double> all = error_bound(lags, made);
         for (Index c = 0; c < lags.cols(); ++c) {
@@ -190,7 +190,7 @@ TYPED_TEST(TypedErrorBoundTest, AllLagsAsInducingValuesLeaveRounding) {
     using S = TypeParam;
     for (const Index n : {1, 2, 3, 33}) {
         const Matrix<S> lags = random_matrix<S>(2 * n - 1, 2, 4);
-        for (const InducingMode mode : modes) {
+        for (const InducingMode mode : bound_modes) {
             const auto made = approximate(lags, {.half_width = n > 1 ? 1 : 0, .rank = n, .mode = mode});
             EXPECT_LE(error_bound(lags, made).maxCoeff(), 1e-9) << n;
         }
