@@ -8,7 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "support/idx.hpp"
+#include "support/images.hpp"
 #include "support/sequence_classifier.hpp"
 #include "support/table.hpp"
 #include "support/training_plot.hpp"
@@ -18,48 +18,11 @@ namespace {
 
 using namespace examples;
 
-const char* const default_data = "/usr/share/datasets/fashion-mnist";
-const char* const default_data_package = "dataset-fashion-mnist";
-
-LabelledSequences read_images(const std::string& directory, const std::string& part) {
-    const auto read = [&](const std::string& what) {
-        const std::string path = directory + "/" + part + what;
-        return read_idx(std::filesystem::exists(path) ? path : path + ".gz");
-    };
-    const IdxFile images = read("-images-idx3-ubyte");
-    const IdxFile labels = read("-labels-idx1-ubyte");
-    if (images.shape.size() != 3 || labels.shape.size() != 1 || images.shape[0] != labels.shape[0]) {
-        throw std::runtime_error("images and labels in '" + directory + "' do not fit together");
-    }
-    LabelledSequences data{.length = images.shape[1] * images.shape[2], .tokens = {}, .labels = {}};
-    const auto append = [](const std::string& bytes, std::vector<Token>& tokens) {
-        tokens.reserve(bytes.size());
-        for (const char byte : bytes) tokens.push_back(static_cast<unsigned char>(byte));
-    };
-    append(images.bytes, data.tokens);
-    append(labels.bytes, data.labels);
-    return data;
-}
-
-/// Images of 8 × 8 pixels with a bright row or a bright column, for a first look where no data is installed.
-LabelledSequences made_up_images(Index count, std::uint64_t seed) {
-    const toeplitz::CounterRandom random(seed);
-    LabelledSequences data{.length = 64, .tokens = {}, .labels = {}};
-    for (Index i = 0; i < count; ++i) {
-        const std::uint64_t bits = random.bits(static_cast<std::uint64_t>(i));
-        const Index place = static_cast<Index>(bits >> 1U & 7U);
-        const bool is_row = (bits & 1U) != 0;
-        for (Index p = 0; p < 64; ++p) data.tokens.push_back((is_row ? p / 8 : p % 8) == place ? 200 : 10);
-        data.labels.push_back(is_row ? 1 : 0);
-    }
-    return data;
-}
-
 struct Settings {
     TrainingSettings training{
         .steps = 1200, .minutes = 3, .batch = 16, .rate = 5e-3, .out = "image_classifier_out"};
     ClassifierOptions model{.vocabulary = 256};
-    std::string data = default_data;
+    std::string data = fashion_mnist;
     std::string mixer = "all";
     Index test = 0;
 };
@@ -143,8 +106,8 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     add_training_options(app, settings.training);
     const int code = run_program(app, argc, argv, settings.training, [&] { run(settings); });
-    if (code == 1 && settings.data == default_data && !std::filesystem::exists(settings.data)) {
-        std::cerr << "Fashion-MNIST is in the Debian package " << default_data_package << ".\n";
+    if (code == 1 && settings.data == fashion_mnist && !std::filesystem::exists(settings.data)) {
+        std::cerr << "Fashion-MNIST is in the Debian package " << fashion_mnist_package << ".\n";
     }
     return code;
 }

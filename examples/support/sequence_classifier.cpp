@@ -3,80 +3,32 @@
 #include "sequence_classifier.hpp"
 
 #include <toeplitz/nn/fd_tno.hpp>
-#include <toeplitz/nn/loss.hpp>
-#include <toeplitz/nn/model.hpp>
 #include <toeplitz/nn/ski_tno.hpp>
-#include <toeplitz/nn/tno.hpp>
 #include <toeplitz/train/batches.hpp>
 
-#include "parallel_for.hpp"
+#include "classifier_model.hpp"
 #include "timing.hpp"
 
 namespace examples {
 
-namespace {
-
 using namespace toeplitz;
-using FullTno = Tno<float, Causality::bidirectional>;
 using FullSkiTno = SkiTno<float, Causality::bidirectional>;
 using FullFdTno = FdTno<float, Causality::bidirectional>;
 
-// What the mixers differ in. Kernels reach over the whole sequence: λⁿ is 0.1 at its end.
+// What the mixers differ in; make_model() finds these by their arguments.
 
-double decay_for(Index length) { return std::pow(0.1, 1 / static_cast<double>(length)); }
-
-void set_mixer(const ClassifierOptions& options, Index length, TnoOptions& mixer) {
-    mixer.mlp.width = options.mlp_width;
-    mixer.decay.lambda = decay_for(length);
-}
-void set_mixer(const ClassifierOptions& options, Index length, FullSkiTno::Options& mixer) {
+static void set_mixer(const ClassifierOptions& options, Index length, FullSkiTno::Options& mixer) {
     mixer.length = length;
     mixer.rank = options.rank;
     mixer.taps = options.taps;
     mixer.kernel.decay.lambda =
         std::pow(1.0 / static_cast<double>(mixer.kernel.knots), 1 / static_cast<double>(length));
 }
-void set_mixer(const ClassifierOptions& options, Index /*length*/, FdTnoOptions& mixer) {
+static void set_mixer(const ClassifierOptions& options, Index /*length*/, FdTnoOptions& mixer) {
     mixer.mlp.width = options.mlp_width;
 }
 
-template <class Mixer>
-Model<Mixer> make_model(const ClassifierOptions& options, Index length) {
-    typename Model<Mixer>::Options model{.input = {.vocabulary = options.vocabulary},
-                                         .width = options.width,
-                                         .layers = options.layers,
-                                         .head = Head::mean_pool,
-                                         .outputs = options.classes};
-    model.block.gtu.inner_width = options.inner_width;
-    set_mixer(options, length, model.block.gtu.mixer);
-    return Model<Mixer>(model);
-}
-
-/// Loss and accuracy at inference.
-template <class M>
-CrossEntropyLoss evaluate(const M& model, const typename M::Parameters& parameters,
-                          const LabelledSequences& data, Index batch) {
-    const typename M::Prepared prepared = model.prepare(parameters, data.length);
-    const Index batches = (data.count() + batch - 1) / batch;
-    std::vector<CrossEntropyLoss> losses(static_cast<std::size_t>(batches));
-    std::vector<Workspace> workspaces(static_cast<std::size_t>(parallel_threads()));
-    parallel_for(batches, [&](Index b, int thread) {
-        Workspace& ws = workspaces[static_cast<std::size_t>(thread)];
-        const Index count = std::min(batch, data.count() - b * batch);
-        LabelledBatch part;
-        part.fill(data, count, [&](Index j) { return b * batch + j; });
-        Matrix<float> logits(count, model.outputs());
-        prepared.evaluate(part.tokens, logits, ws, part.lengths);
-        losses[static_cast<std::size_t>(b)] = cross_entropy<float>(logits, part.labels, ws);
-    });
-    CrossEntropyLoss all;
-    for (const CrossEntropyLoss& loss : losses) {
-        all.sum += loss.sum;
-        all.count += loss.count;
-        all.correct += loss.correct;
-    }
-    return all;
-}
+namespace {
 
 template <class Mixer>
 ClassifierReport run(MixerKind kind, const ClassifierOptions& options, const TrainingSettings& settings,

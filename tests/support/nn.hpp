@@ -189,6 +189,23 @@ using TimeWarpCalls = KernelCalls<TimeWarp<double>>;
 using CausalFrequencyCalls = KernelCalls<FrequencyKernel<double, Causality::causal>>;
 using FrequencyCalls = KernelCalls<FrequencyKernel<double, Causality::bidirectional>, std::complex<double>>;
 
+template <Causality kind>
+using DoubleTno = Tno<double, kind>;
+template <Causality kind>
+using DoubleFdTno = FdTno<double, kind>;
+template <Causality kind>
+using DoubleSkiTno = SkiTno<double, kind>;
+template <Causality kind>
+using DoubleMlpSkiTno = SkiTno<double, kind, PositionKernel<double>>;
+
+/// Of mixers, at all lags.
+Matrix<double> lags_of(const DoubleTno<Causality::bidirectional>& mixer,
+                       const PositionKernelParameters<double>& parameters, Index length);
+Matrix<double> lags_of(const DoubleFdTno<Causality::bidirectional>& mixer,
+                       const FrequencyKernelParameters<double>& parameters, Index length);
+Matrix<double> lags_of(const DoubleFdTno<Causality::causal>& mixer,
+                       const FrequencyKernelParameters<double>& parameters, Index length);
+
 /// Values of kernels without a mixer around them.
 Matrix<double> values_of(const PositionKernel<double>& kernel,
                          const PositionKernelParameters<double>& parameters, Index length);
@@ -211,14 +228,6 @@ template <class S>
 using PlainModel = Model<PlainMixer<S>>;
 using PlainFeatureModel = Model<PlainMixer<double>, RowNorm<double>, Linear<double>>;
 
-template <Causality kind>
-using DoubleTno = Tno<double, kind>;
-template <Causality kind>
-using DoubleFdTno = FdTno<double, kind>;
-template <Causality kind>
-using DoubleSkiTno = SkiTno<double, kind>;
-template <Causality kind>
-using DoubleMlpSkiTno = SkiTno<double, kind, PositionKernel<double>>;
 using NormalizedTno = Normalized<Tno<double, Causality::bidirectional>>;
 
 /// Parameters as a module starts with them.

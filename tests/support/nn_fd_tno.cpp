@@ -23,6 +23,15 @@ Matrix<double> response_of(const FrequencyKernel<double, Causality::bidirectiona
     return stacked;
 }
 
+Matrix<double> lags_of(const DoubleFdTno<Causality::bidirectional>& mixer,
+                       const FrequencyKernelParameters<double>& parameters, Index length) {
+    return mixer.kernel_lags(parameters, length);
+}
+Matrix<double> lags_of(const DoubleFdTno<Causality::causal>& mixer,
+                       const FrequencyKernelParameters<double>& parameters, Index length) {
+    return mixer.kernel_lags(parameters, length);
+}
+
 template struct Calls<DoubleFdTno<Causality::causal>>;
 template struct Calls<DoubleFdTno<Causality::bidirectional>>;
 template struct KernelCalls<FrequencyKernel<double, Causality::causal>>;

@@ -11,6 +11,11 @@ Matrix<double> values_of(const PositionKernel<double>& kernel,
     return values;
 }
 
+Matrix<double> lags_of(const DoubleTno<Causality::bidirectional>& mixer,
+                       const PositionKernelParameters<double>& parameters, Index length) {
+    return mixer.kernel_lags(parameters, length);
+}
+
 template struct Calls<DoubleTno<Causality::causal>>;
 template struct Calls<DoubleTno<Causality::bidirectional>>;
 template struct Calls<NormalizedTno>;

@@ -60,6 +60,25 @@ public:
     /// Drawn from `seed`: see PositionMlp.
     Parameters make_parameters(std::uint64_t seed = 0) const { return kernel_.make_parameters(seed); }
 
+    /// The kernel at all lags, (2n−1) × d: row t + n − 1 is lag t; zero at t < 0 where causal.
+    /// \throws shape_error 405
+    /// heap: the result and a workspace | thread-safe: yes
+    Matrix<Scalar> kernel_lags(const Parameters& parameters, Index length) const {
+        const HalfSpectrum<Scalar> transform(grid(length));
+        Matrix<Response> response(transform.frequencies(), channels());
+        Workspace ws;
+        evaluate_kernel(parameters, length, response, nullptr, ws);
+        Matrix<Scalar> lags = Matrix<Scalar>::Zero(2 * length - 1, channels());
+        detail::for_channel_groups(transform, channels(), transform.scratch_size(), ws,
+                                   [&](Index first, Index width, Scalar* scratch) {
+                                       transform.to_lags(response.data() + first, channels(), width, kind,
+                                                         length - 1,
+                                                         kind == Causality::causal ? 0 : length - 1,
+                                                         &lags(length - 1, first), channels(), scratch);
+                                   });
+        return lags;
+    }
+
 private:
     static constexpr const char* name = "FdTno";
 

@@ -46,6 +46,18 @@ public:
     /// Drawn from `seed`: see PositionMlp and Decay.
     Parameters make_parameters(std::uint64_t seed = 0) const { return kernel_.make_parameters(seed); }
 
+    /// The kernel at all lags, (2n−1) × d: row t + n − 1 is lag t; zero at t < 0 where causal.
+    /// \throws shape_error 405
+    /// heap: the result and a workspace | thread-safe: yes
+    Matrix<Scalar> kernel_lags(const Parameters& parameters, Index length) const {
+        Matrix<Scalar> lags = Matrix<Scalar>::Zero(2 * length - 1, channels());
+        const Index rows = kernel_rows(length);
+        Workspace ws;
+        evaluate_kernel(parameters, length, MatrixView<Scalar>(lags).middle_rows(lags.rows() - rows, rows),
+                        nullptr, ws);
+        return lags;
+    }
+
 private:
     static constexpr const char* name = "Tno";
 

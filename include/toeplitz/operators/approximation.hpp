@@ -87,6 +87,19 @@ inline void bridge_rows(Matrix<double>& values, Index inside) {
     }
 }
 
+/// Taps of half width b ≥ 0 for all channels: the middle of what the error is without them.
+template <Real Scalar>
+Matrix<Scalar> middle_taps(const InterpolationError<Scalar>& error, Index half_width) {
+    Matrix<Scalar> taps(2 * half_width + 1, error.channels());
+    const Index first = error.length() - 1 - half_width;
+    for (Index c = 0; c < taps.cols(); ++c) {
+        error.template for_rows<double>(first, first + taps.rows(), c, [&](Index row, const auto& e) {
+            taps(row - first, c) = static_cast<Scalar>(e.center);
+        });
+    }
+    return taps;
+}
+
 }  // namespace detail
 
 /// The kernel at the inducing lags δh, (2r−1) × d, from its values at integer lags: exact where δh is an
@@ -143,16 +156,11 @@ Matrix<Scalar> optimal_taps(std::type_identity_t<MatrixView<const Scalar>> lags,
     const Index n = detail::checked_length(lags, "optimal_taps");
     const Index r = (inducing.rows() + 1) / 2;
     detail::check_sizes(n, r, half_width, "optimal_taps");
-    Matrix<Scalar> taps(2 * half_width + 1 > 0 ? 2 * half_width + 1 : 0, lags.cols());
-    const detail::InducingGrid grid(n, std::max<Index>(r, 1));
-    const detail::InterpolationError<Scalar> error(lags, MatrixView<const Scalar>{}, inducing, grid);
-    for (Index c = 0; c < lags.cols() && taps.rows() > 0; ++c) {
-        const Index first = n - 1 - half_width;
-        error.template for_rows<double>(first, n + half_width, c, [&](Index row, const auto& e) {
-            taps(row - first, c) = static_cast<Scalar>(e.center);
-        });
-    }
-    return taps;
+    if (half_width < 0) return Matrix<Scalar>(0, lags.cols());
+    detail::InducingGrid grid(n, std::max<Index>(r, 1), detail::InducingGrid::Rows::none);
+    grid.fill(n - 1 - half_width, n + half_width);
+    return detail::middle_taps(
+        detail::InterpolationError<Scalar>(lags, MatrixView<const Scalar>{}, inducing, grid), half_width);
 }
 
 struct ApproximationOptions {

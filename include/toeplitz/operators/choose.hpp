@@ -4,6 +4,8 @@
 /// \file
 /// The cheapest band and low rank whose proven error meets a tolerance.
 
+#include <algorithm>
+#include <cmath>
 #include <optional>
 #include <vector>
 
@@ -17,10 +19,14 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// absolute: ‖E‖₂ ≤ ε. relative: ‖E‖₂ ≤ ε ‖T‖₂, ‖T‖₂ taken from below.
 enum class ToleranceKind { absolute, relative };
 
+/// Whether taps and inducing values are rounded, so that copies of them in float keep the bound.
+enum class Rounding { none, to_float };
+
 struct ChooseOptions {
     double tolerance = 0;                          ///< ε > 0, for every channel
     ToleranceKind kind = ToleranceKind::absolute;  ///< of ε
     CostModel cost{};                              ///< what is cheap
+    Rounding rounding = Rounding::none;            ///< of the result
     Index dense_length = 128;                      ///< longest sequence for which dense_error_bound is tried
 };
 
@@ -47,8 +53,8 @@ struct Choice {
 
 namespace detail {
 
-template <Real Scalar>
-MatrixView<const Scalar> columns(MatrixView<const Scalar> matrix, Index first, Index count) noexcept {
+template <class T>
+MatrixView<T> columns(MatrixView<T> matrix, Index first, Index count) noexcept {
     return {matrix.data() + first * matrix.col_stride(), matrix.rows(), count, matrix.row_stride(),
             matrix.col_stride()};
 }
@@ -167,12 +173,12 @@ private:
     void try_band() {
         const Index b = widest(0);
         if (b < 0) return;
-        const InducingGrid grid(n_, 1);
+        InducingGrid grid(n_, 1);
         narrow(grid, 0, InducingMode::sample, -1, b);
     }
 
     void try_rank(Index rank, double step) {
-        const InducingGrid grid(n_, rank);
+        InducingGrid grid(n_, rank, InducingGrid::Rows::none);
         for (const InducingMode mode : {InducingMode::balanced_bridge, InducingMode::balanced_sample,
                                         InducingMode::bridge, InducingMode::sample}) {
             const bool bridges = mode == InducingMode::bridge || mode == InducingMode::balanced_bridge;
@@ -194,7 +200,7 @@ private:
     }
 
     // Whether half width `above` meets the tolerance; then takes the smallest that does, from below + 1 on.
-    bool narrow(const InducingGrid& grid, Index rank, InducingMode mode, Index below, Index above) {
+    bool narrow(InducingGrid& grid, Index rank, InducingMode mode, Index below, Index above) {
         if (!take(grid, rank, mode, above)) return false;
         while (above - below > 1) {
             const Index middle = below + (above - below) / 2;
@@ -203,22 +209,84 @@ private:
         return true;
     }
 
-    bool take(const InducingGrid& grid, Index rank, InducingMode mode, Index half_width) {
+    bool take(InducingGrid& grid, Index rank, InducingMode mode, Index half_width) {
+        if (is_ruled_out(rank, mode, half_width)) return false;
         if (lags_.cols() > 1 && !meets(grid, rank, mode, half_width, suspect_, 1)) return false;
         return meets(grid, rank, mode, half_width, 0, lags_.cols());
     }
 
+    // Whether a candidate with more inducing points and as wide a band has missed the tolerance by far. For a
+    // bridge a much wider band says nothing, and inducing points at integer lags may hit what others miss.
+    bool is_ruled_out(Index rank, InducingMode mode, Index half_width) const {
+        if (rank < 2 || (n_ - 1) % (rank - 1) == 0) return false;
+        const bool bridges = mode == InducingMode::bridge || mode == InducingMode::balanced_bridge;
+        const Index widest = bridges ? half_width + half_width / 2 + 1 : n_;
+        return std::any_of(misses_.begin(), misses_.end(), [&](const Miss& miss) {
+            return miss.mode == mode && miss.rank >= rank && miss.half_width >= half_width &&
+                   miss.half_width <= widest;
+        });
+    }
+
+    // How many times too large both bounds are at least, by the lags around 0: a few where that says enough.
+    double least_excess(const InterpolationError<Scalar>& error, InducingGrid& grid, double tolerance) const {
+        double sum = 0;
+        double radius = 0;
+        double square = 0;
+        const auto add = [&](Index first, Index last) {
+            grid.fill(first, last);
+            error.template for_rows<double>(first, last, 0, [&](Index, const auto& e) TOEPLITZ_LAMBDA {
+                sum += std::abs(e.center) + e.radius;
+                radius += e.radius;
+                square += e.center * e.center;
+            });
+        };
+        double excess = 0;
+        // Never more than the n lags of one window.
+        Index known = 0;
+        add(n_ - 1, n_);
+        for (Index reach = 16; known < (n_ - 1) / 2 && excess < far; reach *= 4) {
+            const Index next = std::min(reach, (n_ - 1) / 2);
+            add(n_ - 1 - next, n_ - 1 - known);
+            add(n_ + known, n_ + next);
+            known = next;
+            excess = std::min(sum, std::sqrt(square) + radius) / tolerance;
+        }
+        return excess;
+    }
+
+    // Sampled inducing values. Of one channel they are kept for the next band and the next mode.
+    Matrix<Scalar> sampled(Index rank, Index first, Index count) {
+        if (count > 1) return (*sampler_)(rank, first_ + first, count);
+        if (sampled_rank_ != rank || sampled_channel_ != first) {
+            sampled_ = (*sampler_)(rank, first_ + first, 1);
+            sampled_rank_ = rank;
+            sampled_channel_ = first;
+        }
+        return sampled_;
+    }
+
     // Makes the approximation of `count` channels; all of them become the best choice where they meet the
     // tolerance, and one that does not is the first to be asked the next time.
-    bool meets(const InducingGrid& grid, Index rank, InducingMode mode, Index half_width, Index first,
+    bool meets(InducingGrid& grid, Index rank, InducingMode mode, Index half_width, Index first,
                Index count) {
         const MatrixView<const Scalar> lags = columns(lags_, first, count);
         SparsePlusLowRank<Scalar> made;
         if (rank > 0) {
-            made.inducing =
-                adjust_inducing<Scalar>((*sampler_)(rank, first_ + first, count), n_, half_width, mode);
+            made.inducing = adjust_inducing(sampled(rank, first, count), n_, half_width, mode);
+            round(made.inducing);
         }
-        made.taps = optimal_taps<Scalar>(lags, made.inducing, half_width);
+        if (half_width >= 0) {
+            grid.fill(n_ - 1 - half_width, n_ + half_width);
+            made.taps = middle_taps(InterpolationError<Scalar>(lags, {}, made.inducing, grid), half_width);
+            round(made.taps);
+        }
+        if (count == 1 && !is_short()) {
+            const InterpolationError<Scalar> error(lags, made.taps, made.inducing, grid);
+            const double excess = least_excess(error, grid, best_.tolerances(first));
+            if (excess >= far) misses_.push_back({rank, half_width, mode});
+            if (excess > 1) return fail(first);
+        }
+        grid.fill(0, 2 * n_ - 1);
         const BoundEvaluation<Scalar> evaluation(lags, made.taps, made.inducing, grid);
         std::vector<WindowSums> sums(static_cast<std::size_t>(count));
         evaluation.windows(sums.data());
@@ -260,12 +328,27 @@ private:
         return true;
     }
 
+    void round(Matrix<Scalar>& values) const {
+        if (options_->rounding == Rounding::none) return;
+        for (Index i = 0; i < values.size(); ++i) {
+            values.data()[i] = static_cast<Scalar>(static_cast<float>(values.data()[i]));
+        }
+    }
+
     bool is_short() const noexcept { return n_ <= options_->dense_length; }
 
     bool fail(Index channel) noexcept {
         suspect_ = channel;
         return false;
     }
+
+    // A candidate whose error is far too large, and what counts as far.
+    struct Miss {
+        Index rank;
+        Index half_width;
+        InducingMode mode;
+    };
+    static constexpr double far = 2;
 
     MatrixView<const Scalar> lags_;
     Index first_;
@@ -274,6 +357,10 @@ private:
     const TreeConvolution<Scalar>* tree_;
     Index n_;
     Index suspect_ = 0;
+    std::vector<Miss> misses_;
+    Matrix<Scalar> sampled_;
+    Index sampled_rank_ = -1;
+    Index sampled_channel_ = -1;
     Choice<Scalar> best_;
 };
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include <toeplitz/core/memory.hpp>
 #include <toeplitz/core/simd.hpp>
@@ -49,26 +50,27 @@ struct LagPosition {
 /// and θ = f(φ−f) ≤ ⌊(mφ)²/4⌋/m² at δ + 1 otherwise.
 class InducingGrid {
 public:
-    InducingGrid(Index length, Index rank)
-        : length_(length), rank_(effective_rank(length, rank)), positions_(2 * length - 1) {
+    /// Which positions the constructor computes; fill() adds others.
+    enum class Rows { all, none };
+
+    InducingGrid(Index length, Index rank, Rows rows = Rows::all)
+        : length_(length),
+          rank_(effective_rank(length, rank)),
+          positions_(2 * length - 1),
+          first_(length - 1),
+          last_(length - 1) {
         if (rank_ < 2) return;
-        const Index span = length - 1;
-        const Index steps = rank_ - 1;
-        const Index unit = std::gcd(span, steps);
-        const Index m = span / unit;
-        const auto largest = [m](Index multiple) {
-            return static_cast<double>(multiple * multiple / 4) / static_cast<double>(m * m);
-        };
-        Index cell = 0;
-        Index offset = 0;
-        for (Index row = 0; row < positions_.size(); ++row, offset += steps) {
-            while (offset >= span && cell < 2 * rank_ - 3) {
-                offset -= span;
-                ++cell;
-            }
-            positions_[row] = {cell, static_cast<double>(offset) / static_cast<double>(span),
-                               largest(m - offset / unit), largest(offset / unit)};
-        }
+        const Index unit = std::gcd(length - 1, rank_ - 1);
+        span_ = (length - 1) / unit;
+        steps_ = (rank_ - 1) / unit;
+        if (rows == Rows::all) fill(0, positions_.size());
+    }
+
+    /// Makes the positions of rows first..last − 1 available. Those that are so are always neighbours.
+    void fill(Index first, Index last) {
+        if (rank_ < 2) return;
+        if (first < first_) compute(first, std::exchange(first_, first));
+        if (last > last_) compute(std::exchange(last_, last), last);
     }
 
     Index length() const noexcept { return length_; }
@@ -78,9 +80,32 @@ public:
     const LagPosition& operator[](Index row) const noexcept { return positions_[row]; }
 
 private:
+    void compute(Index first, Index last) {
+        const double parts = static_cast<double>(span_);
+        const double scale = static_cast<double>(span_ * span_);
+        const auto largest = [scale](Index multiple) {
+            return static_cast<double>(multiple * multiple / 4) / scale;
+        };
+        const Index last_cell = 2 * rank_ - 3;
+        Index cell = std::min(first * steps_ / span_, last_cell);
+        Index offset = first * steps_ - cell * span_;
+        for (Index row = first; row < last; ++row, offset += steps_) {
+            while (offset >= span_ && cell < last_cell) {
+                offset -= span_;
+                ++cell;
+            }
+            positions_[row] = {cell, static_cast<double>(offset) / parts, largest(span_ - offset),
+                               largest(offset)};
+        }
+    }
+
     Index length_;
     Index rank_;
+    Index span_ = 1;   // m: parts of a spacing
+    Index steps_ = 0;  // … from one lag to the next
     Buffer<LagPosition> positions_;
+    Index first_;  // the rows that are filled
+    Index last_;
 };
 
 /// One channel, or as many as a vector of doubles holds, read from rows of any scalar.

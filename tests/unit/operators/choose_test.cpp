@@ -2,11 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <support/certificate.hpp>
+#include <support/choose.hpp>
 #include <support/errors.hpp>
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
-
-#include <toeplitz/operators/choose.hpp>
 
 namespace toeplitz::test {
 namespace {

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+/// \file
+/// Exact mixers become certified ones: the bound holds for what they compute, forward, backward and from
+/// files.
+
+#include <gtest/gtest.h>
+
+#include <support/certificate.hpp>
+#include <support/choose.hpp>
+#include <support/errors.hpp>
+#include <support/nn.hpp>
+
+#include <toeplitz/nn/compress.hpp>
+
+namespace toeplitz::test {
+namespace {
+
+constexpr Causality both = Causality::bidirectional;
+using Mixer = CertifiedTno<double>;
+
+/// The same Gaussian in channels 0..31, an oscillation that is no slower than the lags in the others.
+Matrix<double> mixed_lags(Index n, Index d) {
+    Matrix<double> lags(2 * n - 1, d);
+    for (Index i = 0; i < lags.rows(); ++i) {
+        const double t = static_cast<double>(i - n + 1);
+        for (Index c = 0; c < d; ++c) {
+            const double width = static_cast<double>(n);
+            lags(i, c) =
+                c < 32 ? std::exp(-20 * t * t / (width * width)) : std::sin(t * t + static_cast<double>(c));
+        }
+    }
+    return lags;
+}
+
+/// An impulse at each time, n sequences one after another.
+Matrix<double> impulses(Index n, Index d) {
+    Matrix<double> x = Matrix<double>::Zero(n * n, d);
+    for (Index j = 0; j < n; ++j) x.row(j * n + j).setOnes();
+    return x;
+}
+Matrix<double> evaluated(const Mixer& mixer, const Mixer::Parameters& parameters, const Matrix<double>& x,
+                         Index n) {
+    Matrix<double> y(x.rows(), x.cols());
+    Workspace ws;
+    mixer.prepare(parameters, n).evaluate(x, y, ws);
+    return y;
+}
+/// Tᵀ of a channel.
+Matrix<double> matrix_of(const Matrix<double>& responses, Index n, Index c) {
+    Matrix<double> t(n, n);
+    for (Index i = 0; i < t.size(); ++i) t.data()[i] = responses(i, c);
+    return t;
+}
+
+TEST(CompressTest, ATnoBecomesAMixerWithinItsBounds) {
+    constexpr Index n = 150;
+    constexpr Index d = 20;
+    using Tno = DoubleTno<both>;
+    const Tno tno({.channels = d, .mlp = {.width = 8}, .decay = {.lambda = 0.98}});
+    const auto parameters = start(tno, 3);
+    // What compress(tno, …) does, but for what is compiled elsewhere.
+    const auto made = compress_lags<double>(lags_of(tno, parameters, n),
+                                            {.tolerance = 0.03, .kind = ToleranceKind::relative});
+    ASSERT_EQ(made.certificates.size(), made.parameters.groups.size());
+    EXPECT_LT(cost_ratio(made.certificates), 1);
+
+    const Matrix<double> exact = evaluate(tno, parameters, impulses(n, d), {n});
+    const Matrix<double> certified = evaluated(Mixer(made.options), made.parameters, impulses(n, d), n);
+    for (const GroupCertificate& group : made.certificates) {
+        ASSERT_NE(group.certificate.method, Method::fft);
+        for (Index i = 0; i < group.channels; ++i) {
+            const Index c = group.first + i;
+            const Matrix<double> t = matrix_of(exact, n, c);
+            const double error = spectral_norm(t - matrix_of(certified, n, c));
+            // What the products round is 1e-12 of what is asked for.
+            EXPECT_LE(error, group.bounds(i) + 1e-12 * spectral_norm(t)) << c;
+            EXPECT_GE(error, group.bounds(i) / 10) << c;
+            EXPECT_LE(group.bounds(i), group.tolerances(i)) << c;
+            // Both norms are from below.
+            EXPECT_LE(group.tolerances(i), 0.03 * spectral_norm(t) * 1.001) << c;
+        }
+    }
+}
+
+/// That y = T x for the lags of T.
+template <class FdTno>
+void expect_lags(const FdTno& fd, Index n) {
+    const auto parameters = start(fd, 5);
+    const Matrix<double> lags = lags_of(fd, parameters, n);
+    const Matrix<double> x = impulses(n, fd.channels());
+    const Mixer exact({.channels = fd.channels(), .length = n});
+    auto same = exact.make_parameters();
+    same.groups[0].lags = lags;
+    const Matrix<double> y = evaluate(fd, parameters, x, {n});
+    EXPECT_LT((y - evaluated(exact, same, x, n)).norm(), 1e-13 * y.norm());
+    EXPECT_GT(y.norm(), 0.1);
+}
+
+TEST(CompressTest, AnFdTnoKnowsTheLagsOfItsOperator) {
+    expect_lags(DoubleFdTno<both>({.channels = 3, .mlp = {.width = 8}}), 37);
+    expect_lags(DoubleFdTno<Causality::causal>({.channels = 3, .mlp = {.width = 8}}), 37);
+}
+
+TEST(CompressTest, ChannelsThatNothingCheaperIsKnownForKeepTheirLags) {
+    constexpr Index n = 300;
+    const Matrix<double> lags = mixed_lags(n, 56);
+    const auto made = compress_lags<double>(lags, {.tolerance = 0.01, .kind = ToleranceKind::relative});
+    ASSERT_EQ(made.certificates.size(), 2U);
+    EXPECT_EQ(made.certificates[0].channels, 32);
+    EXPECT_EQ(made.certificates[0].certificate.method, Method::ski);
+    // Blocks of one shape have become one group.
+    EXPECT_EQ(made.certificates[1].channels, 24);
+    EXPECT_EQ(made.certificates[1].certificate.method, Method::fft);
+    EXPECT_EQ(made.parameters.groups[1].lags, lags.rightCols(24));
+    EXPECT_TRUE(made.parameters.groups[1].bounds.isZero(0));
+    EXPECT_EQ(made.parameters.groups[0].lags.size(), 0);
+    EXPECT_LT(cost_ratio(made.certificates), 0.9);
+
+    // The gradients of ⟨g, T x⟩ are the products with T and Tᵀ: ⟨g, T x⟩ = ⟨Tᵀ g, x⟩ = ⟨gradient,
+    // parameters⟩.
+    const Mixer mixer(made.options);
+    const Matrix<double> x =
+        Matrix<double>::NullaryExpr(2 * n, 56, [](Index i, Index c) { return std::cos(double(i * 7 + c)); });
+    const Matrix<double> g = x.reverse();
+    Matrix<double> y(2 * n, 56);
+    Matrix<double> dx(2 * n, 56);
+    Mixer::Cache cache;
+    Workspace ws;
+    const Index lengths[] = {n, n - 9};
+    auto gradients = zeros_like(made.parameters);
+    mixer.forward(made.parameters, x, {n, lengths}, y, cache, ws);
+    mixer.backward(made.parameters, x, cache, g, dx, gradients, ws);
+    EXPECT_TRUE(y.bottomRows(9).isZero(0));
+    const double product = y.cwiseProduct(g).sum();
+    double of_parameters = 0;
+    for_each_parameter(
+        [&](const ParameterName& name, const auto& gradient, const auto& values) {
+            if (!name.is_buffer()) of_parameters += gradient.cwiseProduct(values).sum();
+        },
+        gradients, made.parameters);
+    const double size = 1e-13 * y.norm() * g.norm();
+    EXPECT_NEAR(dx.topRows(2 * n - 9).cwiseProduct(x.topRows(2 * n - 9)).sum(), product, size);
+    EXPECT_NEAR(of_parameters, product, size);
+}
+
+TEST(CompressTest, RefusesOtherLengthsAndParametersThatDoNotFit) {
+    const Mixer mixer({.channels = 3, .length = 8});
+    auto parameters = mixer.make_parameters();
+    expect_error<config_error>(
+        760,
+        "[toeplitz.config.760] CertifiedTno: expected sequences of 8, for which it was compressed, got 9",
+        [&] { mixer.prepare(parameters, 9); });
+    const auto refuses = [&](const std::string& what) {
+        expect_error<shape_error>(
+            405, "[toeplitz.shape.405] CertifiedTno: expected parameters with " + what + ", got others",
+            [&] { mixer.prepare(parameters, 8); });
+    };
+    parameters.groups.push_back(parameters.groups[0]);
+    refuses("groups of 3 channels");
+    parameters.groups.clear();
+    refuses("groups of 3 channels");
+    parameters = mixer.make_parameters();
+    parameters.groups[0].lags.resize(14, 3);
+    refuses("taps, inducing values or 2n-1 lags in every group");
+    EXPECT_THROW(Mixer({.channels = 3}), config_error);
+    EXPECT_THROW(compress_lags<double>(mixed_lags(8, 1), {.tolerance = 0}), config_error);
+}
+
+}  // namespace
+}  // namespace toeplitz::test
