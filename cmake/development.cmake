@@ -25,10 +25,3 @@ function(toeplitz_development_target target)
     endif()
     set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
 endfunction()
-
-set(TOEPLITZ_SLOW_TO_COMPILE_FLAGS "" CACHE STRING
-    "Compiler flags, after all others, of what takes longer to compile than the tests take to run it")
-separate_arguments(slow_to_compile_flags UNIX_COMMAND "${TOEPLITZ_SLOW_TO_COMPILE_FLAGS}")
-function(toeplitz_slow_to_compile target)
-    target_compile_options(${target} PRIVATE ${slow_to_compile_flags})
-endfunction()

@@ -18,6 +18,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <toeplitz/operators/approximation.hpp>
 #include <toeplitz/toeplitz.hpp>
 
 #include "support/csv.hpp"
@@ -175,7 +176,9 @@ std::vector<Result> compare(const examples::KernelFamily& family, MatrixView<con
     add(band_path, 0, settings.taps, Band<float>(band_options, near), reference);
 
     const auto add_sum = [&](const char* path, Index rank) {
-        const Matrix<float> inducing = examples::bridged(kernel(inducing_lags(n, rank)), n, half_width);
+        // A spike among the inducing values would be smeared over their spacing: it is the band's.
+        const Matrix<float> inducing = adjust_inducing<float>(
+            kernel(inducing_lags(n, rank)), n, std::min(half_width, n - 1), InducingMode::bridge);
         const Matrix<float> taps = near - examples::interpolated(inducing, n, half_width);
         const Ski<float> ski({.length = n, .channels = d, .rank = rank}, inducing);
         add(path, ski.rank(), settings.taps, Band<float>(band_options, taps) + ski, reference);

@@ -65,30 +65,6 @@ inline KernelFamily spiky_plus_smooth(Index channels, std::uint64_t seed) {
             }};
 }
 
-/// The inducing values of band + SKI: those inside the band are bridged, that is, replaced by the cubic
-/// through the two nearest ones on either side, which has the least second differences. A spike among them
-/// would be smeared over their spacing; what they leave out is the band's.
-inline Matrix<float> bridged(Matrix<float> inducing, Index length, Index half_width) {
-    const Index r = (inducing.rows() + 1) / 2;
-    const Index inside = r < 2 ? 0 : half_width * (r - 1) / (length - 1);
-    const Index p = inside + 1;
-    const Index q = inside + 2;
-    if (q >= r) return inducing;
-    const auto at = [&](Index delta) { return inducing.row(delta + r - 1); };
-    for (Index delta = -inside; delta <= inside; ++delta) {
-        // The even and the odd part of the cubic that passes through -q, -p, p and q.
-        const float span = static_cast<float>(q * q - p * p);
-        const float from_p = static_cast<float>(q * q - delta * delta) / span;
-        const float from_q = static_cast<float>(p * p - delta * delta) / -span;
-        const float odd_p = from_p * static_cast<float>(delta) / static_cast<float>(p);
-        const float odd_q = from_q * static_cast<float>(delta) / static_cast<float>(q);
-        at(delta) = (from_p * (at(p) + at(-p)) + from_q * (at(q) + at(-q)) + odd_p * (at(p) - at(-p)) +
-                     odd_q * (at(q) - at(-q))) /
-                    2;
-    }
-    return inducing;
-}
-
 /// What SKI makes of lags -b..b on average: the inducing values, interpolated linearly.
 inline Matrix<float> interpolated(const Matrix<float>& inducing, Index length, Index half_width) {
     const Index r = (inducing.rows() + 1) / 2;
