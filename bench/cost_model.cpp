@@ -20,8 +20,8 @@
 #include <string_view>
 #include <vector>
 
+#include <toeplitz/approximation/cost_model.hpp>
 #include <toeplitz/core/random.hpp>
-#include <toeplitz/operators/cost_model.hpp>
 #include <toeplitz/operators/sum.hpp>
 
 namespace toeplitz::bench {

@@ -24,8 +24,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <toeplitz/approximation/choose.hpp>
 #include <toeplitz/io/safetensors.hpp>
-#include <toeplitz/operators/choose.hpp>
 
 #include "support/cost_model_file.hpp"
 #include "support/parallel_for.hpp"

@@ -11,7 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <toeplitz/operators/cost_model.hpp>
+#include <toeplitz/approximation/cost_model.hpp>
 
 namespace examples {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Files, too, compile without exceptions.
+#include <toeplitz/dense/linear.hpp>
 #include <toeplitz/io/model_file.hpp>
-#include <toeplitz/kernels/linear.hpp>
 
 template void toeplitz::store_parameters(toeplitz::TensorFile&, const toeplitz::LinearParameters<float>&,
                                          const toeplitz::StateDictOptions&, toeplitz::SameNames&&);

@@ -3,10 +3,10 @@
 
 #include <support/certificate.hpp>
 
+#include <toeplitz/approximation/approximation.hpp>
+#include <toeplitz/approximation/dense_bound.hpp>
 #include <toeplitz/core/random.hpp>
-#include <toeplitz/kernels/activation.hpp>
-#include <toeplitz/operators/approximation.hpp>
-#include <toeplitz/operators/dense_bound.hpp>
+#include <toeplitz/dense/activation.hpp>
 
 namespace toeplitz::test {
 namespace {

@@ -4,7 +4,7 @@
 /// \file
 /// choose() with its search compiled once.
 
-#include <toeplitz/operators/choose.hpp>
+#include <toeplitz/approximation/choose.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {

@@ -7,7 +7,7 @@
 #include <functional>
 #include <vector>
 
-#include <toeplitz/kernels/linear.hpp>
+#include <toeplitz/dense/linear.hpp>
 #include <toeplitz/nn/loss.hpp>
 #include <toeplitz/train/batches.hpp>
 #include <toeplitz/train/part.hpp>

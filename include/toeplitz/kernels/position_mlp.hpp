@@ -8,9 +8,9 @@
 #include <vector>
 
 #include <toeplitz/core/workspace.hpp>
-#include <toeplitz/kernels/activation.hpp>
-#include <toeplitz/kernels/linear.hpp>
-#include <toeplitz/kernels/normalization.hpp>
+#include <toeplitz/dense/activation.hpp>
+#include <toeplitz/dense/linear.hpp>
+#include <toeplitz/dense/normalization.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 

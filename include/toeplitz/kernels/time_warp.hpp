@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
+#include <toeplitz/core/checks.hpp>
 #include <toeplitz/core/parallel.hpp>
-#include <toeplitz/kernels/checks.hpp>
 #include <toeplitz/kernels/decay.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {

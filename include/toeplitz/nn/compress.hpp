@@ -4,8 +4,8 @@
 /// \file
 /// A trained exact mixer becomes one of O(n) whose error is proven (docs/certificates.md).
 
+#include <toeplitz/approximation/choose.hpp>
 #include <toeplitz/nn/model.hpp>
-#include <toeplitz/operators/choose.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 

@@ -4,8 +4,8 @@
 /// \file
 /// The embedding: one learned row per token.
 
-#include <toeplitz/kernels/activation.hpp>
-#include <toeplitz/kernels/linear.hpp>
+#include <toeplitz/dense/activation.hpp>
+#include <toeplitz/dense/linear.hpp>
 #include <toeplitz/nn/sequences.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {

@@ -4,7 +4,7 @@
 /// \file
 /// The gated linear unit: out = final(W₃ (act(W₁ x) ⊙ W₂ x)).
 
-#include <toeplitz/kernels/activation.hpp>
+#include <toeplitz/dense/activation.hpp>
 #include <toeplitz/nn/linear.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {

@@ -4,7 +4,7 @@
 /// \file
 /// The gated Toeplitz unit: out = W_o [norm](act(W_u x) ⊙ T act(W_v x)).
 
-#include <toeplitz/kernels/activation.hpp>
+#include <toeplitz/dense/activation.hpp>
 #include <toeplitz/nn/linear.hpp>
 #include <toeplitz/nn/mixer.hpp>
 #include <toeplitz/nn/norm.hpp>

@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include <toeplitz/kernels/linear.hpp>
+#include <toeplitz/dense/linear.hpp>
 #include <toeplitz/nn/sequences.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {

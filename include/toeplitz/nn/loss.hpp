@@ -9,10 +9,10 @@
 #include <cmath>
 #include <span>
 
+#include <toeplitz/core/checks.hpp>
 #include <toeplitz/core/parallel.hpp>
 #include <toeplitz/core/sweep.hpp>
 #include <toeplitz/core/workspace.hpp>
-#include <toeplitz/kernels/checks.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 

@@ -7,9 +7,9 @@
 #include <memory>
 #include <vector>
 
-#include <toeplitz/kernels/activation.hpp>
-#include <toeplitz/kernels/linear.hpp>
-#include <toeplitz/kernels/normalization.hpp>
+#include <toeplitz/dense/activation.hpp>
+#include <toeplitz/dense/linear.hpp>
+#include <toeplitz/dense/normalization.hpp>
 #include <toeplitz/nn/sequences.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 
+#include <toeplitz/core/checks.hpp>
 #include <toeplitz/core/parallel.hpp>
 #include <toeplitz/core/workspace.hpp>
-#include <toeplitz/kernels/checks.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 

@@ -11,8 +11,8 @@
 #include <support/random.hpp>
 #include <support/tensor_files.hpp>
 
+#include <toeplitz/dense/linear.hpp>
 #include <toeplitz/io/model_file.hpp>
-#include <toeplitz/kernels/linear.hpp>
 
 namespace toeplitz::test {
 namespace {

@@ -11,8 +11,8 @@
 #include <support/errors.hpp>
 #include <support/random.hpp>
 
+#include <toeplitz/dense/linear.hpp>
 #include <toeplitz/io/state_dict.hpp>
-#include <toeplitz/kernels/linear.hpp>
 
 namespace toeplitz::test {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <variant>
 
-#include <toeplitz/operators/approximation.hpp>
+#include <toeplitz/approximation/approximation.hpp>
 #include <toeplitz/operators/fft.hpp>
 #include <toeplitz/operators/sum.hpp>
 

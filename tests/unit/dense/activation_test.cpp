@@ -4,7 +4,7 @@
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
-#include <toeplitz/kernels/activation.hpp>
+#include <toeplitz/dense/activation.hpp>
 
 namespace toeplitz::test {
 namespace {

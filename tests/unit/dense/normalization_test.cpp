@@ -5,7 +5,7 @@
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
-#include <toeplitz/kernels/normalization.hpp>
+#include <toeplitz/dense/normalization.hpp>
 
 namespace toeplitz::test {
 namespace {

@@ -6,9 +6,9 @@
 
 #include <vector>
 
+#include <toeplitz/approximation/interpolation_error.hpp>
 #include <toeplitz/core/parallel.hpp>
 #include <toeplitz/fft/tree.hpp>
-#include <toeplitz/operators/interpolation_error.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 

@@ -6,8 +6,8 @@
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
-#include <toeplitz/operators/approximation.hpp>
-#include <toeplitz/operators/dense_bound.hpp>
+#include <toeplitz/approximation/approximation.hpp>
+#include <toeplitz/approximation/dense_bound.hpp>
 
 namespace toeplitz::test {
 namespace {

@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include <toeplitz/operators/approximation.hpp>
+#include <toeplitz/approximation/approximation.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {

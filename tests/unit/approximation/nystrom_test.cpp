@@ -6,8 +6,8 @@
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
-#include <toeplitz/operators/a_priori_bound.hpp>
-#include <toeplitz/operators/nystrom.hpp>
+#include <toeplitz/approximation/a_priori_bound.hpp>
+#include <toeplitz/approximation/nystrom.hpp>
 
 namespace toeplitz::test {
 namespace {

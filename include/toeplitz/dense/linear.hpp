@@ -8,7 +8,7 @@
 
 #include <toeplitz/core/parameter.hpp>
 #include <toeplitz/core/random.hpp>
-#include <toeplitz/kernels/product.hpp>
+#include <toeplitz/dense/product.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 

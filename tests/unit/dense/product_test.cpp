@@ -4,7 +4,7 @@
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
-#include <toeplitz/kernels/linear.hpp>
+#include <toeplitz/dense/linear.hpp>
 
 namespace toeplitz::test {
 namespace {

@@ -6,9 +6,9 @@
 
 #include <cmath>
 
+#include <toeplitz/core/checks.hpp>
 #include <toeplitz/core/parameter.hpp>
 #include <toeplitz/core/sweep.hpp>
-#include <toeplitz/kernels/checks.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 

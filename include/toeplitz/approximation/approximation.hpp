@@ -4,7 +4,7 @@
 /// \file
 /// Band and inducing values that approximate a kernel given by its lags.
 
-#include <toeplitz/operators/error_bound.hpp>
+#include <toeplitz/approximation/error_bound.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 

@@ -6,9 +6,9 @@
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
+#include <toeplitz/approximation/dense_bound.hpp>
+#include <toeplitz/approximation/norm_estimate.hpp>
 #include <toeplitz/operators/dense.hpp>
-#include <toeplitz/operators/dense_bound.hpp>
-#include <toeplitz/operators/norm_estimate.hpp>
 
 namespace toeplitz::test {
 namespace {

@@ -9,10 +9,10 @@
 #include <optional>
 #include <vector>
 
-#include <toeplitz/operators/certified.hpp>
-#include <toeplitz/operators/cost_model.hpp>
-#include <toeplitz/operators/dense_bound.hpp>
-#include <toeplitz/operators/norm_estimate.hpp>
+#include <toeplitz/approximation/certified.hpp>
+#include <toeplitz/approximation/cost_model.hpp>
+#include <toeplitz/approximation/dense_bound.hpp>
+#include <toeplitz/approximation/norm_estimate.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 

@@ -5,8 +5,8 @@
 /// A proven bound on ‖T − (band + W A Wᵀ)‖₂ that is all but sharp, in O(n³): for short sequences and for
 /// tests.
 
+#include <toeplitz/approximation/error_bound.hpp>
 #include <toeplitz/core/random.hpp>
-#include <toeplitz/operators/error_bound.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
