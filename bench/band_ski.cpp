@@ -20,7 +20,7 @@ BandSki make(const Shape& shape) {
 }
 
 Work product(const Shape& shape) { return product_of(make(shape)); }
-BandSki::Kernel zero_gradient(const Shape& shape) {
+std::pair<Matrix<float>, Matrix<float>> zero_gradient(const Shape& shape) {
     return {Matrix<float>::Zero(shape.taps, shape.d), Matrix<float>::Zero(2 * shape.rank - 1, shape.d)};
 }
 Work gradient(const Shape& shape) { return backward_of(make(shape), zero_gradient(shape)); }
@@ -30,7 +30,7 @@ Work step(const Shape& shape) {
     return step_of(
         make(shape),
         [taps, inducing](BandSki& op, Workspace& ws) {
-            op.set_kernels(MatrixView<const float>(*taps), MatrixView<const float>(*inducing), ws);
+            op.set_kernel({*taps, *inducing}, ws);
         },
         zero_gradient(shape));
 }

@@ -145,7 +145,7 @@ CostModel calibrate(const Settings& settings) {
         return f.nanoseconds;
     };
 
-    constexpr Index direct = Fft<Scalar>::direct_length;
+    constexpr Index direct = longest_direct_product;
     model.direct_length = static_cast<double>(direct);
     const double steps = static_cast<double>(direct);
     model.direct_tap = keep(measure.exact(direct)) / (steps * (2 * steps - 1));

@@ -89,8 +89,8 @@ Sides run(const Op& op, Gradient& gradient) {
 
 template <class Op>
 void print_operator(const char* path, Op op, Index kernel_rows) {
-    using Kernel = typename Op::Kernel;
-    const Kernel kernel = random_matrix<typename Kernel::Scalar>(kernel_rows, d, 3);
+    using Kernel = Matrix<typename Op::Kernel::Scalar>;
+    const Kernel kernel = random_matrix<typename Op::Kernel::Scalar>(kernel_rows, d, 3);
     op.set_kernel(kernel);
     Kernel gradient = Kernel::Zero(kernel.rows(), kernel.cols());
     const Sides sides = run(op, gradient);

@@ -37,7 +37,7 @@ inline KernelFamily position_mlp(Index channels, std::uint64_t seed) {
                     const Matrix<float> positions = lags.cast<float>();
                     Matrix<float> values(lags.size(), kernel.channels());
                     toeplitz::Workspace ws;
-                    kernel.evaluate_at(parameters, positions, values, ws);
+                    kernel.evaluate(parameters, positions, values, ws);
                     return values;
                 };
             }};

@@ -70,21 +70,15 @@ TEST_F(OperatorAllocations, NoneWithStridedArguments) {
     }
 }
 
-template <class Op>
-void set_kernel(Op& op, const typename Op::Kernel& kernel, Workspace& ws) {
-    if constexpr (requires { op.set_kernel(kernel, ws); }) {
-        op.set_kernel(kernel, ws);
-    } else {
-        op.set_kernel(kernel);
-    }
-}
-
 TEST_F(OperatorAllocations, NoneInSetKernel) {
     const auto expect = [](auto op, Index rows) {
-        typename decltype(op)::Kernel kernel = decltype(kernel)::Ones(rows, op.channels());
-        Workspace ws;  // grows in the first round
-        set_kernel(op, kernel, ws);
-        EXPECT_EQ(count([&] { set_kernel(op, kernel, ws); }), 0);
+        using Element = typename decltype(op)::Kernel::Scalar;
+        const Matrix<Element> kernel = Matrix<Element>::Ones(rows, op.channels());
+        Workspace ws(op.kernel_workspace());
+        const std::size_t bytes = ws.capacity();
+        op.set_kernel(kernel, ws);  // the first parallel region makes threads
+        EXPECT_EQ(ws.capacity(), bytes);
+        EXPECT_EQ(count([&] { op.set_kernel(kernel, ws); }), 0);
     };
     const Index n = 500;
     const Index d = 40;

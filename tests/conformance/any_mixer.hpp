@@ -53,8 +53,8 @@ public:
     class Prepared {
     public:
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
-                      Lengths lengths = {}) const {
-            std::visit([&](const auto& mixer) { mixer.evaluate(x, y, ws, lengths); }, mixer_);
+                      const Sequences& sequences = {}) const {
+            std::visit([&](const auto& mixer) { mixer.evaluate(x, y, ws, sequences); }, mixer_);
         }
 
     private:

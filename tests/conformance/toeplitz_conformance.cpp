@@ -191,16 +191,16 @@ struct AtPositions {
     template <class P>
     void forward(const P& parameters, MatrixView<const double> x, const Sequences&, MatrixView<double> y,
                  Cache& cache, Workspace& ws) const {
-        if constexpr (requires { kernel.forward_at(parameters, x, y, cache, ws); }) {
-            kernel.forward_at(parameters, x, y, cache, ws);
+        if constexpr (requires { kernel.evaluate(parameters, x, y, ws, &cache); }) {
+            kernel.evaluate(parameters, x, y, ws, &cache);
         } else {
-            kernel.forward(parameters, x, y, cache, ws);
+            kernel.evaluate(parameters, x, y, ws, &cache);
         }
     }
     template <class P>
     void backward(const P& parameters, MatrixView<const double>, const Cache& cache,
                   MatrixView<const double> g, MatrixView<double> dx, P& gradients, Workspace& ws) const {
-        if constexpr (requires { kernel.forward_at(parameters, g, dx, cache, ws); }) {
+        if constexpr (requires { kernel.evaluate(parameters, g, dx, ws, &cache); }) {
             kernel.backward(parameters, cache, g, gradients, ws);
         } else {
             kernel.backward(parameters, cache, g, gradients, ws, dx);
@@ -243,7 +243,7 @@ void run_time_warp(Case& c) {
     Matrix<double> y(g.rows(), g.cols());
     TimeWarpCache<double> cache;
     Workspace ws;
-    warp.forward_at(parameters, x, y, cache, ws);
+    warp.evaluate(parameters, x, y, ws, &cache);
     c.compare_sequence("y", y);
     auto gradients = zeros_like(parameters);
     warp.backward(parameters, cache, g, gradients, ws);
@@ -383,7 +383,7 @@ void run_training(Case& c) {
     options.input.vocabulary = config.size("vocab");
     options.width = config.size("d_model");
     options.layers = config.size("layers");
-    options.block = block_options(config, c.file(), "init.layers.0.", sequences.length);
+    options.block = block_options(config, c.file(), "init.layers.0.", sequences.length());
     options.final_norm = c.file().tensors.count("init.norm.weight") != 0 ? FinalNorm::add : FinalNorm::none;
     const Network network(options);
     auto parameters = network.make_parameters();

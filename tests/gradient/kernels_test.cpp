@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <support/activation.hpp>
 #include <support/gradient_check.hpp>
 #include <support/random.hpp>
 
@@ -100,7 +101,7 @@ TEST_P(PositionMlpGradientTest, AgreesWithDifferencesForAllOptions) {
                         return (values.array() * g.array()).sum();
                     };
                     PositionMlp<double>::Cache cache;
-                    mlp.forward(parameters, positions, values, cache, ws);
+                    mlp.evaluate(parameters, positions, values, ws, &cache);
                     auto gradients = zeros_like(parameters);
                     Matrix<double> dpositions(4, 1);
                     mlp.backward(parameters, cache, g, gradients, ws, dpositions);
@@ -159,7 +160,7 @@ TEST(PositionKernelGradientTest, AgreesWithDifferencesForEveryDecay) {
                 const Index n = 7;
                 check_kernel(kernel, lag_count(n, causality),
                              [&](const auto& parameters, auto& values, auto& cache, Workspace& ws) {
-                                 kernel.forward(parameters, n, values, cache, ws);
+                                 kernel.evaluate(parameters, n, values, ws, &cache);
                              });
             }
             const PositionKernel<double> kernel(
@@ -168,7 +169,7 @@ TEST(PositionKernelGradientTest, AgreesWithDifferencesForEveryDecay) {
             lags << -3.7, -0.5, 0, 1.25, 6;
             check_kernel(kernel, lags.size(),
                          [&](const auto& parameters, auto& values, auto& cache, Workspace& ws) {
-                             kernel.forward_at(parameters, lags, values, cache, ws);
+                             kernel.evaluate(parameters, lags, values, ws, &cache);
                          });
         }
     }
@@ -183,14 +184,14 @@ TEST(PositionKernelGradientTest, SumsOverManyTilesAsOverOneLagAtATime) {
     Matrix<double> values(2 * n - 1, 2);
     PositionKernel<double>::Cache cache;
     Workspace ws;
-    kernel.forward(parameters, n, values, cache, ws);
+    kernel.evaluate(parameters, n, values, ws, &cache);
     auto gradients = zeros_like(parameters);
     kernel.backward(parameters, cache, g, gradients, ws);
     auto expected = zeros_like(parameters);
     for (Index i = 0; i < 2 * n - 1; ++i) {
         const Vector<double> lag = Vector<double>::Constant(1, static_cast<double>(i - n + 1));
         Matrix<double> row(1, 2);
-        kernel.forward_at(parameters, lag, row, cache, ws);
+        kernel.evaluate(parameters, lag, row, ws, &cache);
         kernel.backward(parameters, cache, g.middleRows(i, 1), expected, ws);
     }
     for_each_parameter(
@@ -212,11 +213,11 @@ TEST(TimeWarpGradientTest, AgreesWithDifferencesForEveryDecay) {
                 lags << -9, -3.7, -0.5, 0, 1.25, 6, 40;
                 check_kernel(kernel, lags.size(),
                              [&](const auto& parameters, auto& values, auto& cache, Workspace& ws) {
-                                 kernel.forward_at(parameters, lags, values, cache, ws);
+                                 kernel.evaluate(parameters, lags, values, ws, &cache);
                              });
                 check_kernel(kernel, lag_count(6, causality),
                              [&](const auto& parameters, auto& values, auto& cache, Workspace& ws) {
-                                 kernel.forward(parameters, 6, values, cache, ws);
+                                 kernel.evaluate(parameters, 6, values, ws, &cache);
                              });
             }
         }
@@ -229,7 +230,7 @@ TEST(FrequencyKernelGradientTest, CausalAgreesWithDifferences) {
             const FrequencyKernel<double, Causality::causal> kernel({.mlp = small_mlp(3), .input = input});
             check_kernel(kernel, grid / 2 + 1,
                          [&](const auto& parameters, auto& values, auto& cache, Workspace& ws) {
-                             kernel.forward(parameters, grid, values, cache, ws);
+                             kernel.evaluate(parameters, grid, values, ws, &cache);
                          });
         }
     }
@@ -250,7 +251,7 @@ TEST(FrequencyKernelGradientTest, BidirectionalAgreesWithDifferences) {
                 Workspace ws;
                 FrequencyKernelCache<double> cache;
                 const auto loss = [&] {
-                    kernel.forward(parameters, grid, response, cache, ws);
+                    kernel.evaluate(parameters, grid, response, ws, &cache);
                     return (response.array() * g.array().conjugate()).real().sum();
                 };
                 loss();

@@ -36,11 +36,12 @@ Real80 act(Activation activation, Real80 x) {
 }
 
 Index valid_steps(const Sequences& sequences, Index b) {
-    return sequences.lengths.empty() ? sequences.length : sequences.lengths[static_cast<std::size_t>(b)];
+    return sequences.lengths().empty() ? sequences.length()
+                                       : sequences.lengths()[static_cast<std::size_t>(b)];
 }
 
 bool is_valid(const Sequences& sequences, Index row) {
-    return row % sequences.length < valid_steps(sequences, row / sequences.length);
+    return row % sequences.length() < valid_steps(sequences, row / sequences.length());
 }
 
 LongMatrix product(const LongMatrix& a, const LongMatrix& b) {
@@ -149,11 +150,11 @@ LongMatrix oracle_mixer(const PlainMixerParameters<double>& parameters, const Lo
     LongMatrix y = LongMatrix::Zero(x.rows(), x.cols());
     for (Index row = 0; row < x.rows(); ++row) {
         if (!is_valid(sequences, row)) continue;
-        const Index b = row / sequences.length;
+        const Index b = row / sequences.length();
         for (Index j = 0; j < valid_steps(sequences, b); ++j) {
             for (Index c = 0; c < x.cols(); ++c) {
-                y(row, c) += Real80(parameters.gain(c)) * parameters.weight(row % sequences.length, j) *
-                             x(b * sequences.length + j, c);
+                y(row, c) += Real80(parameters.gain(c)) * parameters.weight(row % sequences.length(), j) *
+                             x(b * sequences.length() + j, c);
             }
         }
     }
@@ -207,12 +208,12 @@ LongMatrix oracle_model(const typename ModelType::Options& options,
         x = oracle_norm(options.block.norm.norm, parameters.norm, x, x.cols());
     }
     if (options.head == Head::mean_pool) {
-        LongMatrix pooled = LongMatrix::Zero(x.rows() / sequences.length, x.cols());
+        LongMatrix pooled = LongMatrix::Zero(x.rows() / sequences.length(), x.cols());
         for (Index b = 0; b < pooled.rows(); ++b) {
             for (Index i = 0; i < valid_steps(sequences, b); ++i) {
                 for (Index c = 0; c < x.cols(); ++c) {
                     pooled(b, c) +=
-                        x(b * sequences.length + i, c) / static_cast<Real80>(valid_steps(sequences, b));
+                        x(b * sequences.length() + i, c) / static_cast<Real80>(valid_steps(sequences, b));
                 }
             }
         }

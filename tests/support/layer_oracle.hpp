@@ -58,9 +58,9 @@ extern template LongMatrix oracle_model<PlainFeatureModel>(const PlainFeatureMod
 /// Sets the rows of padding.
 template <class M>
 void fill_padding(M& rows, const Sequences& sequences, double value) {
-    for (std::size_t b = 0; b < sequences.lengths.size(); ++b) {
-        for (Index i = sequences.lengths[b]; i < sequences.length; ++i) {
-            rows.row(static_cast<Index>(b) * sequences.length + i)
+    for (std::size_t b = 0; b < sequences.lengths().size(); ++b) {
+        for (Index i = sequences.lengths()[b]; i < sequences.length(); ++i) {
+            rows.row(static_cast<Index>(b) * sequences.length() + i)
                 .setConstant(static_cast<typename M::Scalar>(value));
         }
     }

@@ -11,8 +11,9 @@
 
 #include <support/oracle.hpp>
 
+#include <toeplitz/core/sequences.hpp>
 #include <toeplitz/core/workspace.hpp>
-#include <toeplitz/operators/interface.hpp>
+#include <toeplitz/operators/operator.hpp>
 
 namespace toeplitz::test {
 
@@ -88,32 +89,32 @@ public:
 
     /// apply, apply_adjoint, accumulate or accumulate_adjoint.
     virtual void product(Direction direction, Update update, MatrixView<const S> x, MatrixView<S> y,
-                         Workspace& ws, Lengths lengths = {}) const = 0;
+                         Workspace& ws, const Sequences& sequences = {}) const = 0;
 
     virtual std::unique_ptr<Gradient<S>> zero_gradient() const = 0;
     virtual void accumulate_gradient(MatrixView<const S> x, MatrixView<const S> g, Gradient<S>& gradient,
-                                     Workspace& ws, Lengths lengths = {}) const = 0;
+                                     Workspace& ws, const Sequences& sequences = {}) const = 0;
 
     virtual const Oracle& oracle() const = 0;
 
     // --- Shorthands ----------------------------------------------------------------------------------------
 
-    Matrix<S> apply(MatrixView<const S> x, Lengths lengths = {}) const {
-        return product(Direction::forward, x, lengths);
+    Matrix<S> apply(MatrixView<const S> x, const Sequences& sequences = {}) const {
+        return product(Direction::forward, x, sequences);
     }
-    Matrix<S> adjoint(MatrixView<const S> g, Lengths lengths = {}) const {
-        return product(Direction::adjoint, g, lengths);
+    Matrix<S> adjoint(MatrixView<const S> g, const Sequences& sequences = {}) const {
+        return product(Direction::adjoint, g, sequences);
     }
-    Matrix<S> product(Direction direction, MatrixView<const S> x, Lengths lengths = {}) const {
+    Matrix<S> product(Direction direction, MatrixView<const S> x, const Sequences& sequences = {}) const {
         Matrix<S> y(x.rows(), x.cols());
         Workspace ws;
-        product(direction, Update::assign, x, y, ws, lengths);
+        product(direction, Update::assign, x, y, ws, sequences);
         return y;
     }
-    Matrix<S> gradient(MatrixView<const S> x, MatrixView<const S> g, Lengths lengths = {}) const {
+    Matrix<S> gradient(MatrixView<const S> x, MatrixView<const S> g, const Sequences& sequences = {}) const {
         const auto sum = zero_gradient();
         Workspace ws;
-        accumulate_gradient(x, g, *sum, ws, lengths);
+        accumulate_gradient(x, g, *sum, ws, sequences);
         return sum->parameters();
     }
 };

@@ -56,12 +56,35 @@ void write_parameters(const std::pair<A, B>& kernel, Index first, Matrix<S>& par
     write_parameters(kernel.second, first + parameter_rows(kernel.first), parameters);
 }
 
+/// Kernel values that own their memory, for views of them.
+template <class Values>
+struct OwnedValues;
+template <class T>
+struct OwnedValues<MatrixView<T>> {
+    using type = Matrix<T>;
+};
+template <class A, class B>
+struct OwnedValues<std::pair<A, B>> {
+    using type = std::pair<typename OwnedValues<A>::type, typename OwnedValues<B>::type>;
+};
+template <class Op>
+using Owned = typename OwnedValues<typename Op::KernelValues>::type;
+
+template <class T>
+MatrixView<T> views(Matrix<T>& owned) {
+    return owned;
+}
+template <class A, class B>
+auto views(std::pair<A, B>& owned) {
+    return std::pair(views(owned.first), views(owned.second));
+}
+
 // --- One operator with its oracle --------------------------------------------------------------------------
 
 template <class Op>
 struct Built {
     Op op;
-    typename Op::Kernel zero;
+    Owned<Op> zero;
     Oracle oracle;
 };
 
@@ -87,17 +110,17 @@ public:
     void set_kernel(const Matrix<S>& parameters) override {
         auto kernel = built_.zero;
         read_parameters(parameters, 0, kernel);
-        built_.op.set_kernel(kernel);
+        built_.op.set_kernel(views(kernel));
         parameters_ = parameters;
     }
     void product(Direction direction, Update update, MatrixView<const S> x, MatrixView<S> y, Workspace& ws,
-                 Lengths lengths) const override {
+                 const Sequences& sequences) const override {
         const bool forward = direction == Direction::forward;
         if (update == Update::add) {
-            forward ? built_.op.accumulate(x, y, ws, lengths)
-                    : built_.op.accumulate_adjoint(x, y, ws, lengths);
+            forward ? built_.op.accumulate(x, y, ws, sequences)
+                    : built_.op.accumulate_adjoint(x, y, ws, sequences);
         } else {
-            forward ? built_.op.apply(x, y, ws, lengths) : built_.op.apply_adjoint(x, y, ws, lengths);
+            forward ? built_.op.apply(x, y, ws, sequences) : built_.op.apply_adjoint(x, y, ws, sequences);
         }
     }
     std::unique_ptr<Gradient<S>> zero_gradient() const override {
@@ -106,8 +129,8 @@ public:
         return gradient;
     }
     void accumulate_gradient(MatrixView<const S> x, MatrixView<const S> g, Gradient<S>& gradient,
-                             Workspace& ws, Lengths lengths) const override {
-        built_.op.accumulate_kernel_gradient(x, g, static_cast<Sums&>(gradient).kernel, ws, lengths);
+                             Workspace& ws, const Sequences& sequences) const override {
+        built_.op.accumulate_kernel_gradient(x, g, views(static_cast<Sums&>(gradient).kernel), ws, sequences);
     }
     const Oracle& oracle() const override { return built_.oracle; }
 
@@ -124,7 +147,7 @@ private:
             write_parameters(kernel, 0, all);
             return all;
         }
-        typename Op::Kernel kernel;
+        Owned<Op> kernel;
     };
 
     Built<Op> built_;
@@ -184,7 +207,7 @@ Built<Spectral<S, causality>> build_spectral(const Spec& spec) {
     Oracle oracle(spec.length);
     oracle.add(causality == Causality::causal ? causal_spectrum_part(spec.length, op.grid())
                                               : bidirectional_spectrum_part(spec.length, op.grid()));
-    const typename Op::Kernel zero = Op::Kernel::Zero(op.frequencies(), spec.channels);
+    const Owned<Op> zero = Owned<Op>::Zero(op.frequencies(), spec.channels);
     return {std::move(op), zero, oracle};
 }
 

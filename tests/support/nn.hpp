@@ -38,8 +38,7 @@ public:
     using Options = PlainMixerOptions;
     using Parameters = PlainMixerParameters<Scalar>;
     struct Cache {
-        Index length = 0;
-        std::vector<Index> lengths;
+        KeptSequences sequences;
     };
 
     explicit PlainMixer(const Options& options) : options_(options) {}
@@ -57,16 +56,16 @@ public:
 
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
                  MatrixView<Scalar> y, Cache& cache, Workspace&) const {
-        cache.length = sequences.length;
-        cache.lengths.assign(sequences.lengths.begin(), sequences.lengths.end());
-        mix(parameters, x, sequences, y);
+        const Sequences checked = sequences.within(x.rows(), 0, "PlainMixer");
+        cache.sequences.keep(sequences, checked);
+        mix(parameters, x, checked, y);
     }
 
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
                   Workspace&) const {
         dx.eigen().setZero();
-        for_pairs(x.rows(), {cache.length, cache.lengths}, [&](Index first, Index i, Index j) {
+        for_pairs(cache.sequences.get(), [&](Index first, Index i, Index j) {
             for (Index c = 0; c < x.cols(); ++c) {
                 const Scalar in = x(first + j, c);
                 const Scalar out = g(first + i, c);
@@ -80,8 +79,8 @@ public:
     class Prepared {
     public:
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace&,
-                      Lengths lengths = {}) const {
-            mix(*parameters_, x, {length_, lengths}, y);
+                      const Sequences& sequences = {}) const {
+            mix(*parameters_, x, sequences.within(x.rows(), length_, "PlainMixer"), y);
         }
 
     private:
@@ -99,12 +98,10 @@ public:
 private:
     /// Calls f(first row of the sequence, i, j) for all pairs of valid time steps.
     template <class F>
-    static void for_pairs(Index rows, const Sequences& sequences, F&& f) {
-        for (Index b = 0; b * sequences.length < rows; ++b) {
-            const Index valid =
-                sequences.lengths.empty() ? sequences.length : sequences.lengths[static_cast<std::size_t>(b)];
-            for (Index i = 0; i < valid; ++i) {
-                for (Index j = 0; j < valid; ++j) f(b * sequences.length, i, j);
+    static void for_pairs(const Sequences& sequences, F&& f) {
+        for (Index b = 0; b < sequences.batch(); ++b) {
+            for (Index i = 0; i < sequences.valid(b); ++i) {
+                for (Index j = 0; j < sequences.valid(b); ++j) f(sequences.row(b, 0), i, j);
             }
         }
     }
@@ -112,7 +109,7 @@ private:
     static void mix(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
                     MatrixView<Scalar> y) {
         y.eigen().setZero();
-        for_pairs(x.rows(), sequences, [&](Index first, Index i, Index j) {
+        for_pairs(sequences, [&](Index first, Index i, Index j) {
             for (Index c = 0; c < x.cols(); ++c) {
                 y(first + i, c) += parameters.gain(c) * parameters.weight(i, j) * x(first + j, c);
             }
@@ -276,8 +273,8 @@ Matrix<typename Module::Scalar> evaluate(const Module& module, const typename Mo
                                          const Sequences& sequences) {
     Matrix<typename Module::Scalar> y(x.rows(), x.cols());
     Workspace ws;
-    Calls<Module>::evaluate(Calls<Module>::prepare(module, parameters, sequences.length), x, y, ws,
-                            sequences.lengths);
+    Calls<Module>::evaluate(Calls<Module>::prepare(module, parameters, sequences.length()), x, y, ws,
+                            sequences.lengths());
     return y;
 }
 

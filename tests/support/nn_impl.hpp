@@ -81,7 +81,7 @@ void KernelCalls<Kernel, Element>::evaluate(const Kernel& kernel, const Paramete
 template <class Kernel, class Element>
 void KernelCalls<Kernel, Element>::forward(const Kernel& kernel, const Parameters& parameters, Index size,
                                            MatrixView<Element> values, Cache& cache, Workspace& ws) {
-    kernel.forward(parameters, size, values, cache, ws);
+    kernel.evaluate(parameters, size, values, ws, &cache);
 }
 
 template <class Kernel, class Element>

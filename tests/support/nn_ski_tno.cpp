@@ -7,7 +7,7 @@ Matrix<double> values_at(const PositionKernel<double>& kernel,
                          const PositionKernelParameters<double>& parameters, const Vector<double>& lags) {
     Matrix<double> values(lags.size(), kernel.channels());
     Workspace ws;
-    kernel.evaluate_at(parameters, lags, values, ws);
+    kernel.evaluate(parameters, lags, values, ws);
     return values;
 }
 
@@ -15,7 +15,7 @@ Matrix<double> values_at(const TimeWarp<double>& kernel, const TimeWarpParameter
                          const Vector<double>& lags) {
     Matrix<double> values(lags.size(), kernel.channels());
     Workspace ws;
-    kernel.evaluate_at(parameters, lags, values, ws);
+    kernel.evaluate(parameters, lags, values, ws);
     return values;
 }
 

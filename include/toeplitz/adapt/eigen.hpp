@@ -8,11 +8,11 @@
 #include <memory>
 #include <utility>
 
-#include <toeplitz/operators/interface.hpp>
+#include <toeplitz/operators/operator.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
-template <Applicable Op, Direction direction = Direction::forward>
+template <LinearOperator Op, Direction direction = Direction::forward>
 class EigenOperator;
 
 namespace detail {
@@ -99,9 +99,9 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 ///
 /// Cost that of the operator, and copies where columns do not follow each other | heap: see above |
 /// thread-safe: no, copies and transposes share scratch memory; call as_eigen once per thread
-template <Applicable Op, Direction direction>
+template <LinearOperator Op, Direction direction>
 class EigenOperator : public Eigen::EigenBase<EigenOperator<Op, direction>> {
-    template <Applicable OtherOp, Direction other>
+    template <LinearOperator OtherOp, Direction other>
     friend class EigenOperator;
     template <class Lhs, class Rhs, class LhsShape, class RhsShape, int product_tag>
     friend struct Eigen::internal::generic_product_impl;
@@ -166,9 +166,9 @@ private:
         const MatrixView<const Scalar> from(x, size / channels, channels);
         const MatrixView<Scalar> to(y, size / channels, channels);
         if constexpr (is_forward) {
-            op_->apply(from, to, scratch_->op);
+            op_->apply(from, to, scratch_->op, Sequences{});
         } else {
-            op_->apply_adjoint(from, to, scratch_->op);
+            op_->apply_adjoint(from, to, scratch_->op, Sequences{});
         }
     }
 
@@ -223,11 +223,11 @@ private:
 };
 
 /// The operator as a matrix of Eigen; it must outlive the result.
-template <Applicable Op>
+template <LinearOperator Op>
 EigenOperator<Op> as_eigen(const Op& op) {
     return EigenOperator<Op>(op);
 }
-template <Applicable Op>
+template <LinearOperator Op>
 void as_eigen(const Op&& op) = delete;
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -65,21 +65,21 @@ public:
         return visit([](const auto& op) { return op.state_bytes(); });
     }
 
-    /// y = T x, as every operator's. \throws shape_error 502 to 506
-    void apply(ConstView x, View y, Workspace& ws, Lengths lengths = {}) const {
-        visit([&](const auto& op) { op.apply(x, y, ws, lengths); });
+    /// y = T x, as every operator's. \throws shape_error 502 to 504, 210 to 212
+    void apply(ConstView x, View y, Workspace& ws, const Sequences& sequences = {}) const {
+        visit([&](const auto& op) { op.apply(x, y, ws, sequences); });
     }
     /// dx = Tᵀ g.
-    void apply_adjoint(ConstView g, View dx, Workspace& ws, Lengths lengths = {}) const {
-        visit([&](const auto& op) { op.apply_adjoint(g, dx, ws, lengths); });
+    void apply_adjoint(ConstView g, View dx, Workspace& ws, const Sequences& sequences = {}) const {
+        visit([&](const auto& op) { op.apply_adjoint(g, dx, ws, sequences); });
     }
     /// y += T x.
-    void accumulate(ConstView x, View y, Workspace& ws, Lengths lengths = {}) const {
-        visit([&](const auto& op) { op.accumulate(x, y, ws, lengths); });
+    void accumulate(ConstView x, View y, Workspace& ws, const Sequences& sequences = {}) const {
+        visit([&](const auto& op) { op.accumulate(x, y, ws, sequences); });
     }
     /// dx += Tᵀ g.
-    void accumulate_adjoint(ConstView g, View dx, Workspace& ws, Lengths lengths = {}) const {
-        visit([&](const auto& op) { op.accumulate_adjoint(g, dx, ws, lengths); });
+    void accumulate_adjoint(ConstView g, View dx, Workspace& ws, const Sequences& sequences = {}) const {
+        visit([&](const auto& op) { op.accumulate_adjoint(g, dx, ws, sequences); });
     }
 
     /// The operator of Tᵀ, a view of this one.

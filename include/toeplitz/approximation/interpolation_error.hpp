@@ -11,7 +11,7 @@
 
 #include <toeplitz/core/memory.hpp>
 #include <toeplitz/core/simd.hpp>
-#include <toeplitz/operators/interface.hpp>
+#include <toeplitz/operators/operator.hpp>
 #include <toeplitz/operators/ski.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <toeplitz/core/random.hpp>
-#include <toeplitz/operators/interface.hpp>
+#include <toeplitz/operators/operator.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -33,15 +33,15 @@ public:
     Index channels() const noexcept { return a_->channels(); }
 
     void apply(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws) const {
-        a_->apply(x, y, ws);
+        a_->apply(x, y, ws, Sequences{});
         Matrix<Scalar> other(x.rows(), x.cols());
-        b_->apply(x, other, ws);
+        b_->apply(x, other, ws, Sequences{});
         y.eigen() -= other;
     }
     void apply_adjoint(MatrixView<const Scalar> g, MatrixView<Scalar> dx, Workspace& ws) const {
-        a_->apply_adjoint(g, dx, ws);
+        a_->apply_adjoint(g, dx, ws, Sequences{});
         Matrix<Scalar> other(g.rows(), g.cols());
-        b_->apply_adjoint(g, other, ws);
+        b_->apply_adjoint(g, other, ws, Sequences{});
         dx.eigen() -= other;
     }
 

@@ -275,15 +275,4 @@ void activate(Activation activation, MatrixView<Scalar> x) {
     }
 }
 
-/// g = g · act'(x), element by element: the gradient with respect to x of a loss whose gradient with respect
-/// to act(x) is g. Same shapes, rows of neighbours; x becomes act(x).
-/// Cost O(size) | heap: none | thread-safe: yes
-template <Real Scalar>
-void activate_backward(Activation activation, MatrixView<Scalar> x, MatrixView<Scalar> g) {
-    for (Index i = 0; i < x.rows(); ++i) {
-        detail::multiply_by_slope<Scalar>(activation, x.row(i), g.row(i), x.cols());
-        detail::activate<Scalar>(activation, x.row(i), x.row(i), nullptr, x.cols());
-    }
-}
-
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -7,6 +7,7 @@
 #include <complex>
 #include <numbers>
 
+#include <toeplitz/core/checks.hpp>
 #include <toeplitz/kernels/position_mlp.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -74,7 +75,7 @@ public:
     /// Rows of the response on a grid of N points.
     static constexpr Index frequencies(Index grid) noexcept { return grid / 2 + 1; }
 
-    /// Bytes that evaluate and forward take from their workspace for a grid of N points.
+    /// Bytes that evaluate takes from its workspace for a grid of N points.
     std::size_t required_workspace(Index grid) const {
         return Workspace::bytes_for<Scalar>(frequencies(grid)) + mlp_.required_workspace(frequencies(grid));
     }
@@ -82,18 +83,50 @@ public:
     /// Bytes that backward takes from its workspace.
     std::size_t backward_workspace(Index grid) const { return mlp_.backward_workspace(frequencies(grid)); }
 
-    /// response = R, or A + iB, on a grid of N points.
-    /// \throws config_error 201 (grid < 1), shape_error 403
-    /// Cost that of the perceptron at N/2+1 positions | heap: none | thread-safe: yes
-    void evaluate(const Parameters& parameters, Index grid, MatrixView<Response> response,
-                  Workspace& ws) const {
-        run(parameters, grid, response, nullptr, ws, "FrequencyKernel::evaluate");
-    }
-
-    /// As evaluate, and keeps in `cache` what backward needs.
-    void forward(const Parameters& parameters, Index grid, MatrixView<Response> response, Cache& cache,
-                 Workspace& ws) const {
-        run(parameters, grid, response, &cache, ws, "FrequencyKernel::forward");
+    /// response = R, or A + iB, on a grid of N points; keeps in `cache`, unless it is null, what backward
+    /// needs. \throws config_error 201 (grid < 1), shape_error 403, 405 (parameters) Cost that of the
+    /// perceptron at N/2+1 positions | heap: none, but for a cache that grows | thread-safe: yes
+    void evaluate(const Parameters& parameters, Index grid, MatrixView<Response> response, Workspace& ws,
+                  Cache* cache = nullptr) const {
+        const char* where = "FrequencyKernel::evaluate";
+        detail::require_positive(grid, where, "grid");
+        const Index rows = frequencies(grid);
+        detail::require_rows<Response>(response, rows, channels_, 403, where, "response");
+        ws.reserve(required_workspace(grid));
+        Workspace::Scope scope(ws);
+        Scalar* positions = scope.take<Scalar>(rows);
+        for (Index k = 0; k < rows; ++k) {
+            const double omega = frequency(k, grid);
+            positions[k] = static_cast<Scalar>(input_ == FrequencyInput::angle ? omega : std::cos(omega));
+        }
+        const MatrixView<const Scalar> view(positions, rows, 1);
+        PositionMlpCache<Scalar>* mlp_cache = nullptr;
+        if (cache != nullptr) {
+            cache->grid = grid;
+            mlp_cache = &cache->mlp;
+        }
+        if constexpr (kind == Causality::causal) {
+            mlp_.forward_tiles(parameters.rpe, view, mlp_cache, response, ws,
+                               [](Index, MatrixView<Scalar>) {});
+        } else {
+            mlp_.forward_tiles(parameters.rpe, view, mlp_cache, MatrixView<Scalar>{}, ws,
+                               [&](Index first, MatrixView<Scalar> tile) {
+                                   for (Index i = 0; i < tile.rows(); ++i) {
+                                       const Scalar weight = imaginary_weight(first + i, grid);
+                                       const Scalar* row = tile.row(i);
+                                       Response* to = response.row(first + i);
+                                       for (Index begin = 0; begin < channels_; begin += head_channels_) {
+                                           const Scalar* real = row + 2 * begin;
+                                           for (Index j = 0; j < head_channels_; ++j) {
+                                               const Scalar imag = weight == 0
+                                                                       ? Scalar(0)
+                                                                       : weight * real[head_channels_ + j];
+                                               to[begin + j] = {real[j], imag};
+                                           }
+                                       }
+                                   }
+                               });
+        }
     }
 
     /// gradients += the gradient with respect to the parameters of a loss whose gradient with respect to the
@@ -154,48 +187,6 @@ private:
         if (k == 0 || 2 * k == grid) return 0;
         return input_ == FrequencyInput::angle ? Scalar(1)
                                                : static_cast<Scalar>(std::sin(frequency(k, grid)));
-    }
-
-    void run(const Parameters& parameters, Index grid, MatrixView<Response> response, Cache* cache,
-             Workspace& ws, const char* where) const {
-        detail::require_positive(grid, where, "grid");
-        const Index rows = frequencies(grid);
-        detail::require_rows<Response>(response, rows, channels_, 403, where, "response");
-        ws.reserve(required_workspace(grid));
-        Workspace::Scope scope(ws);
-        Scalar* positions = scope.take<Scalar>(rows);
-        for (Index k = 0; k < rows; ++k) {
-            const double omega = frequency(k, grid);
-            positions[k] = static_cast<Scalar>(input_ == FrequencyInput::angle ? omega : std::cos(omega));
-        }
-        const MatrixView<const Scalar> view(positions, rows, 1);
-        PositionMlpCache<Scalar>* mlp_cache = nullptr;
-        if (cache != nullptr) {
-            cache->grid = grid;
-            mlp_cache = &cache->mlp;
-        }
-        if constexpr (kind == Causality::causal) {
-            mlp_.forward_tiles(parameters.rpe, view, mlp_cache, response, ws,
-                               [](Index, MatrixView<Scalar>) {});
-        } else {
-            mlp_.forward_tiles(parameters.rpe, view, mlp_cache, MatrixView<Scalar>{}, ws,
-                               [&](Index first, MatrixView<Scalar> tile) {
-                                   for (Index i = 0; i < tile.rows(); ++i) {
-                                       const Scalar weight = imaginary_weight(first + i, grid);
-                                       const Scalar* row = tile.row(i);
-                                       Response* to = response.row(first + i);
-                                       for (Index begin = 0; begin < channels_; begin += head_channels_) {
-                                           const Scalar* real = row + 2 * begin;
-                                           for (Index j = 0; j < head_channels_; ++j) {
-                                               const Scalar imag = weight == 0
-                                                                       ? Scalar(0)
-                                                                       : weight * real[head_channels_ + j];
-                                               to[begin + j] = {real[j], imag};
-                                           }
-                                       }
-                                   }
-                               });
-        }
     }
 
     Index channels_;

@@ -2,8 +2,9 @@
 #pragma once
 
 /// \file
-/// The kernel of Toeplitz neural networks: k(t) = λ^|t| · MLP(t).
+/// The kernel of Toeplitz neural networks: k(t) = act(λ^|t| · MLP(t)).
 
+#include <toeplitz/core/checks.hpp>
 #include <toeplitz/kernels/decay.hpp>
 #include <toeplitz/kernels/position_mlp.hpp>
 
@@ -18,6 +19,7 @@ struct PositionKernelOptions {
     PositionMlpOptions mlp{};
     DecayOptions decay{};
     Positions positions = Positions::lags;
+    Activation activation = Activation::identity;  ///< of the decayed kernel
 };
 
 /// Official names: gamma (learned decay only), rpe.*.
@@ -38,10 +40,11 @@ struct PositionKernelCache {
     PositionMlpCache<Scalar> mlp;
     Vector<Scalar> lags;
     Matrix<Scalar> undecayed;  ///< MLP(t), where the decay is learned
+    Matrix<Scalar> decayed;    ///< λ^|t| MLP(t), where there is an activation
     Index reach = -1;          ///< largest |t| where the lags are those of a length
 };
 
-/// k_c(t) = λ_c^|t| · MLP_c(t), the official Tno's kernel.
+/// k_c(t) = act(λ_c^|t| · MLP_c(t)), the official Tno's kernel.
 ///
 /// Values are lags × channels: row t + n − 1 holds lag t, or row t in causal kernels; or one row per lag at
 /// any real lags. Members may run at the same time with distinct workspaces, caches and gradients;
@@ -58,6 +61,7 @@ public:
     explicit PositionKernel(const Options& options)
         : causality_(options.causality),
           positions_(options.positions),
+          activation_(options.activation),
           mlp_(options.mlp),
           decay_(options.decay, options.mlp.channels) {}
 
@@ -71,7 +75,7 @@ public:
     const PositionMlp<Scalar>& mlp() const noexcept { return mlp_; }
     const Decay<Scalar>& decay() const noexcept { return decay_; }
 
-    /// Bytes that evaluate and forward take from their workspace for a length, in the units of values' rows.
+    /// Bytes that evaluate takes from its workspace for a length.
     std::size_t required_workspace(Index length) const {
         const Index rows = lag_count(length, causality_);
         return 2 * Workspace::bytes_for<Scalar>(rows) +
@@ -84,31 +88,40 @@ public:
                detail::DecayPowers<Scalar>::bytes(decay_, reach) + mlp_.backward_workspace(rows);
     }
 
-    /// values = k at all lags of a length.
+    /// values = k at all lags of a length; keeps in `cache`, unless it is null, what backward needs.
     /// \throws config_error 201 (length < 1), shape_error 403, 405 (parameters)
-    /// Cost that of the perceptron at 2n−1 (or n) positions | heap: none | thread-safe: yes
-    void evaluate(const Parameters& parameters, Index length, MatrixView<Scalar> values,
-                  Workspace& ws) const {
-        evaluate_length(parameters, length, values, nullptr, ws, "PositionKernel::evaluate");
+    /// Cost that of the perceptron at 2n−1 (or n) positions | heap: none, but for a cache that grows
+    /// | thread-safe: yes
+    void evaluate(const Parameters& parameters, Index length, MatrixView<Scalar> values, Workspace& ws,
+                  Cache* cache = nullptr) const {
+        const char* where = "PositionKernel::evaluate";
+        detail::require_positive(length, where, "length");
+        const Index rows = lag_count(length, causality_);
+        ws.reserve(required_workspace(length));
+        Workspace::Scope scope(ws);
+        const MatrixView<Scalar> lags(scope.take<Scalar>(rows), rows, 1);
+        detail::fill_lags(length, causality_, lags.data());
+        MatrixView<Scalar> positions = lags;
+        if (positions_ == Positions::normalized && length > 1) {
+            positions = {scope.take<Scalar>(rows), rows, 1};
+            positions.eigen() = lags.eigen() / static_cast<Scalar>(length - 1);
+        }
+        run(parameters, scope, positions, lags, length - 1, values, cache, ws, where);
     }
 
-    /// As evaluate, and keeps in `cache` what backward needs.
-    void forward(const Parameters& parameters, Index length, MatrixView<Scalar> values, Cache& cache,
-                 Workspace& ws) const {
-        evaluate_length(parameters, length, values, &cache, ws, "PositionKernel::forward");
-    }
-
-    /// values = k at real lags, m × 1.
-    /// \throws shape_error 402 or 403, config_error 420 where positions are normalized
-    void evaluate_at(const Parameters& parameters, MatrixView<const Scalar> lags, MatrixView<Scalar> values,
-                     Workspace& ws) const {
-        evaluate_lags(parameters, lags, values, nullptr, ws, "PositionKernel::evaluate_at");
-    }
-
-    /// As evaluate_at, and keeps in `cache` what backward needs.
-    void forward_at(const Parameters& parameters, MatrixView<const Scalar> lags, MatrixView<Scalar> values,
-                    Cache& cache, Workspace& ws) const {
-        evaluate_lags(parameters, lags, values, &cache, ws, "PositionKernel::forward_at");
+    /// The same at real lags, m × 1.
+    /// \throws shape_error 402, 403, 405 (parameters); config_error 420 where positions are normalized
+    void evaluate(const Parameters& parameters, MatrixView<const Scalar> lags, MatrixView<Scalar> values,
+                  Workspace& ws, Cache* cache = nullptr) const {
+        const char* where = "PositionKernel::evaluate";
+        detail::require_shape<Scalar>(lags, lags.rows(), 1, 402, where, "lags");
+        if (positions_ == Positions::normalized) {
+            detail::raise<config_error>(420, where, "positions that do not depend on the length",
+                                        "Positions::normalized");
+        }
+        ws.reserve(detail::DecayPowers<Scalar>::bytes(decay_, -1) + mlp_.required_workspace(lags.rows()));
+        Workspace::Scope scope(ws);
+        run(parameters, scope, lags, lags, -1, values, cache, ws, where);
     }
 
     /// gradients += ∂⟨g, values⟩/∂parameters.
@@ -133,6 +146,10 @@ public:
                 const MatrixView<Scalar> tile(scratch, count, d);
                 tile.eigen() = g.middle_rows(first, count).eigen();
                 for (Index i = 0; i < count; ++i) {
+                    if (activation_ != Activation::identity) {
+                        detail::multiply_by_slope<Scalar>(activation_, &cache.decayed(first + i, 0),
+                                                          tile.row(i), d);
+                    }
                     const double lag = static_cast<double>(cache.lags(first + i));
                     powers.multiply_row(lag, tile.row(i), d);
                     if (!decay_.is_learned()) continue;
@@ -153,34 +170,6 @@ public:
     }
 
 private:
-    void evaluate_length(const Parameters& parameters, Index length, MatrixView<Scalar> values, Cache* cache,
-                         Workspace& ws, const char* where) const {
-        detail::require_positive(length, where, "length");
-        const Index rows = lag_count(length, causality_);
-        ws.reserve(required_workspace(length));
-        Workspace::Scope scope(ws);
-        const MatrixView<Scalar> lags(scope.take<Scalar>(rows), rows, 1);
-        detail::fill_lags(length, causality_, lags.data());
-        MatrixView<Scalar> positions = lags;
-        if (positions_ == Positions::normalized && length > 1) {
-            positions = {scope.take<Scalar>(rows), rows, 1};
-            positions.eigen() = lags.eigen() / static_cast<Scalar>(length - 1);
-        }
-        run(parameters, scope, positions, lags, length - 1, values, cache, ws, where);
-    }
-
-    void evaluate_lags(const Parameters& parameters, MatrixView<const Scalar> lags, MatrixView<Scalar> values,
-                       Cache* cache, Workspace& ws, const char* where) const {
-        detail::require_shape<Scalar>(lags, lags.rows(), 1, 402, where, "lags");
-        if (positions_ == Positions::normalized) {
-            detail::raise<config_error>(420, where, "positions that do not depend on the length",
-                                        "Positions::normalized");
-        }
-        ws.reserve(detail::DecayPowers<Scalar>::bytes(decay_, -1) + mlp_.required_workspace(lags.rows()));
-        Workspace::Scope scope(ws);
-        run(parameters, scope, lags, lags, -1, values, cache, ws, where);
-    }
-
     void run(const Parameters& parameters, Workspace::Scope& scope, MatrixView<const Scalar> positions,
              MatrixView<const Scalar> lags, Index reach, MatrixView<Scalar> values, Cache* cache,
              Workspace& ws, const char* where) const {
@@ -195,6 +184,7 @@ private:
                 undecayed = &cache->undecayed;
                 undecayed->resize(positions.rows(), channels());
             }
+            if (activation_ != Activation::identity) cache->decayed.resize(positions.rows(), channels());
         }
         mlp_.forward_tiles(parameters.rpe, positions, cache == nullptr ? nullptr : &cache->mlp, values, ws,
                            [&](Index first, MatrixView<Scalar> tile) {
@@ -205,11 +195,17 @@ private:
                                    powers.multiply_row(static_cast<double>(lags(first + i, 0)), tile.row(i),
                                                        channels());
                                }
+                               if (activation_ == Activation::identity) return;
+                               if (cache != nullptr) {
+                                   cache->decayed.middleRows(first, tile.rows()) = tile.eigen();
+                               }
+                               activate(activation_, tile);
                            });
     }
 
     Causality causality_;
     Positions positions_;
+    Activation activation_;
     PositionMlp<Scalar> mlp_;
     Decay<Scalar> decay_;
 };

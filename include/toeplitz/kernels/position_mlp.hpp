@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <vector>
 
+#include <toeplitz/core/checks.hpp>
 #include <toeplitz/core/workspace.hpp>
 #include <toeplitz/dense/activation.hpp>
 #include <toeplitz/dense/linear.hpp>
@@ -113,7 +114,7 @@ public:
     const Options& options() const noexcept { return options_; }
     Index channels() const noexcept { return options_.channels; }
 
-    /// Bytes that evaluate and forward take from their workspace for m positions.
+    /// Bytes that evaluate takes from its workspace for m positions.
     std::size_t required_workspace(Index rows) const {
         return Workspace::bytes_for<Scalar>(packed_weights(Direction::forward)) +
                ThreadScratch<Scalar>::bytes(forward_scratch(), most_threads(tiles(rows)));
@@ -126,20 +127,22 @@ public:
                ThreadScratch<Scalar>::bytes(backward_scratch(), most_threads(chunks(rows)));
     }
 
-    /// values = f(positions).
+    /// values = f(positions); keeps in `cache`, unless it is null, what backward needs.
     /// \throws shape_error 402 (positions), 403 (values), 405 (parameters)
-    /// Cost O(m p (L p + d)) | heap: none | thread-safe: yes | threads split the positions
+    /// Cost O(m p (L p + d)) | heap: none, but for a cache that grows | thread-safe: yes | threads split the
+    /// positions
     void evaluate(const Parameters& parameters, MatrixView<const Scalar> positions, MatrixView<Scalar> values,
-                  Workspace& ws) const {
-        forward_into(parameters, positions, nullptr, values, ws, "PositionMlp::evaluate");
-    }
-
-    /// As evaluate, and keeps in `cache` what backward needs.
-    /// \throws shape_error 402, 403, 405
-    /// Cost as evaluate | heap: the cache, when m grows | thread-safe: yes
-    void forward(const Parameters& parameters, MatrixView<const Scalar> positions, MatrixView<Scalar> values,
-                 Cache& cache, Workspace& ws) const {
-        forward_into(parameters, positions, &cache, values, ws, "PositionMlp::forward");
+                  Workspace& ws, Cache* cache = nullptr) const {
+        const char* where = "PositionMlp::evaluate";
+        detail::require_shape<Scalar>(positions, positions.rows(), 1, 402, where, "positions");
+        detail::require_shape<Scalar>(values, positions.rows(), channels(), 403, where, "values");
+        if (values.has_contiguous_rows()) {
+            forward_tiles(parameters, positions, cache, values, ws, [](Index, MatrixView<Scalar>) {});
+        } else {
+            forward_tiles(parameters, positions, cache, {}, ws, [&](Index first, MatrixView<Scalar> tile) {
+                values.middle_rows(first, tile.rows()).eigen() = tile.eigen();
+            });
+        }
     }
 
     /// gradients += ∂⟨g, f(positions)⟩/∂parameters, and dpositions = ∂⟨g, f⟩/∂positions unless it is empty.
@@ -290,19 +293,6 @@ private:
     template <class Set>
     auto& block(Set& parameters, Index l) const noexcept {
         return l < options_.layers ? parameters.layers[static_cast<std::size_t>(l)] : parameters.out;
-    }
-
-    void forward_into(const Parameters& parameters, MatrixView<const Scalar> positions, Cache* cache,
-                      MatrixView<Scalar> values, Workspace& ws, const char* where) const {
-        detail::require_shape<Scalar>(positions, positions.rows(), 1, 402, where, "positions");
-        detail::require_shape<Scalar>(values, positions.rows(), channels(), 403, where, "values");
-        if (values.has_contiguous_rows()) {
-            forward_tiles(parameters, positions, cache, values, ws, [](Index, MatrixView<Scalar>) {});
-        } else {
-            forward_tiles(parameters, positions, cache, {}, ws, [&](Index first, MatrixView<Scalar> tile) {
-                values.middle_rows(first, tile.rows()).eigen() = tile.eigen();
-            });
-        }
     }
 
     /// activated = norm(h).

@@ -81,7 +81,7 @@ public:
     Index knots() const noexcept { return knots_; }
     double lambda(const Parameters& parameters) const noexcept { return decay_.lambda(parameters.decay, 0); }
 
-    /// Bytes that evaluate and forward take from their workspace for m lags.
+    /// Bytes that evaluate takes from their workspace for m lags.
     std::size_t required_workspace(Index rows) const {
         return Workspace::bytes_for<Scalar>(sides() * (knots_ + 1) * channels_) +
                Workspace::bytes_for<double>(1) + Workspace::bytes_for<Scalar>(rows);
@@ -93,32 +93,31 @@ public:
                Workspace::bytes_for<double>(1) + Workspace::bytes_for<double>(channels_);
     }
 
-    /// values = k at all lags of a length, in the rows that operators expect.
-    /// \throws config_error 201 (length < 1), shape_error 403
-    /// Cost O(n d) | heap: none | thread-safe: yes | threads split the lags
-    void evaluate(const Parameters& parameters, Index length, MatrixView<Scalar> values,
-                  Workspace& ws) const {
-        evaluate_length(parameters, length, values, nullptr, ws, "TimeWarp::evaluate");
+    /// values = k at all lags of a length, in the rows that operators expect; keeps in `cache`, unless it is
+    /// null, what backward needs.
+    /// \throws config_error 201 (length < 1), shape_error 403, 405 (parameters)
+    /// Cost O(n d) | heap: none, but for a cache that grows | thread-safe: yes | threads split the lags
+    void evaluate(const Parameters& parameters, Index length, MatrixView<Scalar> values, Workspace& ws,
+                  Cache* cache = nullptr) const {
+        const char* where = "TimeWarp::evaluate";
+        detail::require_positive(length, where, "length");
+        const Index rows = lag_count(length, causality_);
+        ws.reserve(required_workspace(rows));
+        Workspace::Scope scope(ws);
+        const MatrixView<Scalar> lags(scope.take<Scalar>(rows), rows, 1);
+        detail::fill_lags(length, causality_, lags.data());
+        run(parameters, scope, lags, values, cache, where);
     }
 
-    /// As evaluate, and keeps in `cache` what backward needs.
-    void forward(const Parameters& parameters, Index length, MatrixView<Scalar> values, Cache& cache,
-                 Workspace& ws) const {
-        evaluate_length(parameters, length, values, &cache, ws, "TimeWarp::forward");
-    }
-
-    /// values = k at real lags, m × 1.
-    /// \throws shape_error 402 or 403
-    /// Cost O(m d) | heap: none | thread-safe: yes | threads split the lags
-    void evaluate_at(const Parameters& parameters, MatrixView<const Scalar> lags, MatrixView<Scalar> values,
-                     Workspace& ws) const {
-        evaluate_lags(parameters, lags, values, nullptr, ws, "TimeWarp::evaluate_at");
-    }
-
-    /// As evaluate_at, and keeps in `cache` what backward needs.
-    void forward_at(const Parameters& parameters, MatrixView<const Scalar> lags, MatrixView<Scalar> values,
-                    Cache& cache, Workspace& ws) const {
-        evaluate_lags(parameters, lags, values, &cache, ws, "TimeWarp::forward_at");
+    /// The same at real lags, m × 1.
+    /// \throws shape_error 402, 403, 405 (parameters)
+    void evaluate(const Parameters& parameters, MatrixView<const Scalar> lags, MatrixView<Scalar> values,
+                  Workspace& ws, Cache* cache = nullptr) const {
+        const char* where = "TimeWarp::evaluate";
+        detail::require_shape<Scalar>(lags, lags.rows(), 1, 402, where, "lags");
+        ws.reserve(required_workspace(lags.rows()));
+        Workspace::Scope scope(ws);
+        run(parameters, scope, lags, values, cache, where);
     }
 
     /// gradients += ∂⟨g, values⟩/∂parameters. g: m × d.
@@ -213,25 +212,6 @@ private:
         // The comparison also catches NaN, which then reaches the values through the fraction.
         const Index knot = u < static_cast<double>(knots_) ? static_cast<Index>(u) : knots_ - 1;
         return {side, knot, u - static_cast<double>(knot), magnitude};
-    }
-
-    void evaluate_length(const Parameters& parameters, Index length, MatrixView<Scalar> values, Cache* cache,
-                         Workspace& ws, const char* where) const {
-        detail::require_positive(length, where, "length");
-        const Index rows = lag_count(length, causality_);
-        ws.reserve(required_workspace(rows));
-        Workspace::Scope scope(ws);
-        const MatrixView<Scalar> lags(scope.take<Scalar>(rows), rows, 1);
-        detail::fill_lags(length, causality_, lags.data());
-        run(parameters, scope, lags, values, cache, where);
-    }
-
-    void evaluate_lags(const Parameters& parameters, MatrixView<const Scalar> lags, MatrixView<Scalar> values,
-                       Cache* cache, Workspace& ws, const char* where) const {
-        detail::require_shape<Scalar>(lags, lags.rows(), 1, 402, where, "lags");
-        ws.reserve(required_workspace(lags.rows()));
-        Workspace::Scope scope(ws);
-        run(parameters, scope, lags, values, cache, where);
     }
 
     void run(const Parameters& parameters, Workspace::Scope& scope, MatrixView<const Scalar> lags,

@@ -4,6 +4,9 @@
 /// \file
 /// The TNN layer: a gated Toeplitz unit and a gated linear unit, each with a norm and a residual connection.
 
+#include <toeplitz/core/checks.hpp>
+#include <toeplitz/core/sequences.hpp>
+#include <toeplitz/dense/row_tiles.hpp>
 #include <toeplitz/nn/dropout.hpp>
 #include <toeplitz/nn/glu.hpp>
 #include <toeplitz/nn/gtu.hpp>
@@ -93,6 +96,7 @@ public:
         typename Glu<Scalar>::Cache glu;
         typename NormLayer::Cache gtu_norm;
         typename NormLayer::Cache glu_norm;
+        KeptSequences sequences;
         std::uint64_t seed = 0;
     };
 
@@ -114,42 +118,43 @@ public:
 
     /// y = the layer's output, for training. x and y: (B·n) × d, apart in memory.
     /// \param dropout_seed what the dropout masks are drawn from
-    /// \throws shape_error 405 (parameters), 701 to 704, and those of the mixer
+    /// \throws shape_error 405 (parameters), 210 to 212, 703, 704, and those of the mixer
     /// Cost that of Gtu and Glu | heap: the cache, when it grows | thread-safe: yes
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
                  MatrixView<Scalar> y, Cache& cache, Workspace& ws, std::uint64_t dropout_seed = 0) const {
         check(x, y, "Block::forward");
-        detail::require_sequences(x.rows(), sequences, "Block::forward");
+        const Sequences checked = sequences.within(x.rows(), 0, "Block::forward");
+        cache.sequences.keep(sequences, checked);
         const Index rows = x.rows();
         const bool pre = is_pre();
         cache.seed = dropout_seed;
         cache.gtu_sum.resize(rows, width());
         cache.glu_input.resize(rows, width());
         Workspace::Scope scope(ws);
-        x = detail::without_padding(x, sequences, scope);
+        if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
         MatrixView<const Scalar> input = x;
         if (pre) {
             cache.gtu_input.resize(rows, width());
-            norm_.forward(parameters.gtu_norm, x, sequences, cache.gtu_input, cache.gtu_norm, ws);
+            norm_.forward(parameters.gtu_norm, x, checked, cache.gtu_input, cache.gtu_norm, ws);
             input = cache.gtu_input;
         } else {
             cache.glu_sum.resize(rows, width());
         }
-        gtu_.forward(parameters.gtu, input, sequences, cache.gtu_sum, cache.gtu, ws);
+        gtu_.forward(parameters.gtu, input, checked, cache.gtu_sum, cache.gtu, ws);
         dropout<Scalar>(options_.dropout, mask(cache, 0), cache.gtu_sum);
         detail::add_rows<Scalar>(x, cache.gtu_sum);
-        norm_.forward(pre ? parameters.glu_norm : parameters.gtu_norm, cache.gtu_sum, sequences,
+        norm_.forward(pre ? parameters.glu_norm : parameters.gtu_norm, cache.gtu_sum, checked,
                       cache.glu_input, pre ? cache.glu_norm : cache.gtu_norm, ws);
         const MatrixView<Scalar> sum = pre ? y : MatrixView<Scalar>(cache.glu_sum);
-        glu_.forward(parameters.glu, cache.glu_input, sequences, sum, cache.glu, ws);
+        glu_.forward(parameters.glu, cache.glu_input, checked, sum, cache.glu, ws);
         dropout<Scalar>(options_.dropout, mask(cache, 1), sum);
         detail::add_rows<Scalar>(pre ? cache.gtu_sum : cache.glu_input, sum);
-        if (!pre) norm_.forward(parameters.glu_norm, cache.glu_sum, sequences, y, cache.glu_norm, ws);
-        detail::clear_padding(y, sequences);
+        if (!pre) norm_.forward(parameters.glu_norm, cache.glu_sum, checked, y, cache.glu_norm, ws);
+        if (!sequences.is_checked()) detail::clear_padding(y, checked);
     }
 
     /// dx = the gradient with respect to x, given g with respect to y; adds to gradients. x as in forward.
-    /// \throws shape_error 404 (cache), 405 (parameters, gradients), 703 (x, dx), 704 (g), and those of the
+    /// \throws shape_error 705 (cache), 405 (parameters, gradients), 703 (x, dx), 704 (g), and those of the
     /// mixer
     /// Cost twice forward | heap: none with a warm workspace | thread-safe: yes
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
@@ -159,20 +164,20 @@ public:
         check(x, g, where);
         detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
         if (cache.gtu_sum.rows() != x.rows()) {
-            detail::raise<shape_error>(404, where, "the cache of a forward pass of x",
+            detail::raise<shape_error>(705, where, "the cache of a forward pass of x",
                                        detail::text(cache.gtu_sum.rows(), " rows"));
         }
         const bool pre = is_pre();
-        const Sequences sequences{cache.gtu.length,
-                                  Lengths(cache.gtu.lengths.data(), cache.gtu.lengths.size())};
+        const Sequences sequences = cache.sequences.get();
+        const bool outermost = cache.sequences.is_outermost();
         Workspace::Scope scope(ws);
-        x = detail::without_padding(x, sequences, scope);
+        if (outermost) x = detail::without_padding(x, sequences, scope);
         // dsum is the gradient with respect to the sum on the residual path, dunit that of what a unit added.
         const MatrixView<Scalar> dsum = scope.matrix<Scalar>(x.rows(), width());
         const MatrixView<Scalar> dunit = scope.matrix<Scalar>(x.rows(), width());
         const MatrixView<Scalar> din = scope.matrix<Scalar>(x.rows(), width());
         detail::copy_rows<Scalar>(g, dsum);
-        detail::clear_padding(dsum, sequences);
+        if (outermost) detail::clear_padding(dsum, sequences);
         if (!pre) {
             norm_.backward(parameters.glu_norm, cache.glu_sum, cache.glu_norm, dsum, dsum, gradients.glu_norm,
                            ws);
@@ -209,30 +214,29 @@ public:
         /// y = the layer's output. x and y: (B·n) × d, apart in memory.
         /// heap: none with a warm workspace | thread-safe: yes
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
-                      Lengths lengths = {}) const {
+                      const Sequences& sequences = {}) const {
             block_.check(x, y, "Block::Prepared::evaluate");
-            const Sequences sequences{length_, lengths};
-            detail::require_sequences(x.rows(), sequences, "Block::Prepared::evaluate");
+            const Sequences checked = sequences.within(x.rows(), length_, "Block::Prepared::evaluate");
             Workspace::Scope scope(ws);
-            x = detail::without_padding(x, sequences, scope);
+            if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
             const MatrixView<Scalar> input = scope.matrix<Scalar>(x.rows(), block_.width());
             const MatrixView<Scalar> sum = scope.matrix<Scalar>(x.rows(), block_.width());
             if (block_.is_pre()) {
-                gtu_norm_.evaluate(x, input, ws, lengths);
-                gtu_.evaluate(input, sum, ws, lengths);
+                gtu_norm_.evaluate(x, input, ws, checked);
+                gtu_.evaluate(input, sum, ws, checked);
                 detail::add_rows<Scalar>(x, sum);
-                glu_norm_.evaluate(sum, input, ws, lengths);
-                glu_.evaluate(input, y, ws, lengths);
+                glu_norm_.evaluate(sum, input, ws, checked);
+                glu_.evaluate(input, y, ws, checked);
                 detail::add_rows<Scalar>(sum, y);
             } else {
-                gtu_.evaluate(x, sum, ws, lengths);
+                gtu_.evaluate(x, sum, ws, checked);
                 detail::add_rows<Scalar>(x, sum);
-                gtu_norm_.evaluate(sum, input, ws, lengths);
-                glu_.evaluate(input, sum, ws, lengths);
+                gtu_norm_.evaluate(sum, input, ws, checked);
+                glu_.evaluate(input, sum, ws, checked);
                 detail::add_rows<Scalar>(input, sum);
-                glu_norm_.evaluate(sum, y, ws, lengths);
+                glu_norm_.evaluate(sum, y, ws, checked);
             }
-            detail::clear_padding(y, sequences);
+            if (!sequences.is_checked()) detail::clear_padding(y, checked);
         }
 
     private:

@@ -4,7 +4,11 @@
 /// \file
 /// A trained exact mixer becomes one of O(n) whose error is proven (docs/certificates.md).
 
+#include <vector>
+
 #include <toeplitz/approximation/choose.hpp>
+#include <toeplitz/core/checks.hpp>
+#include <toeplitz/core/sequences.hpp>
 #include <toeplitz/nn/model.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -61,7 +65,7 @@ public:
 
     struct Cache {
         std::vector<Operator> ops;  ///< of the last forward pass, one per group
-        std::vector<Index> lengths;
+        KeptSequences sequences;
     };
 
     /// \throws config_error 201
@@ -83,37 +87,37 @@ public:
         return parameters;
     }
 
-    /// y = T x. \throws shape_error 405 (parameters), 502 to 506, 701, 702; value_error 530; config_error 760
-    /// (sequences of another length)
-    /// Cost the operators' | heap: the operators | thread-safe: yes | same bits for any number of threads
+    /// y = T x. \throws shape_error 405 (parameters), 502 to 504, 210 to 212; value_error 530; config_error
+    /// 760 (sequences of another length) Cost the operators' | heap: the operators | thread-safe: yes | same
+    /// bits for any number of threads
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
                  MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
-        detail::require_sequences(x.rows(), sequences, name);
-        cache.ops = operators(parameters, sequences.length);
-        cache.lengths.assign(sequences.lengths.begin(), sequences.lengths.end());
-        apply(cache.ops, x, y, ws, sequences.lengths);
+        const Sequences checked = sequences.within(x.rows(), 0, name);
+        cache.ops = operators(parameters, checked.length());
+        cache.sequences.keep(sequences, checked);
+        apply(cache.ops, x, y, ws, checked);
     }
 
-    /// dx = Tᵀ g, and gradients += the gradient with respect to the parameters. \throws shape_error 404, 405,
-    /// 502 to 506
+    /// dx = Tᵀ g, and gradients += the gradient with respect to the parameters. \throws shape_error 705, 405,
+    /// 502 to 504
     void backward(const Parameters& /*parameters*/, MatrixView<const Scalar> x, const Cache& cache,
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
                   Workspace& ws) const {
         if (cache.ops.empty()) {
-            detail::raise<shape_error>(404, "CertifiedTno::backward", "the cache of a forward pass",
+            detail::raise<shape_error>(705, "CertifiedTno::backward", "the cache of a forward pass",
                                        "an empty one");
         }
         if (gradients.groups.size() != cache.ops.size())
             refuse("gradients", "as many groups as the parameters");
-        const Lengths lengths(cache.lengths.data(), cache.lengths.size());
+        const Sequences sequences = cache.sequences.get();
         Index first = 0;
         for (std::size_t i = 0; i < cache.ops.size(); ++i) {
             const Operator& op = cache.ops[i];
             const auto part = [&](auto view) { return detail::columns(view, first, op.channels()); };
-            op.apply_adjoint(part(g), part(dx), ws, lengths);
+            op.apply_adjoint(part(g), part(dx), ws, sequences);
             std::visit(
                 [&](const auto& one) {
-                    add_gradient(one, part(x), part(g), gradients.groups[i], ws, lengths);
+                    add_gradient(one, part(x), part(g), gradients.groups[i], ws, sequences);
                 },
                 op.get());
             first += op.channels();
@@ -127,8 +131,8 @@ public:
         Index length() const noexcept { return ops_[0].length(); }
         /// heap: none with a warm workspace | thread-safe: yes
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
-                      Lengths lengths = {}) const {
-            apply(ops_, x, y, ws, lengths);
+                      const Sequences& sequences = {}) const {
+            apply(ops_, x, y, ws, sequences);
         }
 
     private:
@@ -181,7 +185,7 @@ private:
     }
 
     static void apply(const std::vector<Operator>& ops, MatrixView<const Scalar> x, MatrixView<Scalar> y,
-                      Workspace& ws, Lengths lengths) {
+                      Workspace& ws, const Sequences& sequences) {
         Index first = 0;
         for (const Operator& op : ops) first += op.channels();
         detail::require_rows<Scalar>(x, x.rows(), first, 502, name, "x");
@@ -189,23 +193,23 @@ private:
         first = 0;
         for (const Operator& op : ops) {
             op.apply(detail::columns(x, first, op.channels()), detail::columns(y, first, op.channels()), ws,
-                     lengths);
+                     sequences);
             first += op.channels();
         }
     }
 
     template <class Op>
     static void add_gradient(const Op& op, MatrixView<const Scalar> x, MatrixView<const Scalar> g,
-                             CertifiedTnoGroup<Scalar>& to, Workspace& ws, Lengths lengths) {
+                             CertifiedTnoGroup<Scalar>& to, Workspace& ws, const Sequences& sequences) {
         if constexpr (std::is_same_v<Op, Fft<Scalar>>) {
-            op.accumulate_kernel_gradient(x, g, to.lags, ws, lengths);
+            op.accumulate_kernel_gradient(x, g, to.lags, ws, sequences);
         } else if constexpr (std::is_same_v<Op, Band<Scalar>>) {
-            op.accumulate_kernel_gradient(x, g, to.taps, ws, lengths);
+            op.accumulate_kernel_gradient(x, g, to.taps, ws, sequences);
         } else if constexpr (std::is_same_v<Op, Ski<Scalar>>) {
-            op.accumulate_kernel_gradient(x, g, to.inducing, ws, lengths);
+            op.accumulate_kernel_gradient(x, g, to.inducing, ws, sequences);
         } else {
-            add_gradient(op.first(), x, g, to, ws, lengths);
-            add_gradient(op.second(), x, g, to, ws, lengths);
+            add_gradient(op.first(), x, g, to, ws, sequences);
+            add_gradient(op.second(), x, g, to, ws, sequences);
         }
     }
 

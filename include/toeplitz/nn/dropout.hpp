@@ -5,7 +5,8 @@
 /// Dropout whose mask is a function of a seed: nothing is stored, and threads do not matter.
 
 #include <toeplitz/core/random.hpp>
-#include <toeplitz/nn/sequences.hpp>
+#include <toeplitz/core/view.hpp>
+#include <toeplitz/dense/row_tiles.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 

@@ -4,9 +4,9 @@
 /// \file
 /// The embedding: one learned row per token.
 
+#include <toeplitz/core/checks.hpp>
 #include <toeplitz/dense/activation.hpp>
 #include <toeplitz/dense/linear.hpp>
-#include <toeplitz/nn/sequences.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 

@@ -4,7 +4,10 @@
 /// \file
 /// The gated linear unit: out = final(W₃ (act(W₁ x) ⊙ W₂ x)).
 
+#include <toeplitz/core/checks.hpp>
+#include <toeplitz/core/sequences.hpp>
 #include <toeplitz/dense/activation.hpp>
+#include <toeplitz/dense/row_tiles.hpp>
 #include <toeplitz/nn/linear.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -85,7 +88,7 @@ public:
     }
 
     /// dx = the gradient with respect to x, given g with respect to y; adds to gradients. x as in forward.
-    /// \throws shape_error 404 (cache), 405 (parameters, gradients), 703 (x, dx), 704 (g)
+    /// \throws shape_error 705 (cache), 405 (parameters, gradients), 703 (x, dx), 704 (g)
     /// Cost twice forward | heap: none with a reserved workspace | thread-safe: yes
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
@@ -96,7 +99,7 @@ public:
         detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
         const Index rows = x.rows();
         if (cache.gate.rows() != rows || cache.gate.cols() != inner_width()) {
-            detail::raise<shape_error>(404, where, "the cache of a forward pass of x",
+            detail::raise<shape_error>(705, where, "the cache of a forward pass of x",
                                        detail::shape_text(cache.gate.rows(), cache.gate.cols()));
         }
         Workspace::Scope scope(ws);
@@ -132,7 +135,7 @@ public:
     public:
         /// y = Glu(x). heap: none with a warm workspace | thread-safe: yes
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
-                      Lengths /*lengths*/ = {}) const {
+                      const Sequences& /*sequences*/ = {}) const {
             glu_.check(*parameters_, "parameters", x, y, "Glu::Prepared::evaluate");
             glu_.run(*parameters_, x, nullptr, y, ws);
         }

@@ -4,7 +4,10 @@
 /// \file
 /// The gated Toeplitz unit: out = W_o [norm](act(W_u x) ⊙ T act(W_v x)).
 
+#include <toeplitz/core/checks.hpp>
+#include <toeplitz/core/sequences.hpp>
 #include <toeplitz/dense/activation.hpp>
+#include <toeplitz/dense/row_tiles.hpp>
 #include <toeplitz/nn/linear.hpp>
 #include <toeplitz/nn/mixer.hpp>
 #include <toeplitz/nn/norm.hpp>
@@ -58,8 +61,7 @@ public:
         Matrix<Scalar> v;      ///< W_v x + b
         Matrix<Scalar> mixed;  ///< T act(v)
         typename Mixer::Cache mixer;
-        std::vector<Index> lengths;
-        Index length = 0;
+        KeptSequences sequences;
     };
 
     /// \throws config_error 201, 202 and those of the mixer
@@ -89,29 +91,28 @@ public:
     }
 
     /// y = Gtu(x); x and y (B·n) × d.
-    /// \throws shape_error 405 (parameters), 701 to 704, and those of the mixer
+    /// \throws shape_error 405 (parameters), 210 to 212, 703, 704, and those of the mixer
     /// Cost 3 products of rows × d × e and the mixer's | heap: the cache, when it grows | thread-safe: yes
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
                  MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
         const char* where = "Gtu::forward";
         check(parameters, "parameters", x, y, where);
-        detail::require_sequences(x.rows(), sequences, where);
-        cache.length = sequences.length;
-        cache.lengths.assign(sequences.lengths.begin(), sequences.lengths.end());
+        const Sequences checked = sequences.within(x.rows(), 0, where);
+        cache.sequences.keep(sequences, checked);
         const Index rows = x.rows();
         for (Matrix<Scalar>* kept : {&cache.u, &cache.v, &cache.mixed}) kept->resize(rows, inner_width());
         Workspace::Scope scope(ws);
-        x = detail::without_padding(x, sequences, scope);
+        if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
         run(parameters, x, cache.v, cache.u, cache.mixed, scope.matrix<Scalar>(rows, inner_width()), y, ws,
             [&](MatrixView<const Scalar> v) {
-                mixer_.forward(parameters.toep, v, sequences, cache.mixed, cache.mixer, ws);
+                mixer_.forward(parameters.toep, v, checked, cache.mixed, cache.mixer, ws);
             });
-        detail::clear_padding(y, sequences);
+        if (!sequences.is_checked()) detail::clear_padding(y, checked);
     }
 
     /// dx = the gradient with respect to x, given g with respect to y; adds to gradients. x as in forward.
-    /// \throws shape_error 405 (parameters, gradients), 703 (x, dx), 704 (g), and those of the mixer
-    /// Cost twice forward | heap: none with a reserved workspace | thread-safe: yes
+    /// \throws shape_error 705 (cache), 405 (parameters, gradients), 703 (x, dx), 704 (g), and those of the
+    /// mixer Cost twice forward | heap: none with a reserved workspace | thread-safe: yes
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
                   Workspace& ws) const {
@@ -121,13 +122,15 @@ public:
         detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
         const Index rows = x.rows();
         if (cache.u.rows() != rows || cache.u.cols() != inner_width()) {
-            detail::raise<shape_error>(404, where, "the cache of a forward pass of x",
+            detail::raise<shape_error>(705, where, "the cache of a forward pass of x",
                                        detail::shape_text(cache.u.rows(), cache.u.cols()));
         }
-        const Sequences sequences{cache.length, Lengths(cache.lengths.data(), cache.lengths.size())};
+        const Sequences sequences = cache.sequences.get();
         Workspace::Scope scope(ws);
-        x = detail::without_padding(x, sequences, scope);
-        g = detail::without_padding(g, sequences, scope);
+        if (cache.sequences.is_outermost()) {
+            x = detail::without_padding(x, sequences, scope);
+            g = detail::without_padding(g, sequences, scope);
+        }
         const MatrixView<Scalar> du = scope.matrix<Scalar>(rows, inner_width());
         const MatrixView<Scalar> dmixed = scope.matrix<Scalar>(rows, inner_width());
         const MatrixView<Scalar> v = scope.matrix<Scalar>(rows, inner_width());
@@ -178,18 +181,17 @@ public:
     public:
         /// y = Gtu(x), as forward. heap: none with a warm workspace | thread-safe: yes
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
-                      Lengths lengths = {}) const {
+                      const Sequences& sequences = {}) const {
             const char* where = "Gtu::Prepared::evaluate";
             gtu_.check(*parameters_, "parameters", x, y, where);
-            const Sequences sequences{length_, lengths};
-            detail::require_sequences(x.rows(), sequences, where);
+            const Sequences checked = sequences.within(x.rows(), length_, where);
             Workspace::Scope scope(ws);
-            x = detail::without_padding(x, sequences, scope);
+            if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
             const MatrixView<Scalar> v = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
             const MatrixView<Scalar> mixed = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
             gtu_.run(*parameters_, x, v, v, mixed, v, y, ws,
-                     [&](MatrixView<const Scalar> input) { mixer_.evaluate(input, mixed, ws, lengths); });
-            detail::clear_padding(y, sequences);
+                     [&](MatrixView<const Scalar> input) { mixer_.evaluate(input, mixed, ws, checked); });
+            if (!sequences.is_checked()) detail::clear_padding(y, checked);
         }
 
     private:

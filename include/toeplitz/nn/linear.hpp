@@ -6,8 +6,8 @@
 
 #include <memory>
 
+#include <toeplitz/core/checks.hpp>
 #include <toeplitz/dense/linear.hpp>
-#include <toeplitz/nn/sequences.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 

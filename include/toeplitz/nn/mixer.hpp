@@ -2,15 +2,13 @@
 #pragma once
 
 /// \file
-/// What a token mixer is, and the mixers that are a kernel and an operator: y = T(parameters) x.
+/// What a token mixer is, and the template that makes one of a kernel and an operator: y = T(parameters) x.
 
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include <toeplitz/core/parameter.hpp>
-#include <toeplitz/nn/sequences.hpp>
-#include <toeplitz/operators/interface.hpp>
+#include <toeplitz/operators/operator.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -20,7 +18,7 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// * `forward(parameters, x, sequences, y, cache, ws)`: y = the mixed x; what backward needs is in `cache`.
 /// * `backward(parameters, x, cache, g, dx, gradients, ws)`: x as given to forward; dx = the gradient with
 ///   respect to x, and gradients += that with respect to the parameters.
-/// * `prepare(parameters, length)`: for inference; `evaluate(x, y, ws, lengths)` of the result is const.
+/// * `prepare(parameters, length)`: for inference; `evaluate(x, y, ws, sequences)` of the result is const.
 /// Outputs at padding are zero. Modules hold options alone; members may run at the same time with distinct
 /// caches, gradients and workspaces.
 template <class M>
@@ -36,77 +34,98 @@ concept TokenMixer = requires(const M& mixer, const typename M::Parameters& para
     mixer.forward(parameters, x, sequences, y, cache, ws);
     mixer.backward(parameters, x, cache, x, y, gradients, ws);
     { mixer.prepare(shared, Index{1}) } -> std::same_as<typename M::Prepared>;
-    prepared.evaluate(x, y, ws, Lengths{});
+    prepared.evaluate(x, y, ws, sequences);
 };
 
-namespace detail {
+/// A learnable kernel: a function of lag or frequency with parameters, which fills in the values that an
+/// operator's set_kernel takes.
+///
+/// * `make_parameters(seed)`, `channels()`.
+/// * `evaluate(parameters, where, values, ws, cache)`: the values at `where`, which is a length, inducing
+/// lags
+///   or a frequency grid as the kernel has it; keeps what backward needs unless `cache` is null.
+/// * `backward(parameters, cache, dvalues, gradients, ws)`: gradients += ∂⟨dvalues, values⟩/∂parameters.
+///   dvalues may be overwritten.
+template <class K, class Where, class Values>
+concept LearnableKernel = ParameterSet<typename K::Parameters> &&
+    requires(const K& kernel, const typename K::Parameters& parameters, typename K::Parameters& gradients,
+             typename K::Cache* cache, const Where& where, const Values& values, Workspace& ws) {
+    { kernel.channels() } -> std::convertible_to<Index>;
+    { kernel.make_parameters(std::uint64_t{0}) } -> std::same_as<typename K::Parameters>;
+    kernel.evaluate(parameters, where, values, ws, cache);
+    kernel.backward(parameters, std::as_const(*cache), values, gradients, ws);
+};
 
-/// A mixer y = T x, from its operator and these functions of Derived:
-/// * `make_operator(length)`, and the shape of its kernel, `kernel_rows(length)` × channels;
-/// * `evaluate_kernel(parameters, length, kernel, kernel cache or null, ws)`;
-/// * `backpropagate_kernel(parameters, length, kernel cache, dkernel, gradients, ws)`.
-/// Derived may replace assign_kernel and backpropagate_product, where the operator's kernel is no
-/// matrix.
-template <class Derived, class OperatorType, class KernelElement, class ParametersType, class KernelCache>
+/// The mixer y = T x of an operator whose kernel is learned.
+///
+/// Derived gives, publicly, `name` for messages, `make_operator(length)` and `where(op)`, what the kernel is
+/// evaluated at for that operator.
+template <class Derived, class KernelType, ToeplitzOperator OperatorType>
 class KernelMixer {
 public:
+    using Kernel = KernelType;
     using Operator = OperatorType;
     using Scalar = typename Operator::Scalar;
-    using Parameters = ParametersType;
+    using Parameters = typename Kernel::Parameters;
 
     struct Cache {
         std::optional<Operator> op;  ///< with the kernel of the last forward pass
         typename Operator::Cache product;
-        KernelCache kernel;
-        std::vector<Index> lengths;
+        typename Kernel::Cache kernel;
+        KeptSequences sequences;
     };
+
+    const Kernel& kernel() const noexcept { return kernel_; }
+    Index channels() const noexcept { return kernel_.channels(); }
+
+    /// Drawn from `seed`: those of the kernel.
+    Parameters make_parameters(std::uint64_t seed = 0) const { return kernel_.make_parameters(seed); }
 
     /// y = T x, T with the kernel that the parameters describe.
     /// \param x, y (B·n) × d
-    /// \throws shape_error 405 (parameters), 502 to 506, 701, 702; value_error 530 (a NaN in the kernel)
-    /// Cost the kernel's and O(n log n) or O(n) per channel | heap: the cache when the length changes
-    /// | thread-safe: yes | same bits for any number of threads
+    /// \throws shape_error 405 (parameters), 210 to 212, 502 to 504; value_error 530 (a NaN in the kernel)
+    /// Cost the kernel's and the operator's | heap: the cache when the length changes | thread-safe: yes |
+    /// same bits for any number of threads
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
                  MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
-        require_sequences(x.rows(), sequences, Derived::name);
-        const Index length = sequences.length;
-        if (!cache.op || cache.op->length() != length || cache.op->channels() != self().channels()) {
+        const Sequences checked = sequences.within(x.rows(), 0, Derived::name);
+        const Index length = checked.length();
+        if (!cache.op || cache.op->length() != length || cache.op->channels() != channels()) {
             cache.op.emplace(self().make_operator(length));
         }
-        cache.lengths.assign(sequences.lengths.begin(), sequences.lengths.end());
+        cache.sequences.keep(sequences, checked);
         set_kernel(parameters, *cache.op, &cache.kernel, ws);
-        cache.op->forward(x, y, cache.product, ws, sequences.lengths);
+        cache.op->forward(x, y, cache.product, ws, checked);
     }
 
     /// dx = Tᵀ g, and gradients += the gradient with respect to the parameters.
-    /// \throws shape_error 404 (no forward pass before), 405 (parameters, gradients), 502 to 506
+    /// \throws shape_error 705 (no forward pass before), 405 (parameters, gradients), 502 to 504
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
                   Workspace& ws) const {
         if (!cache.op) {
-            raise<shape_error>(404, text(Derived::name, "::backward"), "the cache of a forward pass",
-                               "an empty one");
+            detail::raise<shape_error>(705, Derived::name, "the cache of a forward pass", "an empty one");
         }
-        const Operator& op = *cache.op;
-        const Lengths lengths(cache.lengths.data(), cache.lengths.size());
         Workspace::Scope scope(ws);
-        const MatrixView<KernelElement> dkernel =
-            scope.matrix<KernelElement>(self().kernel_rows(op.length()), self().channels());
-        dkernel.eigen().setZero();
-        self().backpropagate_product(op, x, cache.product, g, dx, dkernel, ws, lengths);
-        self().backpropagate_kernel(parameters, op.length(), cache.kernel, dkernel, gradients, ws);
+        const typename Operator::KernelValues dvalues = cache.op->take_kernel(scope);
+        set_kernel_zero(dvalues);
+        cache.op->backward(x, cache.product, g, dx, dvalues, ws, cache.sequences.get());
+        kernel_.backward(parameters, cache.kernel, dvalues, gradients, ws);
     }
 
     /// T with the kernel of one length.
     class Prepared {
     public:
         const Operator& op() const noexcept { return op_; }
-        Index length() const noexcept { return op_.length(); }
+        Index length() const { return op_.length(); }
         /// Bytes that evaluate takes from its workspace.
-        std::size_t required_workspace(Index batch = 1) const { return op_.required_workspace(batch); }
+        std::size_t required_workspace(Index batch = 1) const {
+            return op_.required_workspace(batch, Layout::row_major);
+        }
+        std::size_t state_bytes() const { return op_.state_bytes(); }
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
-                      Lengths lengths = {}) const {
-            op_.apply(x, y, ws, lengths);
+                      const Sequences& sequences = {}) const {
+            op_.apply(x, y, ws, sequences);
         }
 
     private:
@@ -117,7 +136,7 @@ public:
 
     /// Evaluates the kernel for sequences of `length`, which need not be the one of training.
     Prepared prepare(const Parameters& parameters, Index length) const {
-        require_positive(length, Derived::name, "length");
+        detail::require_positive(length, Derived::name, "length");
         Operator op = self().make_operator(length);
         Workspace ws;
         set_kernel(parameters, op, nullptr, ws);
@@ -127,28 +146,39 @@ public:
         return prepare(*parameters, length);
     }
 
+    /// The kernel at all lags, (2n−1) × d: row t + n − 1 is lag t; zero at t < 0 where causal.
+    /// \throws shape_error 405
+    /// heap: the result, an operator and a workspace | thread-safe: yes
+    Matrix<Scalar> kernel_lags(const Parameters& parameters,
+                               Index length) const requires HasKernelLags<Operator> {
+        const Operator op = self().make_operator(length);
+        Matrix<Scalar> lags(2 * length - 1, channels());
+        Workspace ws;
+        Workspace::Scope scope(ws);
+        const typename Operator::KernelValues values = op.take_kernel(scope);
+        kernel_.evaluate(parameters, self().where(op), values, ws, nullptr);
+        op.kernel_lags(values, lags, ws);
+        return lags;
+    }
+
 protected:
-    static void assign_kernel(Operator& op, MatrixView<const KernelElement> kernel, Workspace& ws) {
-        op.set_kernel(kernel, ws);
-    }
-    static void backpropagate_product(const Operator& op, MatrixView<const Scalar> x,
-                                      const typename Operator::Cache& cache, MatrixView<const Scalar> g,
-                                      MatrixView<Scalar> dx, MatrixView<KernelElement> dkernel, Workspace& ws,
-                                      Lengths lengths) {
-        op.backward(x, cache, g, dx, dkernel, ws, lengths);
-    }
+    explicit KernelMixer(Kernel kernel) : kernel_(std::move(kernel)) {}
 
 private:
     const Derived& self() const noexcept { return static_cast<const Derived&>(*this); }
 
-    void set_kernel(const Parameters& parameters, Operator& op, KernelCache* cache, Workspace& ws) const {
+    void set_kernel(const Parameters& parameters, Operator& op, typename Kernel::Cache* cache,
+                    Workspace& ws) const {
+        static_assert(
+            LearnableKernel<Kernel, decltype(self().where(op)), typename Operator::KernelValues>,
+            "toeplitz: the mixer's kernel does not fill in what its operator takes; see LearnableKernel.");
         Workspace::Scope scope(ws);
-        const MatrixView<KernelElement> kernel =
-            scope.matrix<KernelElement>(self().kernel_rows(op.length()), self().channels());
-        self().evaluate_kernel(parameters, op.length(), kernel, cache, ws);
-        self().assign_kernel(op, kernel, ws);
+        const typename Operator::KernelValues values = op.take_kernel(scope);
+        kernel_.evaluate(parameters, self().where(op), values, ws, cache);
+        op.set_kernel(values, ws);
     }
+
+    Kernel kernel_;
 };
 
-}  // namespace detail
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -4,6 +4,10 @@
 /// \file
 /// A whole network: input map → layers → norm → head.
 
+#include <vector>
+
+#include <toeplitz/core/checks.hpp>
+#include <toeplitz/core/sequences.hpp>
 #include <toeplitz/nn/block.hpp>
 #include <toeplitz/nn/embedding.hpp>
 
@@ -92,8 +96,7 @@ public:
         typename NormLayer::Cache norm;
         Matrix<Scalar> normed;  ///< what the head sees, or pools
         Matrix<Scalar> pooled;
-        std::vector<Index> lengths;
-        Index length = 0;
+        KeptSequences sequences;
         std::uint64_t seed = 0;
     };
 
@@ -136,45 +139,45 @@ public:
     /// \param inputs B·n time steps; tokens of padding must be in the vocabulary as well
     /// \param outputs (B·n) × k, or B × k where pooled
     /// \param dropout_seed what the dropout masks are drawn from
-    /// \throws shape_error 405 (parameters), 701 to 704; value_error 711 (a token out of range)
+    /// \throws shape_error 405 (parameters), 210 to 212, 704; value_error 711 (a token out of range)
     /// heap: the cache, when it grows | thread-safe: yes
     void forward(const Parameters& parameters, Inputs inputs, const Sequences& sequences,
                  MatrixView<Scalar> outputs, Cache& cache, Workspace& ws,
                  std::uint64_t dropout_seed = 0) const {
         const char* where = "Model::forward";
         const Index rows = Input::rows(inputs);
-        check(parameters, "parameters", rows, sequences, outputs, where);
-        cache.length = sequences.length;
-        cache.lengths.assign(sequences.lengths.begin(), sequences.lengths.end());
+        const Sequences checked = sequences.within(rows, 0, where);
+        check(parameters, "parameters", checked, outputs, where);
+        cache.sequences.keep(sequences, checked);
         cache.seed = dropout_seed;
         const std::size_t depth = parameters.layers.size();
         cache.stream.resize(depth + 1);
         cache.layers.resize(depth);
         for (Matrix<Scalar>& stream : cache.stream) stream.resize(rows, width());
         embed(parameters, inputs, cache.stream[0], ws);
-        detail::clear_padding<Scalar>(cache.stream[0], sequences);
+        detail::clear_padding<Scalar>(cache.stream[0], checked);
         dropout<Scalar>(options_.dropout, mask(cache, 0), cache.stream[0]);
         for (std::size_t l = 0; l < depth; ++l) {
-            block_.forward(parameters.layers[l], cache.stream[l], sequences, cache.stream[l + 1],
+            block_.forward(parameters.layers[l], cache.stream[l], checked, cache.stream[l + 1],
                            cache.layers[l], ws, mask(cache, l + 1));
         }
         if (has_norm()) {
             cache.normed.resize(rows, width());
-            norm_.forward(parameters.norm, cache.stream[depth], sequences, cache.normed, cache.norm, ws);
+            norm_.forward(parameters.norm, cache.stream[depth], checked, cache.normed, cache.norm, ws);
         }
         MatrixView<const Scalar> features = head_input(cache);
         if (options_.head == Head::mean_pool) {
-            cache.pooled.resize(rows / sequences.length, width());
-            pool(features, sequences, cache.pooled);
+            cache.pooled.resize(rows / checked.length(), width());
+            pool(features, checked, cache.pooled);
             features = cache.pooled;
         }
         apply_head(parameters, features, outputs, ws);
-        if (options_.head == Head::per_token) detail::clear_padding(outputs, sequences);
+        if (options_.head == Head::per_token) detail::clear_padding(outputs, checked);
     }
 
     /// gradients += the gradient with respect to the parameters, given g with respect to the outputs.
     /// \param inputs as in forward
-    /// \throws shape_error 404 (cache), 405 (parameters, gradients), 704 (g)
+    /// \throws shape_error 705 (cache), 405 (parameters, gradients), 704 (g)
     /// Cost twice forward | heap: none with a warm workspace | thread-safe: yes
     void backward(const Parameters& parameters, Inputs inputs, const Cache& cache, MatrixView<const Scalar> g,
                   Parameters& gradients, Workspace& ws) const {
@@ -182,12 +185,12 @@ public:
         const Index rows = Input::rows(inputs);
         const std::size_t depth = parameters.layers.size();
         if (cache.stream.size() != depth + 1 || cache.stream[0].rows() != rows) {
-            detail::raise<shape_error>(404, where, "the cache of a forward pass of these inputs",
+            detail::raise<shape_error>(705, where, "the cache of a forward pass of these inputs",
                                        "another one");
         }
-        const Sequences sequences{cache.length, Lengths(cache.lengths.data(), cache.lengths.size())};
-        check(parameters, "parameters", rows, sequences, g, where);
-        check(gradients, "gradients", rows, sequences, g, where);
+        const Sequences sequences = cache.sequences.get();
+        check(parameters, "parameters", sequences, g, where);
+        check(gradients, "gradients", sequences, g, where);
         Workspace::Scope scope(ws);
         MatrixView<Scalar> dstream = scope.matrix<Scalar>(rows, width());
         MatrixView<Scalar> dinput = scope.matrix<Scalar>(rows, width());
@@ -230,32 +233,34 @@ public:
         Index length() const noexcept { return length_; }
 
         /// outputs = the network's; inputs and outputs as in forward.
-        /// \throws shape_error 701 to 704; value_error 711
+        /// \throws shape_error 210 to 212, 704; value_error 711
         /// heap: none with a warm workspace | thread-safe: yes, with distinct workspaces
-        void evaluate(Inputs inputs, MatrixView<Scalar> outputs, Workspace& ws, Lengths lengths = {}) const {
-            const Sequences sequences{length_, lengths};
+        void evaluate(Inputs inputs, MatrixView<Scalar> outputs, Workspace& ws,
+                      const Sequences& sequences = {}) const {
+            const char* where = "Model::Prepared::evaluate";
             const Index rows = Input::rows(inputs);
-            model_.check(*parameters_, "parameters", rows, sequences, outputs, "Model::Prepared::evaluate");
+            const Sequences checked = sequences.within(rows, length_, where);
+            model_.check(*parameters_, "parameters", checked, outputs, where);
             Workspace::Scope scope(ws);
             MatrixView<Scalar> stream = scope.matrix<Scalar>(rows, model_.width());
             MatrixView<Scalar> next = scope.matrix<Scalar>(rows, model_.width());
             model_.embed(*parameters_, inputs, stream, ws);
-            detail::clear_padding(stream, sequences);
+            detail::clear_padding(stream, checked);
             for (const auto& layer : layers_) {
-                layer.evaluate(stream, next, ws, lengths);
+                layer.evaluate(stream, next, ws, checked);
                 std::swap(stream, next);
             }
             if (norm_) {
-                norm_->evaluate(stream, next, ws, lengths);
+                norm_->evaluate(stream, next, ws, checked);
                 std::swap(stream, next);
             }
             if (model_.options_.head == Head::mean_pool) {
                 next = next.middle_rows(0, rows / length_);
-                pool(stream, sequences, next);
+                pool(stream, checked, next);
                 stream = next;
             }
             model_.apply_head(*parameters_, stream, outputs, ws);
-            if (model_.options_.head == Head::per_token) detail::clear_padding(outputs, sequences);
+            if (model_.options_.head == Head::per_token) detail::clear_padding(outputs, checked);
         }
 
     private:
@@ -326,9 +331,8 @@ private:
         return has_norm() ? cache.normed : cache.stream.back();
     }
 
-    void check(const Parameters& set, const char* what, Index rows, const Sequences& sequences,
+    void check(const Parameters& set, const char* what, const Sequences& sequences,
                MatrixView<const Scalar> y, const char* where) const {
-        detail::require_sequences(rows, sequences, where);
         if (static_cast<Index>(set.layers.size()) != options_.layers) {
             detail::raise<shape_error>(405, where, detail::text(what, " of ", options_.layers, " layers"),
                                        std::to_string(set.layers.size()));
@@ -336,8 +340,9 @@ private:
         if (!is_tied()) {
             detail::require_linear(set.out, outputs(), width(), options_.output_bias, what, where);
         }
-        detail::require_rows<Scalar>(y, output_rows(rows, sequences.length), outputs(), 704, where,
-                                     "outputs or g");
+        detail::require_rows<Scalar>(y,
+                                     output_rows(sequences.batch() * sequences.length(), sequences.length()),
+                                     outputs(), 704, where, "outputs or g");
     }
 
     Scalar input_scale() const noexcept { return static_cast<Scalar>(options_.input_scale); }
@@ -368,19 +373,15 @@ private:
                                  dfeatures, ws);
     }
 
-    static Index valid_rows(const Sequences& sequences, Index b) noexcept {
-        return sequences.lengths.empty() ? sequences.length : sequences.lengths[static_cast<std::size_t>(b)];
-    }
-
     /// Means over the valid steps; zero where there is none.
     static void pool(MatrixView<const Scalar> x, const Sequences& sequences, MatrixView<Scalar> pooled) {
-        for (Index b = 0; b < pooled.rows(); ++b) {
-            const Index valid = valid_rows(sequences, b);
-            const auto steps = x.middle_rows(b * sequences.length, valid).eigen();
+        for (Index b = 0; b < sequences.batch(); ++b) {
+            const Index valid = sequences.valid(b);
             if (valid == 0) {
                 pooled.eigen().row(b).setZero();
             } else {
-                pooled.eigen().row(b) = steps.colwise().sum() / static_cast<Scalar>(valid);
+                pooled.eigen().row(b) = sequences.of(x, b).middle_rows(0, valid).eigen().colwise().sum() /
+                                        static_cast<Scalar>(valid);
             }
         }
     }
@@ -388,11 +389,10 @@ private:
     static void pool_backward(MatrixView<const Scalar> dpooled, const Sequences& sequences,
                               MatrixView<Scalar> dx) {
         dx.eigen().setZero();
-        for (Index b = 0; b < dpooled.rows(); ++b) {
-            const Index valid = valid_rows(sequences, b);
+        for (Index b = 0; b < sequences.batch(); ++b) {
+            const Index valid = sequences.valid(b);
             for (Index i = 0; i < valid; ++i) {
-                dx.eigen().row(b * sequences.length + i) =
-                    dpooled.eigen().row(b) / static_cast<Scalar>(valid);
+                dx.eigen().row(sequences.row(b, i)) = dpooled.eigen().row(b) / static_cast<Scalar>(valid);
             }
         }
     }

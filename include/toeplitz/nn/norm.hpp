@@ -7,10 +7,12 @@
 #include <memory>
 #include <vector>
 
+#include <toeplitz/core/checks.hpp>
+#include <toeplitz/core/sequences.hpp>
 #include <toeplitz/dense/activation.hpp>
 #include <toeplitz/dense/linear.hpp>
 #include <toeplitz/dense/normalization.hpp>
-#include <toeplitz/nn/sequences.hpp>
+#include <toeplitz/dense/row_tiles.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -103,7 +105,7 @@ public:
     class Prepared {
     public:
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& /*ws*/,
-                      Lengths /*lengths*/ = {}) const {
+                      const Sequences& /*sequences*/ = {}) const {
             norm_.run(*parameters_, x, y);
         }
 
@@ -172,10 +174,9 @@ public:
 
     struct Cache {
         Vector<Scalar> mean;
-        Vector<Scalar> inverse;         ///< 1/√(σ² + ε)
-        Vector<Scalar> variance;        ///< unbiased, for the running statistics
-        std::vector<Index> valid_rows;  ///< per sequence; empty where all are
-        Index length = 0;
+        Vector<Scalar> inverse;   ///< 1/√(σ² + ε)
+        Vector<Scalar> variance;  ///< unbiased, for the running statistics
+        KeptSequences sequences;
         Index count = 0;  ///< valid rows of the batch
     };
 
@@ -195,29 +196,28 @@ public:
     }
 
     /// y = norm(x); padding becomes zero.
-    /// \throws shape_error 405 (parameters), 406 (x, y), 701, 702; value_error 710 (no valid row)
+    /// \throws shape_error 405 (parameters), 406 (x, y), 210 to 212; value_error 710 (no valid row)
     /// Cost O(size) | heap: the cache at the first call | thread-safe: yes
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
                  MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
         const char* where = "BatchNorm::forward";
         check(parameters, x, where);
         detail::require_rows<Scalar>(y, x.rows(), channels(), 406, where, "y");
-        detail::require_sequences(x.rows(), sequences, where);
-        cache.length = sequences.length;
-        cache.valid_rows.assign(sequences.lengths.begin(), sequences.lengths.end());
+        const Sequences checked = sequences.within(x.rows(), 0, where);
+        cache.sequences.keep(sequences, checked);
         Workspace::Scope scope(ws);
         double* sums = take_sums(scope);
         const Index d = channels();
         Index count = 0;
-        for_valid_rows(x.rows(), cache, [&](Index i) {
+        for_valid_rows(checked, [&](Index i) {
             ++count;
             for (Index c = 0; c < d; ++c) sums[c] += static_cast<double>(x(i, c));
         });
-        if (count == 0) {
+        cache.count = count;
+        if (count == 0 && checked.batch() > 0) {
             detail::raise<value_error>(710, where, "at least one valid time step", "none");
         }
-        cache.count = count;
-        const double n = static_cast<double>(count);
+        const double n = static_cast<double>(std::max<Index>(count, 1));
         cache.mean.resize(d);
         cache.inverse.resize(d);
         cache.variance.resize(d);
@@ -226,7 +226,7 @@ public:
             cache.mean(c) = static_cast<Scalar>(sums[c]);
         }
         double* squares = sums + d;
-        for_valid_rows(x.rows(), cache, [&](Index i) {
+        for_valid_rows(checked, [&](Index i) {
             for (Index c = 0; c < d; ++c) {
                 const double centred = static_cast<double>(x(i, c)) - sums[c];
                 squares[c] += centred * centred;
@@ -237,11 +237,11 @@ public:
             cache.variance(c) = static_cast<Scalar>(squares[c] / std::max(n - 1, 1.0));
         }
         normalize_rows(parameters, cache.mean, cache.inverse, x, y);
-        detail::clear_padding(y, sequences);
+        detail::clear_padding(y, checked);
     }
 
     /// dx = the gradient with respect to x, given g with respect to y; adds to gradients. dx may be g.
-    /// \throws shape_error 404 (cache), 405 (parameters, gradients), 406 (x, g, dx)
+    /// \throws shape_error 705 (cache), 405 (parameters, gradients), 406 (x, g, dx)
     /// Cost O(size) | heap: none with a reserved workspace | thread-safe: yes
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
@@ -251,15 +251,16 @@ public:
         detail::require_rows<Scalar>(g, x.rows(), channels(), 406, where, "g");
         detail::require_rows<Scalar>(dx, x.rows(), channels(), 406, where, "dx");
         require_set(gradients, "gradients", where);
-        if (cache.mean.size() != channels() || x.rows() % cache.length != 0) {
-            detail::raise<shape_error>(404, where, "the cache of a forward pass of x",
+        const Sequences sequences = cache.sequences.get();
+        if (cache.mean.size() != channels() || x.rows() != sequences.batch() * sequences.length()) {
+            detail::raise<shape_error>(705, where, "the cache of a forward pass of x",
                                        detail::text("one of ", cache.mean.size(), " channels"));
         }
         Workspace::Scope scope(ws);
         const Index d = channels();
         double* sums = take_sums(scope);  // Σ g, then Σ g x̂
         const auto hat = [&](Index i, Index c) { return (x(i, c) - cache.mean(c)) * cache.inverse(c); };
-        for_valid_rows(x.rows(), cache, [&](Index i) {
+        for_valid_rows(sequences, [&](Index i) {
             for (Index c = 0; c < d; ++c) {
                 sums[c] += static_cast<double>(g(i, c));
                 sums[d + c] += static_cast<double>(g(i, c) * hat(i, c));
@@ -268,22 +269,23 @@ public:
         for (Index c = 0; c < d; ++c) {
             gradients.bias(c) += static_cast<Scalar>(sums[c]);
             gradients.weight(c) += static_cast<Scalar>(sums[d + c]);
-            sums[c] /= static_cast<double>(cache.count);
-            sums[d + c] /= static_cast<double>(cache.count);
+            const double count = static_cast<double>(std::max<Index>(cache.count, 1));
+            sums[c] /= count;
+            sums[d + c] /= count;
         }
-        for_valid_rows(x.rows(), cache, [&](Index i) {
+        for_valid_rows(sequences, [&](Index i) {
             for (Index c = 0; c < d; ++c) {
                 dx(i, c) =
                     parameters.weight(c) * cache.inverse(c) *
                     (g(i, c) - static_cast<Scalar>(sums[c]) - hat(i, c) * static_cast<Scalar>(sums[d + c]));
             }
         });
-        const Lengths lengths(cache.valid_rows.data(), cache.valid_rows.size());
-        detail::clear_padding(dx, Sequences{cache.length, lengths});
+        detail::clear_padding(dx, sequences);
     }
 
     /// Moves the running statistics on to those of the batch in the cache.
     void update_statistics(const Cache& cache, Parameters& parameters) const {
+        if (cache.count == 0) return;
         const Scalar weight = static_cast<Scalar>(options_.momentum);
         parameters.running_mean += weight * (cache.mean - parameters.running_mean);
         parameters.running_var += weight * (cache.variance - parameters.running_var);
@@ -294,7 +296,7 @@ public:
     class Prepared {
     public:
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& /*ws*/,
-                      Lengths /*lengths*/ = {}) const {
+                      const Sequences& /*sequences*/ = {}) const {
             norm_.check(*parameters_, x, "BatchNorm::Prepared::evaluate");
             detail::require_rows<Scalar>(y, x.rows(), norm_.channels(), 406, "BatchNorm::Prepared::evaluate",
                                          "y");
@@ -343,11 +345,10 @@ private:
     }
 
     template <class F>
-    static void for_valid_rows(Index rows, const Cache& cache, F&& f) {
-        for (Index first = 0, b = 0; first < rows; first += cache.length, ++b) {
-            const Index valid =
-                cache.valid_rows.empty() ? cache.length : cache.valid_rows[static_cast<std::size_t>(b)];
-            for (Index i = first; i < first + valid; ++i) f(i);
+    static void for_valid_rows(const Sequences& sequences, F&& f) {
+        for (Index b = 0; b < sequences.batch(); ++b) {
+            const Index valid = sequences.valid(b);
+            for (Index i = 0; i < valid; ++i) f(sequences.row(b, i));
         }
     }
 

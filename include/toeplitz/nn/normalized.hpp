@@ -4,6 +4,10 @@
 /// \file
 /// A mixer divided by what it makes of ones: y = (T x) / (T 1).
 
+#include <vector>
+
+#include <toeplitz/core/checks.hpp>
+#include <toeplitz/core/sequences.hpp>
 #include <toeplitz/nn/mixer.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -21,10 +25,10 @@ public:
 
     struct Cache {
         typename Mixer::Cache mixer;
-        Matrix<Scalar> inputs;   ///< x and the ones
-        Matrix<Scalar> outputs;  ///< T x and T 1
-        std::vector<Index> lengths;
-        Index length = 0;
+        Matrix<Scalar> inputs;       ///< x and the ones
+        Matrix<Scalar> outputs;      ///< T x and T 1
+        std::vector<Index> lengths;  ///< of x and of the ones
+        KeptSequences sequences;     ///< of x
     };
 
     explicit Normalized(const Options& options) : mixer_(options) {}
@@ -37,25 +41,28 @@ public:
     /// As of the mixer, whose products are twice as many where there are lengths.
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
                  MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
-        detail::require_sequences(x.rows(), sequences, "Normalized::forward");
+        const Sequences checked = sequences.within(x.rows(), 0, "Normalized::forward");
         detail::require_rows<Scalar>(y, x.rows(), x.cols(), 503, "Normalized::forward", "y");
-        cache.length = sequences.length;
-        cache.lengths.assign(sequences.lengths.begin(), sequences.lengths.end());
-        cache.lengths.insert(cache.lengths.end(), sequences.lengths.begin(), sequences.lengths.end());
-        const Index ones = sequences.lengths.empty() ? sequences.length : x.rows();
-        cache.inputs.resize(x.rows() + ones, x.cols());
-        cache.inputs.topRows(x.rows()) = x.eigen();
-        cache.inputs.bottomRows(ones).setOnes();
-        cache.outputs.resize(x.rows() + ones, x.cols());
-        mixer_.forward(parameters, cache.inputs, doubled(cache), cache.outputs, cache.mixer, ws);
-        divide(cache.outputs, sequences, y);
+        cache.sequences.keep(sequences, checked);
+        cache.lengths.assign(checked.lengths().begin(), checked.lengths().end());
+        cache.lengths.insert(cache.lengths.end(), checked.lengths().begin(), checked.lengths().end());
+        const Index rows = checked.batch() * checked.length();
+        cache.inputs.resize(rows + ones(checked), x.cols());
+        stack(x, checked, cache.inputs);
+        cache.inputs.bottomRows(ones(checked)).setOnes();
+        cache.outputs.resize(cache.inputs.rows(), x.cols());
+        mixer_.forward(parameters, cache.inputs, {checked.length(), cache.lengths}, cache.outputs,
+                       cache.mixer, ws);
+        divide(cache.outputs, checked, y);
     }
 
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
                   Workspace& ws) const {
-        if (cache.length == 0 || cache.outputs.rows() < x.rows()) {
-            detail::raise<shape_error>(404, "Normalized::backward", "the cache of a forward pass of x",
+        const Sequences sequences = cache.sequences.get();
+        const Index rows = sequences.batch() * sequences.length();
+        if (cache.sequences.empty() || cache.outputs.rows() < x.rows()) {
+            detail::raise<shape_error>(705, "Normalized::backward", "the cache of a forward pass of x",
                                        detail::text(cache.outputs.rows(), " rows"));
         }
         detail::require_rows<Scalar>(g, x.rows(), x.cols(), 503, "Normalized::backward", "g");
@@ -64,33 +71,37 @@ public:
         const MatrixView<Scalar> dout = scope.matrix<Scalar>(cache.outputs.rows(), cache.outputs.cols());
         const MatrixView<Scalar> din = scope.matrix<Scalar>(cache.outputs.rows(), cache.outputs.cols());
         dout.eigen().setZero();
-        const Lengths lengths(cache.lengths.data(), cache.lengths.size() / 2);
-        for_valid_rows(x.rows(), {cache.length, lengths}, [&](Index i, Index one) {
-            const auto sums = cache.outputs.row(x.rows() + one).array();
-            const auto scaled = g.eigen().row(i).array() / sums;
-            dout.eigen().row(i) = scaled.matrix();
-            dout.eigen().row(x.rows() + one).array() -= scaled * cache.outputs.row(i).array() / sums;
+        for_valid_rows(sequences, [&](Index at, Index stacked, Index one) {
+            const auto sums = cache.outputs.row(rows + one).array();
+            const auto scaled = g.eigen().row(at).array() / sums;
+            dout.eigen().row(stacked) = scaled.matrix();
+            dout.eigen().row(rows + one).array() -= scaled * cache.outputs.row(stacked).array() / sums;
         });
         mixer_.backward(parameters, cache.inputs, cache.mixer, dout, din, gradients, ws);
-        dx.eigen() = din.middle_rows(0, x.rows()).eigen();
+        for (Index b = 0; b < sequences.batch(); ++b) {
+            sequences.of(dx, b).eigen() = din.middle_rows(b * sequences.length(), sequences.length()).eigen();
+        }
     }
 
     /// The mixer of one length.
     class Prepared {
     public:
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
-                      Lengths lengths = {}) const {
-            const Sequences sequences{length_, lengths};
-            detail::require_sequences(x.rows(), sequences, "Normalized::Prepared::evaluate");
-            detail::require_rows<Scalar>(y, x.rows(), x.cols(), 503, "Normalized::Prepared::evaluate", "y");
+                      const Sequences& sequences = {}) const {
+            const char* where = "Normalized::Prepared::evaluate";
+            const Sequences checked = sequences.within(x.rows(), length_, where);
+            detail::require_rows<Scalar>(y, x.rows(), x.cols(), 503, where, "y");
             Workspace::Scope scope(ws);
-            const Index ones = lengths.empty() ? length_ : x.rows();
-            const MatrixView<Scalar> outputs = scope.matrix<Scalar>(x.rows() + ones, x.cols());
-            const MatrixView<Scalar> input = scope.matrix<Scalar>(ones, x.cols());
-            input.eigen().setOnes();
-            mixer_.evaluate(x, outputs.middle_rows(0, x.rows()), ws, lengths);
-            mixer_.evaluate(input, outputs.middle_rows(x.rows(), ones), ws, lengths);
-            divide(outputs.eigen(), sequences, y);
+            const Index rows = checked.batch() * length_;
+            const MatrixView<Scalar> outputs = scope.matrix<Scalar>(rows + ones(checked), x.cols());
+            const MatrixView<Scalar> inputs = scope.matrix<Scalar>(outputs.rows(), x.cols());
+            stack(x, checked, inputs);
+            inputs.middle_rows(rows, ones(checked)).eigen().setOnes();
+            const Lengths lengths = checked.lengths();
+            mixer_.evaluate(inputs.middle_rows(0, rows), outputs.middle_rows(0, rows), ws, lengths);
+            mixer_.evaluate(inputs.middle_rows(rows, ones(checked)), outputs.middle_rows(rows, ones(checked)),
+                            ws, lengths);
+            divide(outputs.eigen(), checked, y);
         }
 
     private:
@@ -108,30 +119,37 @@ public:
     }
 
 private:
-    static Sequences doubled(const Cache& cache) noexcept {
-        return {cache.length, Lengths(cache.lengths.data(), cache.lengths.size())};
+    /// Rows of ones: a sequence of them, or one for each where there are lengths.
+    static Index ones(const Sequences& sequences) noexcept {
+        return (sequences.has_padding() ? sequences.batch() : 1) * sequences.length();
     }
 
-    /// Calls f(i, its row among the ones) for every valid row.
+    /// The sequences of x one after another.
+    static void stack(MatrixView<const Scalar> x, const Sequences& sequences, MatrixView<Scalar> to) {
+        const Index n = sequences.length();
+        for (Index b = 0; b < sequences.batch(); ++b) {
+            to.middle_rows(b * n, n).eigen() = sequences.of(x, b).eigen();
+        }
+    }
+
+    /// Calls f(row of x, its row in the stack, its row among the ones) for every valid time step.
     template <class F>
-    static void for_valid_rows(Index rows, const Sequences& sequences, F&& f) {
-        const Lengths lengths = sequences.lengths;
-        for (Index i = 0; i < rows; ++i) {
-            const Index step = i % sequences.length;
-            const auto b = static_cast<std::size_t>(i / sequences.length);
-            if (lengths.empty()) {
-                f(i, step);
-            } else if (step < lengths[b]) {
-                f(i, i);
+    static void for_valid_rows(const Sequences& sequences, F&& f) {
+        for (Index b = 0; b < sequences.batch(); ++b) {
+            const Index first = b * sequences.length();
+            const Index valid = sequences.valid(b);
+            for (Index i = 0; i < valid; ++i) {
+                f(sequences.row(b, i), first + i, sequences.has_padding() ? first + i : i);
             }
         }
     }
 
     template <class Outputs>
     static void divide(const Outputs& outputs, const Sequences& sequences, MatrixView<Scalar> y) {
-        if (!sequences.lengths.empty()) y.eigen().setZero();
-        for_valid_rows(y.rows(), sequences, [&](Index i, Index one) {
-            y.eigen().row(i) = (outputs.row(i).array() / outputs.row(y.rows() + one).array()).matrix();
+        const Index rows = sequences.batch() * sequences.length();
+        detail::clear_padding(y, sequences);
+        for_valid_rows(sequences, [&](Index at, Index stacked, Index one) {
+            y.eigen().row(at) = (outputs.row(stacked).array() / outputs.row(rows + one).array()).matrix();
         });
     }
 

@@ -22,44 +22,50 @@ struct BandOptions {
 /// Kernel: m × d; row j is lag j − (m−1)/2, or lag j where causal.
 /// Cost O(n m d) | heap: none | thread-safe: yes | threads split the time steps, same bits for any number
 template <Real ScalarType>
-class Band : public detail::OperatorBase<Band<ScalarType>, ScalarType> {
-    using Base = detail::OperatorBase<Band, ScalarType>;
+class Band : public Operator<Band<ScalarType>, ScalarType> {
+    using Base = Operator<Band, ScalarType>;
     friend Base;
 
 public:
     using Scalar = ScalarType;
-    using Kernel = Matrix<Scalar>;
+    using Kernel = MatrixView<const Scalar>;
+    using KernelValues = MatrixView<Scalar>;
+    using Cache = NoCache;
     using Options = BandOptions;
 
-    /// \throws config_error 201, 202, 510 (taps = 0) or 511 (even taps), shape_error 501, value_error 530
-    Band(const Options& options, MatrixView<const Scalar> kernel)
+    /// The zero operator, until set_kernel is called.
+    /// \throws config_error 201, 202, 510 (taps = 0) or 511 (even taps)
+    explicit Band(const Options& options)
+        : Base(options.length, options.channels),
+          options_(checked(options)),
+          convolution_(options_.channels, negative(), positive()) {}
+
+    /// \throws config_error 201, 202, 510 or 511, shape_error 501, value_error 530
+    Band(const Options& options, Kernel kernel)
         : Base(options.length, options.channels), options_(checked(options)) {
         // The taps may be any number: nothing is allocated for them before a kernel of that size is seen.
         require_kernel(kernel, "Band::set_kernel");
         convolution_ = detail::ShortConvolution<Scalar>(options_.channels, negative(), positive());
-        set_kernel(kernel);
+        this->set_kernel(kernel);
     }
 
     Causality causality() const noexcept { return options_.causality; }
     Index taps() const noexcept { return options_.taps; }
 
-    /// \throws shape_error 501, value_error 530; the operator is unchanged then
-    void set_kernel(MatrixView<const Scalar> kernel) {
-        require_kernel(kernel, "Band::set_kernel");
-        detail::require_finite(kernel, "Band::set_kernel", "lag", -negative());
-        convolution_.set_kernel(kernel);
+    /// Kernel values of the right shape, not initialised.
+    KernelValues take_kernel(Workspace::Scope& scope) const {
+        return scope.template matrix<Scalar>(taps(), this->channels());
     }
+    /// Bytes that set_kernel takes from its workspace.
+    std::size_t kernel_workspace() const noexcept { return 0; }
 
-    /// \throws shape_error 501 to 506
-    void accumulate_kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
-                                    MatrixView<Scalar> dkernel, Workspace& ws, Lengths lengths = {}) const {
-        require_kernel(dkernel, "Band::accumulate_kernel_gradient");
-        this->with_gradient_arguments(x, g, lengths, ws,
-                                      [&](detail::Rows<const Scalar> x_rows,
-                                          detail::Rows<const Scalar> g_rows, const detail::Batch& batch) {
-                                          convolution_.accumulate_gradient(x_rows, g_rows, dkernel, batch,
-                                                                           ws);
-                                      });
+    /// The product with `start` in place of zero: row i of sequence b starts from
+    /// start.sequence(b)(i, channel, load), a vector of channels from that one on. What an operator whose
+    /// result is known row by row needs to add a band to it in one pass.
+    template <Direction direction, class Start>
+    void product_from(MatrixView<const Scalar> x, MatrixView<Scalar> y, const Sequences& sequences,
+                      const Start& start, Workspace& ws) const {
+        convolution_.template product<direction>(x, y, sequences, start, ws);
     }
 
     /// Bytes held.
@@ -67,9 +73,6 @@ public:
 
 private:
     static constexpr const char* name = "Band";
-
-    template <class A, class B>
-    friend class Sum;
 
     static const Options& checked(const Options& options) {
         if (options.taps < 1) {
@@ -87,8 +90,14 @@ private:
     }
     Index positive() const noexcept { return options_.taps - 1 - negative(); }
 
-    void require_kernel(MatrixView<const Scalar> kernel, const char* where) const {
+    void require_kernel(Kernel kernel, const char* where) const {
         detail::require_kernel_shape(kernel.rows(), kernel.cols(), options_.taps, options_.channels, where);
+    }
+
+    void assign_kernel(Kernel kernel, Workspace&) {
+        require_kernel(kernel, "Band::set_kernel");
+        detail::require_finite(kernel, "Band::set_kernel", "lag", -negative());
+        convolution_.set_kernel(0, kernel);
     }
 
     std::size_t product_workspace(Index batch) const noexcept {
@@ -99,20 +108,15 @@ private:
     }
 
     template <Direction direction, Update update>
-    void product(detail::Rows<const Scalar> x, detail::Rows<Scalar> y, const detail::Batch& batch,
+    void product(MatrixView<const Scalar> x, MatrixView<Scalar> y, const Sequences& sequences,
                  Workspace& ws) const {
-        if constexpr (update == Update::add) {
-            product_from<direction>(x, y, batch,
-                                    detail::StartFromRows<Scalar>{{y.data, y.stride}, batch.length}, ws);
-        } else {
-            product_from<direction>(x, y, batch, detail::StartFromZero{}, ws);
-        }
+        convolution_.template product<direction, update>(x, y, sequences, ws);
     }
 
-    template <Direction direction, class Start>
-    void product_from(detail::Rows<const Scalar> x, detail::Rows<Scalar> y, const detail::Batch& batch,
-                      const Start& start, Workspace& ws) const {
-        convolution_.template product<direction>(x, y, batch, start, ws);
+    void kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g, KernelValues dkernel,
+                         const Sequences& sequences, Workspace& ws) const {
+        require_kernel(dkernel, "Band, dkernel");
+        convolution_.accumulate_gradient(x, g, dkernel, sequences, ws);
     }
 
     Options options_;

@@ -6,7 +6,7 @@
 
 #include <toeplitz/core/parallel.hpp>
 #include <toeplitz/fft/convolution.hpp>
-#include <toeplitz/operators/interface.hpp>
+#include <toeplitz/operators/operator.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI::detail {
 
@@ -52,46 +52,49 @@ public:
 
     /// Products of all groups and sequences; a group's sequences follow each other and reuse its spectrum.
     template <Direction direction, Update update>
-    void product(Rows<const Scalar> x, Rows<Scalar> y, const Batch& batch, Workspace& ws) const {
-        for_items(groups() * batch.size, engine_.scratch_size(), ws, [&](Index item, Scalar* scratch) {
-            const Index g = item / batch.size;
-            const Index b = item % batch.size;
-            engine_.template convolve<direction, update>(
-                x.row(b * batch.length) + g * lanes, x.stride, batch.rows(b), width(g), spectrum(g),
-                y.row(b * batch.length) + g * lanes, y.stride, batch.rows(b), scratch);
+    void product(MatrixView<const Scalar> x, MatrixView<Scalar> y, const Sequences& sequences,
+                 Workspace& ws) const {
+        const Index batch = sequences.batch();
+        for_items(groups() * batch, engine_.scratch_size(), ws, [&](Index item, Scalar* scratch) {
+            const Index g = item / batch;
+            const Index b = item % batch;
+            const Rows<const Scalar> from = group_rows(x, sequences, b, g);
+            const Rows<Scalar> to = group_rows(y, sequences, b, g);
+            engine_.template convolve<direction, update>(from.data, from.stride, sequences.valid(b), width(g),
+                                                         spectrum(g), to.data, to.stride, sequences.valid(b),
+                                                         scratch);
         });
     }
 
-    /// y = T x, and the spectra of x to `kept`, kept_size(batch.size) scalars.
-    void forward(Rows<const Scalar> x, Rows<Scalar> y, const Batch& batch, Scalar* kept,
+    /// y = T x, and the spectra of x to `kept`, kept_size(batch) scalars.
+    void forward(MatrixView<const Scalar> x, MatrixView<Scalar> y, const Sequences& sequences, Scalar* kept,
                  Workspace& ws) const {
-        for_items(groups() * batch.size, engine_.scratch_size(), ws, [&](Index item, Scalar* scratch) {
-            const Index g = item / batch.size;
-            const Index b = item % batch.size;
-            const Index first = b * batch.length;
+        const Index batch = sequences.batch();
+        for_items(groups() * batch, engine_.scratch_size(), ws, [&](Index item, Scalar* scratch) {
+            const Index g = item / batch;
+            const Index b = item % batch;
             Scalar* x_spectrum = kept + item * engine_.spectrum_size();
-            engine_.transform(x.row(first) + g * lanes, x.stride, batch.rows(b), width(g), x_spectrum,
-                              scratch);
+            transform(x, sequences, b, g, x_spectrum, scratch);
+            const Rows<Scalar> to = group_rows(y, sequences, b, g);
             engine_.template convolve_spectrum<Direction::forward, Update::assign>(
-                x_spectrum, spectrum(g), width(g), y.row(first) + g * lanes, y.stride, batch.rows(b),
-                scratch);
+                x_spectrum, spectrum(g), width(g), to.data, to.stride, sequences.valid(b), scratch);
         });
     }
 
     /// dx = Tᵀ g, and `take` as in accumulate_gradient, from the spectra of x that forward has kept: one
     /// transform of each sequence of g, one of dx, and one of the gradient.
     template <class Take>
-    void backward(const Scalar* kept, Rows<const Scalar> g, Rows<Scalar> dx, const Batch& batch, Index lags,
-                  Index negative, Index extra, Workspace& ws, Take&& take) const {
-        sum_gradients(batch, lags, negative, extra, ws, take,
+    void backward(const Scalar* kept, MatrixView<const Scalar> g, MatrixView<Scalar> dx,
+                  const Sequences& sequences, Index lags, Index negative, Index extra, Workspace& ws,
+                  Take&& take) const {
+        sum_gradients(sequences.batch(), lags, negative, extra, ws, take,
                       [&](Index group, Index b, Scalar* g_spectrum, Scalar*, Scalar* scratch) {
-                          const Index first = b * batch.length;
-                          engine_.transform(g.row(first) + group * lanes, g.stride, batch.rows(b),
-                                            width(group), g_spectrum, scratch);
+                          transform(g, sequences, b, group, g_spectrum, scratch);
+                          const Rows<Scalar> to = group_rows(dx, sequences, b, group);
                           engine_.template convolve_spectrum<Direction::adjoint, Update::assign>(
-                              g_spectrum, spectrum(group), width(group), dx.row(first) + group * lanes,
-                              dx.stride, batch.rows(b), scratch);
-                          return kept + (group * batch.size + b) * engine_.spectrum_size();
+                              g_spectrum, spectrum(group), width(group), to.data, to.stride,
+                              sequences.valid(b), scratch);
+                          return kept + (group * sequences.batch() + b) * engine_.spectrum_size();
                       });
     }
 
@@ -99,15 +102,13 @@ public:
     /// width, dlags, scratch)` is given rows of channels whose row 0 is lag 0, and scratch of `extra`
     /// scalars. Sequences are summed before the one inverse transform of a group.
     template <class Take>
-    void accumulate_gradient(Rows<const Scalar> x, Rows<const Scalar> g, const Batch& batch, Index lags,
-                             Index negative, Index extra, Workspace& ws, Take&& take) const {
-        sum_gradients(batch, lags, negative, extra, ws, take,
+    void accumulate_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
+                             const Sequences& sequences, Index lags, Index negative, Index extra,
+                             Workspace& ws, Take&& take) const {
+        sum_gradients(sequences.batch(), lags, negative, extra, ws, take,
                       [&](Index group, Index b, Scalar* g_spectrum, Scalar* x_spectrum, Scalar* scratch) {
-                          const Index first = b * batch.length;
-                          engine_.transform(x.row(first) + group * lanes, x.stride, batch.rows(b),
-                                            width(group), x_spectrum, scratch);
-                          engine_.transform(g.row(first) + group * lanes, g.stride, batch.rows(b),
-                                            width(group), g_spectrum, scratch);
+                          transform(x, sequences, b, group, x_spectrum, scratch);
+                          transform(g, sequences, b, group, g_spectrum, scratch);
                           return x_spectrum;
                       });
     }
@@ -117,23 +118,35 @@ private:
     Scalar* spectrum(Index g) noexcept { return spectra_.data() + g * engine_.spectrum_size(); }
     const Scalar* spectrum(Index g) const noexcept { return spectra_.data() + g * engine_.spectrum_size(); }
 
+    /// Sequence b of the channels of a group.
+    template <class T>
+    static Rows<T> group_rows(MatrixView<T> rows, const Sequences& sequences, Index b, Index g) noexcept {
+        const Rows<T> all = sequence_rows(rows, sequences, b);
+        return {all.data + g * lanes, all.stride};
+    }
+    void transform(MatrixView<const Scalar> x, const Sequences& sequences, Index b, Index g, Scalar* to,
+                   Scalar* scratch) const {
+        const Rows<const Scalar> from = group_rows(x, sequences, b, g);
+        engine_.transform(from.data, from.stride, sequences.valid(b), width(g), to, scratch);
+    }
+
     Index gradient_scratch(Index lags) const noexcept {
         return engine_.scratch_size() + 3 * engine_.spectrum_size() + lags * lanes;
     }
 
-    // Sums over the batch what `transform(group, sequence, G, X, scratch)` has written to G, and the X that
-    // it returns, which may be its own.
+    // Sums over the batch what `transform_both(group, sequence, G, X, scratch)` has written to G, and the X
+    // that it returns, which may be its own.
     template <class Take, class Transform>
-    void sum_gradients(const Batch& batch, Index lags, Index negative, Index extra, Workspace& ws, Take& take,
-                       Transform&& transform) const {
+    void sum_gradients(Index batch, Index lags, Index negative, Index extra, Workspace& ws, Take& take,
+                       Transform&& transform_both) const {
         for_items(groups(), gradient_scratch(lags) + extra, ws, [&](Index group, Scalar* scratch) {
             Scalar* x_spectrum = scratch + engine_.scratch_size();
             Scalar* g_spectrum = x_spectrum + engine_.spectrum_size();
             Scalar* sum = g_spectrum + engine_.spectrum_size();
             Scalar* dlags = sum + engine_.spectrum_size();
             std::fill_n(sum, engine_.spectrum_size() + lags * lanes, Scalar(0));
-            for (Index b = 0; b < batch.size; ++b) {
-                const Scalar* x = transform(group, b, g_spectrum, x_spectrum, scratch);
+            for (Index b = 0; b < batch; ++b) {
+                const Scalar* x = transform_both(group, b, g_spectrum, x_spectrum, scratch);
                 engine_.accumulate_correlation(x, g_spectrum, width(group), sum);
             }
             Scalar* lag0 = dlags + negative * lanes;

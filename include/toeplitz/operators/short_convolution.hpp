@@ -11,7 +11,7 @@
 #include <toeplitz/core/parallel.hpp>
 #include <toeplitz/core/simd.hpp>
 #include <toeplitz/core/workspace.hpp>
-#include <toeplitz/operators/interface.hpp>
+#include <toeplitz/operators/operator.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI::detail {
 
@@ -25,12 +25,12 @@ struct StartFromZero {
 /// Output rows start from what y holds.
 template <class Scalar>
 struct StartFromRows {
-    Rows<const Scalar> rows;
-    Index length;
+    MatrixView<const Scalar> rows;
+    const Sequences& sequences;
 
     auto sequence(Index b) const noexcept {
-        return [first = rows.row(b * length), stride = rows.stride](Index i, Index channel, const auto& load)
-                   TOEPLITZ_LAMBDA { return load(first + i * stride + channel); };
+        return [from = sequence_rows(rows, sequences, b)](Index i, Index channel, const auto& load)
+                   TOEPLITZ_LAMBDA { return load(from.row(i) + channel); };
     }
 };
 
@@ -58,13 +58,14 @@ public:
           forward_(packs() * taps_ * V::lanes),
           adjoint_(packs() * taps_ * V::lanes) {}
 
-    /// `kernel` has a row for each lag, from −negative to positive.
-    void set_kernel(MatrixView<const Scalar> kernel) noexcept {
-        for (Index c = 0; c < channels_; ++c) {
+    /// Taps of some channels from the first one on: a row for each lag, from −negative to positive.
+    void set_kernel(Index first, MatrixView<const Scalar> kernel) noexcept {
+        for (Index j = 0; j < kernel.cols(); ++j) {
+            const Index c = first + j;
             const Index start = c / V::lanes * taps_ * V::lanes + c % V::lanes;
             for (Index q = 0; q < taps_; ++q) {
-                forward_[start + q * V::lanes] = kernel(q, c);
-                adjoint_[start + (taps_ - 1 - q) * V::lanes] = kernel(q, c);
+                forward_[start + q * V::lanes] = kernel(q, j);
+                adjoint_[start + (taps_ - 1 - q) * V::lanes] = kernel(q, j);
             }
         }
     }
@@ -84,32 +85,45 @@ public:
     /// All valid rows of a batch, threads splitting the rows. Row i of sequence b starts from
     /// start.sequence(b)(i, channel, load), a vector of channels.
     template <Direction direction, class Start>
-    void product(Rows<const Scalar> x, Rows<Scalar> y, const Batch& batch, const Start& start,
-                 Workspace& ws) const {
-        const int threads = product_threads(batch.size, batch.length);
-        ws.reserve(product_workspace(batch.size, batch.length));
+    void product(MatrixView<const Scalar> x, MatrixView<Scalar> y, const Sequences& sequences,
+                 const Start& start, Workspace& ws) const {
+        const Index batch = sequences.batch();
+        const int threads = product_threads(batch, sequences.length());
+        ws.reserve(product_workspace(batch, sequences.length()));
         Workspace::Scope scope(ws);
         const ThreadScratch<Scalar> windows(scope, window_size(), threads);
-        const Index runs = run_count(batch.length);
-        parallel_chunks(batch.size * runs, threads, [&](Index begin, Index end, int thread) {
+        const Index runs = run_count(sequences.length());
+        parallel_chunks(batch * runs, threads, [&](Index begin, Index end, int thread) {
             for (Index item = begin; item < end; ++item) {
                 const Index b = item / runs;
-                run<direction>({x.row(b * batch.length), x.stride}, {y.row(b * batch.length), y.stride},
-                               batch.rows(b), item % runs * run_rows, start.sequence(b), windows[thread]);
+                run<direction>(sequence_rows(x, sequences, b), sequence_rows(y, sequences, b),
+                               sequences.valid(b), item % runs * run_rows, start.sequence(b),
+                               windows[thread]);
             }
         });
     }
 
+    /// The same from zero, or from what y holds.
+    template <Direction direction, Update update>
+    void product(MatrixView<const Scalar> x, MatrixView<Scalar> y, const Sequences& sequences,
+                 Workspace& ws) const {
+        if constexpr (update == Update::add) {
+            product<direction>(x, y, sequences, StartFromRows<Scalar>{y, sequences}, ws);
+        } else {
+            product<direction>(x, y, sequences, StartFromZero{}, ws);
+        }
+    }
+
     /// dkernel_q += Σ_b Σ_i g_i x_{i−q} inside the valid rows. Threads split the channels.
-    void accumulate_gradient(Rows<const Scalar> x, Rows<const Scalar> g, MatrixView<Scalar> dkernel,
-                             const Batch& batch, Workspace& ws) const {
-        const int threads = gradient_threads(batch.size, batch.length);
-        ws.reserve(gradient_workspace(batch.size, batch.length));
+    void accumulate_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
+                             MatrixView<Scalar> dkernel, const Sequences& sequences, Workspace& ws) const {
+        const int threads = gradient_threads(sequences.batch(), sequences.length());
+        ws.reserve(gradient_workspace(sequences.batch(), sequences.length()));
         Workspace::Scope scope(ws);
         const ThreadScratch<Scalar> scratch(scope, gradient_scratch(), threads);
         parallel_chunks(block_count(), threads, [&](Index begin, Index end, int thread) {
             for (Index block = begin; block < end; ++block) {
-                gradient_block(x, g, dkernel, batch, block * block_width, scratch[thread]);
+                gradient_block(x, g, dkernel, sequences, block * block_width, scratch[thread]);
             }
         });
     }
@@ -247,18 +261,18 @@ private:
     }
 
     // Sums over one run first: rounding grows with the run, not with n.
-    void gradient_block(Rows<const Scalar> x, Rows<const Scalar> g, MatrixView<Scalar> dkernel,
-                        const Batch& batch, Index channel, Scalar* scratch) const {
+    void gradient_block(MatrixView<const Scalar> x, MatrixView<const Scalar> g, MatrixView<Scalar> dkernel,
+                        const Sequences& sequences, Index channel, Scalar* scratch) const {
         const Index width = std::min(block_width, channels_ - channel);
         const Index padded_taps = tap_rows();
         Scalar* total = scratch;
         Scalar* g_window = total + padded_taps * block_width;
         Scalar* x_window = g_window + run_rows * block_width;
         std::fill_n(total, padded_taps * block_width, Scalar(0));
-        for (Index b = 0; b < batch.size; ++b) {
-            const Index rows = batch.rows(b);
-            const Rows<const Scalar> xs{x.row(b * batch.length), x.stride};
-            const Rows<const Scalar> gs{g.row(b * batch.length), g.stride};
+        for (Index b = 0; b < sequences.batch(); ++b) {
+            const Index rows = sequences.valid(b);
+            const Rows<const Scalar> xs = sequence_rows(x, sequences, b);
+            const Rows<const Scalar> gs = sequence_rows(g, sequences, b);
             for (Index i0 = 0; i0 < rows; i0 += run_rows) {
                 const Index count = divide_up(std::min(run_rows, rows - i0), gradient_rows) * gradient_rows;
                 fill_window(gs, rows, i0, count, channel, width, g_window);

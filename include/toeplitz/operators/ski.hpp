@@ -5,6 +5,7 @@
 /// The smooth, low-rank part of the kernel: structured kernel interpolation with an asymmetric kernel.
 
 #include <toeplitz/core/simd.hpp>
+#include <toeplitz/kernels/inducing_points.hpp>
 #include <toeplitz/operators/fft.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -14,26 +15,6 @@ struct SkiOptions {
     Index channels = 0;  ///< d ≥ 1
     Index rank = 0;      ///< r ≥ 1 inducing points; more than n are as good as n
 };
-
-/// Inducing points actually used: min(r, n).
-constexpr Index effective_rank(Index length, Index rank) noexcept { return rank < length ? rank : length; }
-
-/// Distance h = (n−1)/(r−1) between neighbouring inducing points, in time steps; 0 where there is only one.
-constexpr double inducing_spacing(Index length, Index rank) noexcept {
-    const Index r = effective_rank(length, rank);
-    return r < 2 ? 0.0 : static_cast<double>(length - 1) / static_cast<double>(r - 1);
-}
-
-/// The lags δ·h, δ = −(r−1)..r−1, at which a Ski operator wants its kernel. Exact where they are integers.
-inline Vector<double> inducing_lags(Index length, Index rank) {
-    const Index r = effective_rank(length, rank);
-    Vector<double> lags(2 * r - 1);
-    for (Index delta = 1 - r; delta < r; ++delta) {
-        lags(delta + r - 1) =
-            r < 2 ? 0.0 : static_cast<double>(delta * (length - 1)) / static_cast<double>(r - 1);
-    }
-    return lags;
-}
 
 /// y = W A Wᵀ x: W interpolates linearly from r evenly spaced inducing points p_a = a·h, and A_ab = k((a−b)h)
 /// is an r × r Toeplitz matrix that need not be symmetric.
@@ -45,13 +26,15 @@ inline Vector<double> inducing_lags(Index length, Index rank) {
 /// Cost O(n + r log r) per channel | heap: none | thread-safe: yes | threads split the time steps, same bits
 /// for any number
 template <Real ScalarType>
-class Ski : public detail::OperatorBase<Ski<ScalarType>, ScalarType> {
-    using Base = detail::OperatorBase<Ski, ScalarType>;
+class Ski : public Operator<Ski<ScalarType>, ScalarType> {
+    using Base = Operator<Ski, ScalarType>;
     friend Base;
 
 public:
     using Scalar = ScalarType;
-    using Kernel = Matrix<Scalar>;
+    using Kernel = MatrixView<const Scalar>;
+    using KernelValues = MatrixView<Scalar>;
+    using Cache = NoCache;
     using Options = SkiOptions;
 
     /// The zero operator, until set_kernel is called.
@@ -67,38 +50,25 @@ public:
     }
 
     /// \throws config_error 201, 202 or 520, shape_error 501, value_error 530, plan_error 301
-    Ski(const Options& options, MatrixView<const Scalar> kernel) : Ski(options) { set_kernel(kernel); }
+    Ski(const Options& options, Kernel kernel) : Ski(options) { this->set_kernel(kernel); }
 
     /// Inducing points r, at most n.
     Index rank() const noexcept { return rank_; }
 
-    /// \throws shape_error 501, value_error 530; the operator is unchanged then
-    void set_kernel(MatrixView<const Scalar> kernel) {
-        Workspace ws;
-        set_kernel(kernel, ws);
-    }
+    /// Kernel values of the right shape, not initialised.
+    KernelValues take_kernel(Workspace::Scope& scope) const { return inducing_.take_kernel(scope); }
+    /// Bytes that set_kernel takes from its workspace for a row-major kernel.
+    std::size_t kernel_workspace() const { return inducing_.kernel_workspace(); }
 
-    /// As set_kernel(kernel), with scratch memory from `ws`.
-    void set_kernel(MatrixView<const Scalar> kernel, Workspace& ws) {
-        require_kernel(kernel, "Ski::set_kernel");
-        detail::require_finite(kernel, "Ski::set_kernel", "inducing lag", 1 - rank_);
-        inducing_.set_kernel(kernel, ws);
-    }
-
-    /// \throws shape_error 501 to 506
-    void accumulate_kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
-                                    MatrixView<Scalar> dkernel, Workspace& ws, Lengths lengths = {}) const {
-        require_kernel(dkernel, "Ski::accumulate_kernel_gradient");
-        this->with_gradient_arguments(x, g, lengths, ws,
-                                      [&](detail::Rows<const Scalar> x_rows,
-                                          detail::Rows<const Scalar> g_rows, const detail::Batch& batch) {
-                                          Workspace::Scope scope(ws);
-                                          const MatrixView<Scalar> zx = take_inducing(scope, batch.size);
-                                          const MatrixView<Scalar> zg = take_inducing(scope, batch.size);
-                                          gather(x_rows, zx, batch, ws);
-                                          gather(g_rows, zg, batch, ws);
-                                          inducing_.accumulate_kernel_gradient(zx, zg, dkernel, ws);
-                                      });
+    /// y = (W A Wᵀ + T) x, or its adjoint, in one pass, for a T whose rows can start from given values: a
+    /// Band.
+    template <Direction direction, class Other>
+    requires requires(const Other& other) { &Other::template product_from<direction, int>; }
+    void product_with(const Other& other, MatrixView<const Scalar> x, MatrixView<Scalar> y,
+                      const Sequences& sequences, Workspace& ws) const {
+        with_interpolation<direction>(x, sequences, ws, [&](const Interpolation& interpolation) {
+            other.template product_from<direction>(x, y, sequences, interpolation, ws);
+        });
     }
 
     /// Bytes held.
@@ -110,9 +80,6 @@ public:
 
 private:
     static constexpr const char* name = "Ski";
-
-    template <class A, class B>
-    friend class Sum;
 
     using V = Simd<Scalar>;
     using Pack = typename V::Pack;
@@ -136,20 +103,16 @@ private:
         return rank;
     }
 
-    // Weights from integer arithmetic, so that r = n gives exactly the identity.
     void make_interpolation() {
         const Index n = this->length();
-        const Index steps = std::max<Index>(rank_ - 1, 1);
-        const Index span = std::max<Index>(n - 1, 1);
-        const Index cells = rank_ == 1 ? 0 : rank_ - 2;
-        Index count = 0;
+        const InducingPoints points(n, rank_);
         for (Index i = 0; i < n; ++i) {
-            const Index position = rank_ == 1 ? 0 : i * steps;
-            cells_[i] = std::min(position / span, cells);
-            const Index offset = position - cells_[i] * span;
-            lower_[i] = static_cast<Scalar>(static_cast<double>(span - offset) / static_cast<double>(span));
-            upper_[i] = static_cast<Scalar>(static_cast<double>(offset) / static_cast<double>(span));
+            const InducingPoints::Weights weights = points.at(i);
+            cells_[i] = weights.below;
+            lower_[i] = static_cast<Scalar>(weights.lower);
+            upper_[i] = static_cast<Scalar>(weights.upper);
         }
+        Index count = 0;
         const auto for_chunks = [&](auto&& f) {
             Index begin = 0;
             for (Index i = 1; i <= n; ++i) {
@@ -164,13 +127,18 @@ private:
         for_chunks([&](const Chunk& chunk) { chunks_[count++] = chunk; });
     }
 
-    void require_kernel(MatrixView<const Scalar> kernel, const char* where) const {
+    void require_kernel(Kernel kernel, const char* where) const {
         detail::require_kernel_shape(kernel.rows(), kernel.cols(), 2 * rank_ - 1, this->channels(), where);
     }
 
+    void assign_kernel(Kernel kernel, Workspace& ws) {
+        require_kernel(kernel, "Ski::set_kernel");
+        detail::require_finite(kernel, "Ski::set_kernel", "inducing lag", 1 - rank_);
+        inducing_.set_kernel(kernel, ws);
+    }
+
     MatrixView<Scalar> take_inducing(Workspace::Scope& scope, Index batch) const {
-        return {scope.template take<Scalar>(batch * rank_ * this->channels()), batch * rank_,
-                this->channels()};
+        return scope.template matrix<Scalar>(batch * rank_, this->channels());
     }
 
     Index sums_size(Index batch) const noexcept { return batch * chunks_.size() * 2 * this->channels(); }
@@ -183,30 +151,43 @@ private:
     std::size_t gradient_workspace(Index batch) const { return common_workspace(batch); }
 
     template <Direction direction, Update update>
-    void product(detail::Rows<const Scalar> x, detail::Rows<Scalar> y, const detail::Batch& batch,
+    void product(MatrixView<const Scalar> x, MatrixView<Scalar> y, const Sequences& sequences,
                  Workspace& ws) const {
-        with_interpolation<direction>(x, batch, ws, [&](const Interpolation& interpolation) {
-            for_chunks(batch, [&](Index b, const Chunk& chunk, Index) {
+        with_interpolation<direction>(x, sequences, ws, [&](const Interpolation& interpolation) {
+            for_chunks(sequences, [&](Index b, const Chunk& chunk, Index) {
                 const Scalar* below = interpolation.row(b, chunk.cell);
+                const detail::Rows<Scalar> to = detail::sequence_rows(y, sequences, b);
                 for (Index i = chunk.begin; i < chunk.end; ++i) {
-                    interpolate_row<update>(below, i, y.row(b * batch.length + i));
+                    interpolate_row<update>(below, i, to.row(i));
                 }
             });
         });
     }
 
+    void kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g, KernelValues dkernel,
+                         const Sequences& sequences, Workspace& ws) const {
+        require_kernel(dkernel, "Ski, dkernel");
+        Workspace::Scope scope(ws);
+        const MatrixView<Scalar> zx = take_inducing(scope, sequences.batch());
+        const MatrixView<Scalar> zg = take_inducing(scope, sequences.batch());
+        gather(x, zx, sequences, ws);
+        gather(g, zg, sequences, ws);
+        inducing_.accumulate_kernel_gradient(zx, zg, dkernel, ws);
+    }
+
     /// Calls f(sequence, chunk, number of both) for the chunks of all sequences, cut at their lengths, in
     /// parallel.
     template <class F>
-    void for_chunks(const detail::Batch& batch, F&& f) const {
+    void for_chunks(const Sequences& sequences, F&& f) const {
         const Index count = chunks_.size();
-        const Index items = batch.size * count;
-        const int threads = detail::thread_count(items, batch.size * batch.length * this->channels() / 8);
+        const Index items = sequences.batch() * count;
+        const int threads =
+            detail::thread_count(items, sequences.batch() * this->length() * this->channels() / 8);
         detail::parallel_chunks(items, threads, [&](Index begin, Index end, int) {
             for (Index item = begin; item < end; ++item) {
                 const Index b = item / count;
                 Chunk chunk = chunks_[item % count];
-                chunk.end = std::min(chunk.end, batch.rows(b));
+                chunk.end = std::min(chunk.end, sequences.valid(b));
                 f(b, chunk, item);
             }
         });
@@ -249,12 +230,12 @@ private:
 
     /// Computes u = A Wᵀ x (or Aᵀ Wᵀ x) and calls f(interpolation), which reads W u row by row.
     template <Direction direction, class F>
-    void with_interpolation(detail::Rows<const Scalar> x, const detail::Batch& batch, Workspace& ws,
+    void with_interpolation(MatrixView<const Scalar> x, const Sequences& sequences, Workspace& ws,
                             F&& f) const {
         Workspace::Scope scope(ws);
-        const MatrixView<Scalar> z = take_inducing(scope, batch.size);
-        const MatrixView<Scalar> u = take_inducing(scope, batch.size);
-        gather(x, z, batch, ws);
+        const MatrixView<Scalar> z = take_inducing(scope, sequences.batch());
+        const MatrixView<Scalar> u = take_inducing(scope, sequences.batch());
+        gather(x, z, sequences, ws);
         if constexpr (direction == Direction::forward) {
             inducing_.apply(z, u, ws);
         } else {
@@ -265,16 +246,16 @@ private:
 
     /// z = Wᵀ x: each chunk sums its rows into the two inducing points around it, then each inducing point
     /// adds up its chunks in order, so that the result does not depend on the threads.
-    void gather(detail::Rows<const Scalar> x, MatrixView<Scalar> z, const detail::Batch& batch,
+    void gather(MatrixView<const Scalar> x, MatrixView<Scalar> z, const Sequences& sequences,
                 Workspace& ws) const {
         const Index d = this->channels();
         const Index count = chunks_.size();
         Workspace::Scope scope(ws);
-        Scalar* sums = scope.template take<Scalar>(sums_size(batch.size));
-        for_chunks(batch, [&](Index b, const Chunk& chunk, Index item) {
-            sum_chunk({x.row(b * batch.length), x.stride}, chunk, sums + item * 2 * d);
+        Scalar* sums = scope.template take<Scalar>(sums_size(sequences.batch()));
+        for_chunks(sequences, [&](Index b, const Chunk& chunk, Index item) {
+            sum_chunk(detail::sequence_rows(x, sequences, b), chunk, sums + item * 2 * d);
         });
-        for (Index b = 0; b < batch.size; ++b) {
+        for (Index b = 0; b < sequences.batch(); ++b) {
             const MatrixView<Scalar> zb = z.middle_rows(b * rank_, rank_);
             std::fill_n(zb.data(), zb.size(), Scalar(0));
             for (Index k = 0; k < count; ++k) {

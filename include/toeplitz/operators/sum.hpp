@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// The sum of two operators; Band + Ski is the paper's sparse plus low-rank operator.
+/// The sum of two operators, in particular of a band and a low-rank part: the paper's operator.
 
 #include <utility>
 
@@ -11,25 +11,41 @@
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
-/// y = A x + B x. Written `a + b`, which copies both.
-///
-/// Band + Ski is computed in one pass over y: each tile of the band starts from the interpolated rows of the
-/// low-rank part.
-/// Kernel: the pair of both kernels. Cost, causality and exactness are those of the parts.
-/// heap: none | thread-safe: yes | same bits for any number of threads
+/// Whether A + B has one pass for both: B has `product_with<direction>(a, x, y, sequences, ws)`, y = (A + B)
+/// x, and neither's backward wants anything kept.
 template <class A, class B>
-class Sum : public detail::OperatorBase<Sum<A, B>, typename A::Scalar> {
+concept FusesWith = std::same_as<typename A::Cache, NoCache> && std::same_as<typename B::Cache, NoCache> &&
+    requires(const A& a, const B& b, MatrixView<const typename A::Scalar> x, MatrixView<typename A::Scalar> y,
+             const Sequences& sequences, Workspace& ws) {
+    b.template product_with<Direction::forward>(a, x, y, sequences, ws);
+};
+
+template <class A, class B>
+class Sum;
+
+/// (A + B) x = A x + B x.
+///
+/// Kernel: std::pair of both kernels.
+/// Cost of both parts, one pass where they fuse | heap: none | thread-safe: yes | threads as in the parts
+template <ToeplitzOperator A, ToeplitzOperator B>
+class Sum<A, B> : public Operator<Sum<A, B>, typename A::Scalar> {
     static_assert(
         std::is_same_v<typename A::Scalar, typename B::Scalar>,
         "toeplitz: the two operators of a sum have different scalars; build both with the same one.");
-    using Base = detail::OperatorBase<Sum, typename A::Scalar>;
+    using Base = Operator<Sum, typename A::Scalar>;
     friend Base;
-    template <class, class>
-    friend class Sum;
+
+    static constexpr bool is_fused = FusesWith<A, B> || FusesWith<B, A>;
+    struct Caches {
+        typename A::Cache first;
+        typename B::Cache second;
+    };
 
 public:
     using Scalar = typename A::Scalar;
     using Kernel = std::pair<typename A::Kernel, typename B::Kernel>;
+    using KernelValues = std::pair<typename A::KernelValues, typename B::KernelValues>;
+    using Cache = std::conditional_t<is_fused, NoCache, Caches>;
 
     /// \throws shape_error 540 when lengths or channels differ
     Sum(A a, B b) : Base(a.length(), a.channels()), a_(std::move(a)), b_(std::move(b)) {
@@ -44,74 +60,83 @@ public:
     const A& first() const noexcept { return a_; }
     const B& second() const noexcept { return b_; }
 
-    /// As of both parts; the first may have changed when the second throws.
-    void set_kernel(const Kernel& kernel) {
-        a_.set_kernel(kernel.first);
-        b_.set_kernel(kernel.second);
+    /// Kernel values of the right shapes, not initialised.
+    KernelValues take_kernel(Workspace::Scope& scope) const {
+        auto first = a_.take_kernel(scope);
+        return {std::move(first), b_.take_kernel(scope)};
     }
-
-    /// As set_kernel, from views of both kernels, with scratch memory from `ws`.
-    template <class KernelA, class KernelB>
-    void set_kernels(const KernelA& first, const KernelB& second, Workspace& ws) {
-        set_kernel_of(a_, first, ws);
-        set_kernel_of(b_, second, ws);
-    }
-
-    /// \throws shape_error 501 to 506
-    void accumulate_kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g, Kernel& dkernel,
-                                    Workspace& ws, Lengths lengths = {}) const {
-        const Index batch = this->check(x, g, lengths, Base::gradient_call).size;
-        ws.reserve(gradient_workspace(batch) + this->strided_bytes(batch, x, g));
-        a_.accumulate_kernel_gradient(x, g, dkernel.first, ws, lengths);
-        b_.accumulate_kernel_gradient(x, g, dkernel.second, ws, lengths);
-    }
-
+    /// Bytes that set_kernel takes from its workspace.
+    std::size_t kernel_workspace() const { return std::max(a_.kernel_workspace(), b_.kernel_workspace()); }
     /// Bytes held.
-    std::size_t state_bytes() const noexcept { return a_.state_bytes() + b_.state_bytes(); }
+    std::size_t state_bytes() const { return a_.state_bytes() + b_.state_bytes(); }
 
 private:
     static constexpr const char* name = "Sum";
 
-    template <class Op, class Kernel>
-    static void set_kernel_of(Op& op, const Kernel& kernel, Workspace& ws) {
-        if constexpr (requires { op.set_kernel(kernel, ws); }) {
-            op.set_kernel(kernel, ws);
-        } else {
-            op.set_kernel(kernel);
-        }
+    /// The first may have changed when the second throws.
+    void assign_kernel(const Kernel& kernel, Workspace& ws) {
+        a_.set_kernel(kernel.first, ws);
+        b_.set_kernel(kernel.second, ws);
     }
-
-    template <class First, class Second>
-    static constexpr bool fusable = std::is_same_v<First, Band<Scalar>>&& std::is_same_v<Second, Ski<Scalar>>;
 
     std::size_t product_workspace(Index batch) const {
-        const std::size_t a = a_.product_workspace(batch);
-        const std::size_t b = b_.product_workspace(batch);
-        return fusable<A, B> || fusable<B, A> ? a + b : std::max(a, b);
+        const std::size_t a = a_.required_workspace(batch, Layout::row_major);
+        const std::size_t b = b_.required_workspace(batch, Layout::row_major);
+        return is_fused ? a + b : std::max(a, b) + part_bytes(batch * this->length());
     }
-    std::size_t gradient_workspace(Index batch) const {
-        return std::max(a_.gradient_workspace(batch), b_.gradient_workspace(batch));
-    }
+    std::size_t gradient_workspace(Index batch) const { return product_workspace(batch); }
+
+    /// Bytes of the second part's result, which forward and backward assign.
+    std::size_t part_bytes(Index rows) const { return Workspace::bytes_for<Scalar>(rows * this->channels()); }
 
     template <Direction direction, Update update>
-    void product(detail::Rows<const Scalar> x, detail::Rows<Scalar> y, const detail::Batch& batch,
+    void product(MatrixView<const Scalar> x, MatrixView<Scalar> y, const Sequences& sequences,
                  Workspace& ws) const {
-        if constexpr (update == Update::assign && fusable<A, B>) {
-            fused<direction>(a_, b_, x, y, batch, ws);
-        } else if constexpr (update == Update::assign && fusable<B, A>) {
-            fused<direction>(b_, a_, x, y, batch, ws);
+        if constexpr (update == Update::assign && FusesWith<A, B>) {
+            b_.template product_with<direction>(a_, x, y, sequences, ws);
+        } else if constexpr (update == Update::assign && FusesWith<B, A>) {
+            a_.template product_with<direction>(b_, x, y, sequences, ws);
+        } else if constexpr (direction == Direction::forward) {
+            update == Update::assign ? a_.apply(x, y, ws, sequences) : a_.accumulate(x, y, ws, sequences);
+            b_.accumulate(x, y, ws, sequences);
         } else {
-            a_.template product<direction, update>(x, y, batch, ws);
-            b_.template product<direction, Update::add>(x, y, batch, ws);
+            update == Update::assign ? a_.apply_adjoint(x, y, ws, sequences)
+                                     : a_.accumulate_adjoint(x, y, ws, sequences);
+            b_.accumulate_adjoint(x, y, ws, sequences);
         }
     }
 
-    template <Direction direction>
-    static void fused(const Band<Scalar>& band, const Ski<Scalar>& ski, detail::Rows<const Scalar> x,
-                      detail::Rows<Scalar> y, const detail::Batch& batch, Workspace& ws) {
-        ski.template with_interpolation<direction>(x, batch, ws, [&](const auto& interpolation) {
-            band.template product_from<direction>(x, y, batch, interpolation, ws);
-        });
+    void forward_product(MatrixView<const Scalar> x, MatrixView<Scalar> y, Caches& cache,
+                         const Sequences& sequences, Workspace& ws) const {
+        a_.forward(x, y, cache.first, ws, sequences);
+        Workspace::Scope scope(ws);
+        const MatrixView<Scalar> part = scope.template matrix<Scalar>(y.rows(), y.cols());
+        b_.forward(x, part, cache.second, ws, sequences);
+        add(part, y, sequences);
+    }
+
+    void backward_product(MatrixView<const Scalar> x, const Caches& cache, MatrixView<const Scalar> g,
+                          MatrixView<Scalar> dx, const KernelValues& dkernel, const Sequences& sequences,
+                          Workspace& ws) const {
+        a_.backward(x, cache.first, g, dx, dkernel.first, ws, sequences);
+        Workspace::Scope scope(ws);
+        const MatrixView<Scalar> part = scope.template matrix<Scalar>(dx.rows(), dx.cols());
+        b_.backward(x, cache.second, g, part, dkernel.second, ws, sequences);
+        add(part, dx, sequences);
+    }
+
+    void kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g, const KernelValues& dkernel,
+                         const Sequences& sequences, Workspace& ws) const {
+        a_.accumulate_kernel_gradient(x, g, dkernel.first, ws, sequences);
+        b_.accumulate_kernel_gradient(x, g, dkernel.second, ws, sequences);
+    }
+
+    static void add(MatrixView<const Scalar> part, MatrixView<Scalar> y, const Sequences& sequences) {
+        for (Index b = 0; b < sequences.batch(); ++b) {
+            const Index valid = sequences.valid(b);
+            sequences.of(y, b).middle_rows(0, valid).eigen() +=
+                sequences.of(part, b).middle_rows(0, valid).eigen();
+        }
     }
 
     A a_;

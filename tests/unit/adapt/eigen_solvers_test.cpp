@@ -12,8 +12,10 @@
 #include <unsupported/Eigen/IterativeSolvers>
 
 #include <support/eigen.hpp>
+#include <support/own_operators.hpp>
 
 #include <toeplitz/operators/fft.hpp>
+#include <toeplitz/operators/sum.hpp>
 
 using toeplitz::as_eigen;
 using toeplitz::Index;
@@ -120,4 +122,29 @@ TEST_F(DoubleSolvers, LeastSquaresUseTheAdjoint) {
                                          Eigen::IdentityPreconditioner>
         solver;
     expect_solution<T>(solver, A, matrix_of(kernel), this->tolerance);
+}
+
+// A user's operators, alone and in a sum, are matrices for a solver as the library's are.
+TEST(EigenSolversOfOwnOperators, SolveAndTransposeLikeTheDenseMatrix) {
+    constexpr Index length = 30;
+    constexpr Index channels = 2;
+    const toeplitz::Matrix<double> two = toeplitz::Matrix<double>::Constant(1, channels, 2.0);
+    const toeplitz::Matrix<double> half = toeplitz::Matrix<double>::Constant(1, channels, 0.5);
+    toeplitz::Workspace ws;
+    Diagonal<double> diagonal(length, channels);
+    diagonal.set_kernel(two, ws);
+    Shift<double> shift(length, channels);
+    shift.set_kernel({half}, ws);
+    const auto sum = diagonal + shift;
+    const auto A = as_eigen(sum);
+    const Columns<double> dense = A;
+    for (Index i = 0; i < dense.rows(); ++i) {
+        for (Index j = 0; j < dense.cols(); ++j) {
+            EXPECT_EQ(dense(i, j), i == j ? 2.0 : i == j + channels ? 0.5 : 0.0);
+        }
+    }
+    const Columns<double> shifted = as_eigen(shift).transpose();
+    EXPECT_EQ(shifted(0, channels), 0.5);
+    Eigen::GMRES<std::remove_cvref_t<decltype(A)>, Eigen::IdentityPreconditioner> solver;
+    expect_solution<double>(solver, A, dense, 1e-12);
 }

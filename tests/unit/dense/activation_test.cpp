@@ -4,7 +4,7 @@
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
-#include <toeplitz/dense/activation.hpp>
+#include <support/activation.hpp>
 
 namespace toeplitz::test {
 namespace {

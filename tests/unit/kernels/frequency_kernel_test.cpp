@@ -100,7 +100,7 @@ TEST(FrequencyKernelErrorTest, NamesWhatIsWrong) {
         403, "[toeplitz.shape.403] FrequencyKernel::evaluate: expected response of shape 6×2, got 5×2",
         [&] { kernel.evaluate(parameters, 10, response, ws); });
     FrequencyKernelCache<double> cache;
-    kernel.forward(parameters, 8, response, cache, ws);
+    kernel.evaluate(parameters, 8, response, ws, &cache);
     auto gradients = zeros_like(parameters);
     const Matrix<std::complex<double>> g(4, 2);
     expect_error<shape_error>(

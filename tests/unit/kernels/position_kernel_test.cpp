@@ -93,12 +93,12 @@ TYPED_TEST(PositionKernelTest, RealLagsIncludeTheIntegerOnes) {
         Vector<Scalar> lags(2 * n - 1);
         for (Index i = 0; i < lags.size(); ++i) lags(i) = static_cast<Scalar>(i - n + 1);
         Matrix<Scalar> at(2 * n - 1, 4);
-        kernel.evaluate_at(parameters, lags, at, ws);
+        kernel.evaluate(parameters, lags, at, ws);
         EXPECT_LE(relative_error(at, values), 4 * unit<Scalar>);
         const Vector<Scalar> half = Vector<Scalar>::Constant(1, Scalar(2.5));
         Matrix<Scalar> between(1, 4);
         Matrix<Scalar> perceptron(1, 4);
-        kernel.evaluate_at(parameters, half, between, ws);
+        kernel.evaluate(parameters, half, between, ws);
         kernel.mlp().evaluate(parameters.rpe, half, perceptron, ws);
         for (Index c = 0; c < 4; ++c) {
             const double power = std::pow(kernel.decay().lambda(parameters.decay, c), 2.5);
@@ -122,7 +122,7 @@ TYPED_TEST(PositionKernelTest, GivesTheSameBitsForAnyNumberOfThreads) {
             Matrix<Scalar> values(2 * n - 1, 30);
             PositionKernelCache<Scalar> cache;
             auto gradients = zeros_like(parameters);
-            kernel.forward(parameters, n, values, cache, ws);
+            kernel.evaluate(parameters, n, values, ws, &cache);
             kernel.backward(parameters, cache, g, gradients, ws);
             if (threads == 1) {
                 expected = values;
@@ -157,13 +157,12 @@ TEST(PositionKernelErrorTest, NamesWhatIsWrong) {
     expect_error<shape_error>(
         403, "[toeplitz.shape.403] PositionKernel::evaluate: expected values of shape 7×3, got 5×3",
         [&] { kernel.evaluate(parameters, 4, values, ws); });
-    expect_error<config_error>(
-        420,
-        "[toeplitz.config.420] PositionKernel::evaluate_at: expected positions that do "
-        "not depend on the length, got Positions::normalized",
-        [&] { kernel.evaluate_at(parameters, lags, values, ws); });
+    expect_error<config_error>(420,
+                               "[toeplitz.config.420] PositionKernel::evaluate: expected positions that do "
+                               "not depend on the length, got Positions::normalized",
+                               [&] { kernel.evaluate(parameters, lags, values, ws); });
     PositionKernelCache<double> cache;
-    kernel.forward(parameters, 3, values, cache, ws);
+    kernel.evaluate(parameters, 3, values, ws, &cache);
     auto gradients = zeros_like(parameters);
     gradients.decay.gamma.resize(3);
     expect_error<shape_error>(405,

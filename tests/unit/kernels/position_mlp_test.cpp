@@ -100,9 +100,9 @@ TYPED_TEST(PositionMlpTest, TakesAnyStrides) {
     auto from_columns = zeros_like(parameters);
     PositionMlpCache<Scalar> cache;
     Workspace ws;
-    mlp.forward(parameters, positions, values, cache, ws);
+    mlp.evaluate(parameters, positions, values, ws, &cache);
     mlp.backward(parameters, cache, g, gradients, ws, dpositions);
-    mlp.forward(parameters, spread.col(1), columns, cache, ws);
+    mlp.evaluate(parameters, spread.col(1), columns, ws, &cache);
     mlp.backward(parameters, cache, g_columns, from_columns, ws, dspread.col(2));
     EXPECT_TRUE(same_bits(values, columns));
     EXPECT_TRUE(same_bits(dpositions, dspread.col(2)));
@@ -122,7 +122,7 @@ TYPED_TEST(PositionMlpTest, ForwardGivesTheBitsOfEvaluate) {
         PositionMlpCache<Scalar> cache;
         Workspace ws;
         mlp.evaluate(parameters, positions, values, ws);
-        mlp.forward(parameters, positions, kept, cache, ws);
+        mlp.evaluate(parameters, positions, kept, ws, &cache);
         EXPECT_TRUE(same_bits(values, kept));
     }
 }
@@ -144,7 +144,7 @@ TYPED_TEST(PositionMlpTest, GivesTheSameBitsForAnyNumberOfThreads) {
                 Matrix<Scalar> values(rows, 40);
                 PositionMlpCache<Scalar> cache;
                 auto gradients = zeros_like(parameters);
-                mlp.forward(parameters, positions, values, cache, ws);
+                mlp.evaluate(parameters, positions, values, ws, &cache);
                 mlp.backward(parameters, cache, g, gradients, ws);
                 if (threads == 1) {
                     expected = values;
@@ -251,7 +251,7 @@ TYPED_TEST(PositionMlpTest, WorkspacesOfTheStatedSizeDoNotGrow) {
         auto gradients = zeros_like(parameters);
         Workspace forward(mlp.required_workspace(rows));
         const std::size_t forward_bytes = forward.capacity();
-        mlp.forward(parameters, positions, values, cache, forward);
+        mlp.evaluate(parameters, positions, values, forward, &cache);
         EXPECT_EQ(forward.capacity(), forward_bytes);
         Workspace backward(mlp.backward_workspace(rows));
         const std::size_t backward_bytes = backward.capacity();
@@ -269,7 +269,7 @@ TYPED_TEST(PositionMlpTest, NoPositionsAreNoWork) {
     PositionMlpCache<Scalar> cache;
     auto gradients = zeros_like(parameters);
     Workspace ws;
-    mlp.forward(parameters, positions, values, cache, ws);
+    mlp.evaluate(parameters, positions, values, ws, &cache);
     mlp.backward(parameters, cache, values, gradients, ws);
     EXPECT_TRUE(gradients.out.linear.weight.isZero(0));
 }
@@ -293,9 +293,9 @@ TEST(PositionMlpErrorTest, NamesWhatIsWrong) {
         402, "[toeplitz.shape.402] PositionMlp::evaluate: expected positions of shape 5×1, got 5×2",
         [&] { mlp.evaluate(parameters, wide, values, ws); });
     expect_error<shape_error>(
-        403, "[toeplitz.shape.403] PositionMlp::forward: expected values of shape 5×3, got 5×2",
-        [&] { mlp.forward(parameters, positions, narrow, cache, ws); });
-    mlp.forward(parameters, positions, values, cache, ws);
+        403, "[toeplitz.shape.403] PositionMlp::evaluate: expected values of shape 5×3, got 5×2",
+        [&] { mlp.evaluate(parameters, positions, narrow, ws, &cache); });
+    mlp.evaluate(parameters, positions, values, ws, &cache);
     auto gradients = zeros_like(parameters);
     expect_error<shape_error>(404,
                               "[toeplitz.shape.404] PositionMlp::backward: expected g of shape 5×3, got 5×2",

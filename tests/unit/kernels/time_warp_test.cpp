@@ -47,7 +47,7 @@ TYPED_TEST(TimeWarpTest, AgreesWithTheDefinitionAtAllLags) {
                     Matrix<Scalar> values(9, d);
                     Workspace ws(warp.required_workspace(9));
                     const std::size_t bytes = ws.capacity();
-                    warp.evaluate_at(parameters, lags, values, ws);
+                    warp.evaluate(parameters, lags, values, ws);
                     EXPECT_EQ(ws.capacity(), bytes);
                     // Values are continuous in the fraction f, whose error is that of R λ^|t| in double, and
                     // f and the two products are rounded to the scalar.
@@ -81,7 +81,7 @@ TYPED_TEST(TimeWarpTest, RowsAreTheLagsOfAnOperator) {
             Matrix<Scalar> at(rows, 3);
             Workspace ws;
             warp.evaluate(parameters, n, values, ws);
-            warp.evaluate_at(parameters, lags, at, ws);
+            warp.evaluate(parameters, lags, at, ws);
             EXPECT_TRUE(same_bits(values, at));
         }
     }
@@ -121,7 +121,7 @@ TYPED_TEST(TimeWarpTest, KnotsThatNoLagReachesGetNoGradient) {
     Matrix<Scalar> values(2 * n - 1, 2);
     TimeWarpCache<Scalar> cache;
     Workspace ws;
-    warp.forward(parameters, n, values, cache, ws);
+    warp.evaluate(parameters, n, values, ws, &cache);
     auto gradients = zeros_like(parameters);
     const Matrix<Scalar> g = Matrix<Scalar>::Ones(2 * n - 1, 2);
     warp.backward(parameters, cache, g, gradients, ws);
@@ -173,7 +173,7 @@ TYPED_TEST(TimeWarpTest, GivesTheSameBitsForAnyNumberOfThreads) {
             Matrix<Scalar> values(2 * n - 1, 70);
             TimeWarpCache<Scalar> cache;
             auto gradients = zeros_like(parameters);
-            warp.forward(parameters, n, values, cache, ws);
+            warp.evaluate(parameters, n, values, ws, &cache);
             warp.backward(parameters, cache, g, gradients, ws);
             if (threads == 1) {
                 expected = values;

@@ -113,7 +113,7 @@ TEST(FdTnoErrorTest, NamesWhatDoesNotFit) {
     const M mixer(small());
     const auto parameters = start(mixer);
     const Matrix<double> x = Matrix<double>::Ones(6, 4);
-    expect_error<shape_error>(701, "[toeplitz.shape.701] FdTno: expected B*4 rows, B >= 1, got 6",
+    expect_error<shape_error>(210, "[toeplitz.shape.210] FdTno: expected B*4 rows, got 6",
                               [&] { forward(mixer, parameters, x, {4}); });
     const auto causal_set = start(DoubleFdTno<causal>(small()));
     expect_error<shape_error>(

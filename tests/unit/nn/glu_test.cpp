@@ -87,7 +87,7 @@ TEST(GluErrorTest, NamesWhatDoesNotFit) {
     Workspace ws;
     auto gradients = zeros_like(parameters);
     expect_error<shape_error>(
-        404, "[toeplitz.shape.404] Glu::backward: expected the cache of a forward pass of x, got 0×0",
+        705, "[toeplitz.shape.705] Glu::backward: expected the cache of a forward pass of x, got 0×0",
         [&] { Calls<Unit>::backward(glu, parameters, x, cache, x, y, gradients, ws); });
     Calls<Unit>::forward(glu, parameters, x, {3}, y, cache, ws);
     expect_error<shape_error>(

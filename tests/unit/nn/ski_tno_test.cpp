@@ -36,7 +36,7 @@ Matrix<double> inducing_values(const Mixer& mixer, const typename Mixer::Options
                                         : static_cast<double>(delta) * static_cast<double>(length - 1) /
                                               static_cast<double>(rank - 1);
     }
-    Matrix<double> values = values_at(mixer.kernel(), parameters.kernel, lags);
+    Matrix<double> values = values_at(mixer.kernel().source(), parameters.kernel, lags);
     if (options.decay.mode == DecayMode::fixed) {
         for (Index i = 0; i < lags.size(); ++i) {
             values.row(i) *= std::pow(options.decay.lambda, std::abs(lags(i)));

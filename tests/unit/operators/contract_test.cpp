@@ -286,6 +286,54 @@ TYPED_TEST(OperatorContract, FullLengthsAreNoLengths) {
     });
 }
 
+TYPED_TEST(OperatorContract, SequencesMayLieAnywhereAmongTheRows) {
+    using S = TypeParam;
+    this->for_two_shapes([&](const auto& model) {
+        // Two sequences whose steps alternate, and a row between the pairs that belongs to neither.
+        const Index n = model.length();
+        const Index d = model.channels();
+        const std::vector<Index> some = {n, n / 2};
+        const Matrix<S> stacked_x = this->sequences(model, 2, 27);
+        const Matrix<S> stacked_y = this->sequences(model, 2, 28);
+        const auto spread = [&](const Matrix<S>& stacked, S between = 7) {
+            Matrix<S> rows = Matrix<S>::Constant(3 * n - 1, d, between);
+            for (Index b = 0; b < 2; ++b) {
+                for (Index i = 0; i < n; ++i) rows.row(3 * i + b) = stacked.row(b * n + i);
+            }
+            return rows;
+        };
+        const Matrix<S> x = spread(stacked_x, this->nan);
+        Workspace ws;
+        for (const Lengths lengths : {Lengths{}, Lengths{some}}) {
+            const Sequences anywhere = Sequences::strided(2, n, 3, 1, lengths);
+            for (const Direction direction : {Direction::forward, Direction::adjoint}) {
+                for (const Update update : {Update::assign, Update::add}) {
+                    Matrix<S> expected = stacked_y;
+                    model.product(direction, update, stacked_x, expected, ws, lengths);
+                    Matrix<S> y = spread(stacked_y);
+                    ColumnMatrix<S> y_columns = y;
+                    model.product(direction, update, x, y, ws, anywhere);
+                    EXPECT_TRUE(same_bits(y, spread(expected)));
+                    model.product(direction, update, x, y_columns, ws, anywhere);
+                    EXPECT_TRUE(same_bits(Matrix<S>(y_columns), spread(expected)));
+                }
+            }
+            const auto expected = model.gradient(stacked_x, stacked_y, lengths);
+            EXPECT_TRUE(same_bits(model.gradient(x, spread(stacked_y), anywhere), expected));
+        }
+    });
+}
+
+TYPED_TEST(OperatorContract, NoSequencesAreNothingToDo) {
+    using S = TypeParam;
+    this->for_two_shapes([&](const auto& model) {
+        const Matrix<S> none(0, model.channels());
+        EXPECT_EQ(model.apply(none).rows(), 0);
+        EXPECT_EQ(model.adjoint(none).rows(), 0);
+        EXPECT_TRUE(model.gradient(none, none).isZero(0));
+    });
+}
+
 // --- Layouts -----------------------------------------------------------------------------------------------
 
 TYPED_TEST(OperatorContract, AnyStridesGiveTheSameBits) {

@@ -155,11 +155,9 @@ TEST(OperatorErrors, GradientsOfTheWrongShape) {
     M wrong = zeros(4, 4);
     Workspace ws;
     const auto expect = [&](const std::string& name, const std::string& wanted, const auto& op) {
-        expect_error<shape_error>(501,
-                                  "[toeplitz.shape.501] " + name +
-                                      "::accumulate_kernel_gradient: expected a kernel of " + wanted +
-                                      ", got 4×4",
-                                  [&] { op.accumulate_kernel_gradient(x, x, wrong, ws); });
+        expect_error<shape_error>(
+            501, "[toeplitz.shape.501] " + name + ", dkernel: expected a kernel of " + wanted + ", got 4×4",
+            [&] { op.accumulate_kernel_gradient(x, x, wrong, ws); });
     };
     expect("Dense", "7×2", Dense<double>({.length = 4, .channels = 2}, zeros(7, 2)));
     expect("Band", "3×2", Band<double>({.length = 4, .channels = 2, .taps = 3}, zeros(3, 2)));
@@ -278,15 +276,15 @@ protected:
 TEST_F(SequenceErrors, InputOfTheWrongShape) {
     M y = zeros(4, 3);
     const auto message = [](const std::string& got) {
-        return "[toeplitz.shape.502] {call}: expected {x} of (B*4)×3, B >= 1, got " + got;
+        return "[toeplitz.shape.502] {call}: expected {x} of (B*4)×3, got " + got;
     };
     expect_products(502, message("4×2"), zeros(4, 2), y);
     expect_products(502, message("5×3"), zeros(5, 3), y);
     expect_products(502, message("3×3"), zeros(3, 3), y);
-    expect_products(502, message("0×3"), zeros(0, 3), y);
+    expect_products(503, "[toeplitz.shape.503] {call}: expected {y} of 0×3, got 4×3", zeros(0, 3), y);
     M dkernel = zeros(7, 3);
     expect_error<shape_error>(
-        502, "[toeplitz.shape.502] Fft::accumulate_kernel_gradient: expected x of (B*4)×3, B >= 1, got 6×3",
+        502, "[toeplitz.shape.502] Fft::accumulate_kernel_gradient: expected x of (B*4)×3, got 6×3",
         [&] { op.accumulate_kernel_gradient(zeros(6, 3), zeros(6, 3), dkernel, ws); });
 }
 
@@ -304,19 +302,18 @@ TEST_F(SequenceErrors, LengthsOfTheWrongNumber) {
     const M x = zeros(8, 3);
     M y = zeros(8, 3);
     const std::vector<Index> lengths = {4, 4, 4};
-    expect_products(505, "[toeplitz.shape.505] {call}: expected 2 lengths, got 3", x, y, lengths);
+    expect_products(211, "[toeplitz.shape.211] Fft: expected 2 lengths, got 3", x, y, lengths);
     M dkernel = zeros(7, 3);
-    expect_error<shape_error>(
-        505, "[toeplitz.shape.505] Fft::accumulate_kernel_gradient: expected 2 lengths, got 3",
-        [&] { op.accumulate_kernel_gradient(x, x, dkernel, ws, lengths); });
+    expect_error<shape_error>(211, "[toeplitz.shape.211] Fft: expected 2 lengths, got 3",
+                              [&] { op.accumulate_kernel_gradient(x, x, dkernel, ws, lengths); });
 }
 
 TEST_F(SequenceErrors, LengthsOutOfRange) {
     const M x = zeros(8, 3);
     M y = zeros(8, 3);
-    expect_products(506, "[toeplitz.shape.506] {call}: expected lengths of 0..4, got 5", x, y,
+    expect_products(211, "[toeplitz.shape.211] Fft: expected lengths of 0..4, got 5", x, y,
                     std::vector<Index>{4, 5});
-    expect_products(506, "[toeplitz.shape.506] {call}: expected lengths of 0..4, got -1", x, y,
+    expect_products(211, "[toeplitz.shape.211] Fft: expected lengths of 0..4, got -1", x, y,
                     std::vector<Index>{-1, 4});
 }
 

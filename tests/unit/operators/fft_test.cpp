@@ -106,7 +106,7 @@ TYPED_TEST(FftTest, SetKernelTakesItsScratchFromAWorkspace) {
 
 TYPED_TEST(FftTest, ShortCausalProductsKeepThePastBitForBit) {
     using S = TypeParam;
-    const Index n = Fft<S>::direct_length;
+    const Index n = longest_direct_product;
     const Matrix<S> kernel = random_matrix<S>(n, 3, 10);
     const Fft<S> op({.length = n, .channels = 3, .causality = Causality::causal}, kernel);
     const Matrix<S> x = random_matrix<S>(n, 3, 11);

@@ -71,9 +71,11 @@ TYPED_TEST(SumTest, KeepsCopiesOfItsParts) {
 TYPED_TEST(SumTest, KernelIsThePairOfBoth) {
     using S = TypeParam;
     auto sum = this->band + this->ski;
-    sum.set_kernel({Matrix<S>::Zero(7, this->d), this->ski_kernel});
+    const Matrix<S> no_taps = Matrix<S>::Zero(7, this->d);
+    sum.set_kernel({no_taps, this->ski_kernel});
     EXPECT_TRUE(same_bits(sum * this->x, this->ski * this->x));
-    sum.set_kernel({this->band_kernel, Matrix<S>::Zero(2 * this->rank - 1, this->d)});
+    const Matrix<S> no_inducing = Matrix<S>::Zero(2 * this->rank - 1, this->d);
+    sum.set_kernel({this->band_kernel, no_inducing});
     EXPECT_TRUE(same_bits(sum * this->x, this->band * this->x));
 }
 
@@ -85,7 +87,7 @@ TYPED_TEST(SumTest, KernelGradientIsThePairOfBoth) {
                                          Matrix<S>::Zero(2 * this->rank - 1, this->d)};
     std::pair<Matrix<S>, Matrix<S>> single = both;
     Workspace ws;
-    sum.accumulate_kernel_gradient(this->x, g, both, ws);
+    sum.accumulate_kernel_gradient(this->x, g, {both.first, both.second}, ws);
     this->band.accumulate_kernel_gradient(this->x, g, single.first, ws);
     this->ski.accumulate_kernel_gradient(this->x, g, single.second, ws);
     EXPECT_TRUE(same_bits(both.first, single.first));

@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The contract of an operator, which is all that generic code uses, and a base that provides most of it.
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <toeplitz/core/sequences.hpp>
+#include <toeplitz/core/view.hpp>
+#include <toeplitz/core/workspace.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// How the channels of a time step lie in memory: neighbours, or with any other stride.
+enum class Layout { row_major, strided };
+
+/// A linear map of sequences, channel by channel: what products, solvers and bounds need.
+///
+/// * `apply(x, y, ws, sequences)`: y = T x; `accumulate`: y += T x. The same of Tᵀ: `apply_adjoint`,
+///   `accumulate_adjoint`. x and y are (B·n) × d and apart in memory; see Sequences for other places of their
+///   rows, and for padding.
+/// * `required_workspace(batch, layout)`: bytes that a call takes from its workspace.
+/// Calls may run at the same time on one object with distinct workspaces, and take no lock; with a reserved
+/// workspace they allocate nothing.
+template <class Op>
+concept LinearOperator = requires(const Op& op, MatrixView<const typename Op::Scalar> x,
+                                  MatrixView<typename Op::Scalar> y, Workspace& ws,
+                                  const Sequences& sequences) {
+    { op.length() } -> std::convertible_to<Index>;
+    { op.channels() } -> std::convertible_to<Index>;
+    { op.required_workspace(Index{1}, Layout::row_major) } -> std::convertible_to<std::size_t>;
+    op.apply(x, y, ws, sequences);
+    op.accumulate(x, y, ws, sequences);
+    op.apply_adjoint(x, y, ws, sequences);
+    op.accumulate_adjoint(x, y, ws, sequences);
+};
+
+/// A linear operator whose map is set by a Kernel and can be trained: what sums and mixers need.
+///
+/// * `Kernel`: what `set_kernel(kernel, ws)` takes, a view or a pair or struct of views; `KernelValues`: the
+///   same, writable, which converts to a Kernel.
+/// * `take_kernel(scope)`: KernelValues of the right shape, not initialised, lent by a workspace.
+/// * `kernel_workspace()`: bytes that set_kernel takes from its workspace, `state_bytes()`: bytes held.
+/// * `forward(x, y, cache, ws, sequences)`: y = T x, keeping in a `Cache` what backward needs;
+///   `backward(x, cache, g, dx, dkernel, ws, sequences)`: dx = Tᵀ g, and dkernel += ∂⟨g, T x⟩/∂kernel, summed
+///   over the batch, for the x and the sequences of a forward call.
+/// set_kernel is the only member that is not const; nothing may run beside it.
+///
+/// Two things more are used where an operator has them: the lags that a kernel stands for (HasKernelLags),
+/// and the fusions of a Sum.
+template <class Op>
+concept ToeplitzOperator = LinearOperator<Op> &&
+    requires(const Op& op, Op& changed, const typename Op::Kernel& kernel, typename Op::KernelValues& values,
+             typename Op::Cache& cache, MatrixView<const typename Op::Scalar> x,
+             MatrixView<typename Op::Scalar> y, Workspace& ws, Workspace::Scope& scope,
+             const Sequences& sequences) {
+    requires std::convertible_to<typename Op::KernelValues, typename Op::Kernel>;
+    { op.take_kernel(scope) } -> std::same_as<typename Op::KernelValues>;
+    { op.kernel_workspace() } -> std::convertible_to<std::size_t>;
+    { op.state_bytes() } -> std::convertible_to<std::size_t>;
+    changed.set_kernel(kernel, ws);
+    op.forward(x, y, cache, ws, sequences);
+    op.backward(x, std::as_const(cache), x, y, values, ws, sequences);
+};
+
+/// Operators of all lags: `kernel_lags(kernel, lags, ws)` writes those that a kernel stands for, (2n−1) × d,
+/// row t + n − 1 lag t, zeros at negative lags where causal.
+template <class Op>
+concept HasKernelLags = ToeplitzOperator<Op> &&
+    requires(const Op& op, const typename Op::Kernel& kernel, MatrixView<typename Op::Scalar> lags,
+             Workspace& ws) {
+    op.kernel_lags(kernel, lags, ws);
+};
+
+/// Of operators whose backward needs nothing but x.
+struct NoCache {};
+
+/// Sets kernel values to zero. A struct of views has a function of its own, found beside it.
+template <class T>
+void set_kernel_zero(MatrixView<T> values) {
+    values.eigen().setZero();
+}
+template <class A, class B>
+void set_kernel_zero(const std::pair<A, B>& values) {
+    set_kernel_zero(values.first);
+    set_kernel_zero(values.second);
+}
+
+namespace detail {
+
+/// Rows of channels that are neighbours; row 0 may lie anywhere among them.
+template <class T>
+struct Rows {
+    T* data;
+    Index stride;
+
+    T* row(Index i) const noexcept { return data + i * stride; }
+};
+
+/// The time steps of sequence b among rows whose channels are neighbours.
+template <class T>
+Rows<T> sequence_rows(MatrixView<T> rows, const Sequences& sequences, Index b) noexcept {
+    return {rows.row(sequences.row(b, 0)), rows.row_stride() * (sequences.row(0, 1) - sequences.row(0, 0))};
+}
+
+/// to = from, in blocks that keep both sides in cache when their storage orders differ.
+template <class T>
+void copy_blocked(MatrixView<const T> from, MatrixView<T> to) {
+    constexpr Index block = 32;
+    for (Index i0 = 0; i0 < from.rows(); i0 += block) {
+        const Index i1 = std::min(i0 + block, from.rows());
+        for (Index j0 = 0; j0 < from.cols(); j0 += block) {
+            const Index j1 = std::min(j0 + block, from.cols());
+            for (Index i = i0; i < i1; ++i) {
+                for (Index j = j0; j < j1; ++j) to(i, j) = from(i, j);
+            }
+        }
+    }
+}
+
+/// Whether two views share an element, as far as strides tell: blocks of columns of one row-major matrix do
+/// not, nor do blocks of rows of a column-major one.
+template <class T>
+bool overlap(MatrixView<const T> a, MatrixView<const T> b) noexcept {
+    if (a.size() == 0 || b.size() == 0) return false;
+    // Runs of neighbours, a pitch apart.
+    struct Runs {
+        std::uintptr_t first, end, bytes, pitch;
+    };
+    const auto runs_of = [](const MatrixView<const T>& v) {
+        const auto bytes = [](Index count) { return static_cast<std::uintptr_t>(count) * sizeof(T); };
+        const auto first = reinterpret_cast<std::uintptr_t>(v.data());
+        const auto end = reinterpret_cast<std::uintptr_t>(&v(v.rows() - 1, v.cols() - 1)) + sizeof(T);
+        if (v.has_contiguous_rows()) return Runs{first, end, bytes(v.cols()), bytes(v.row_stride())};
+        if (v.row_stride() == 1) return Runs{first, end, bytes(v.rows()), bytes(v.col_stride())};
+        return Runs{first, end, end - first, 0};
+    };
+    const Runs x = runs_of(a);
+    const Runs y = runs_of(b);
+    if (x.end <= y.first || y.end <= x.first) return false;
+    if (x.pitch != y.pitch || x.pitch == 0) return true;
+    const Runs& low = x.first <= y.first ? x : y;
+    const Runs& high = x.first <= y.first ? y : x;
+    const std::uintptr_t gap = (high.first - low.first) % low.pitch;
+    return gap < low.bytes || gap + high.bytes > low.pitch;
+}
+
+/// A number minus itself is zero unless it is a NaN or an infinity; real or complex.
+template <class T>
+TOEPLITZ_INLINE bool is_finite(const T& value) noexcept {
+    return value - value == T(0);
+}
+
+/// Throws value_error 530 unless every element is finite; names the row as `first_row + i`.
+template <class T>
+void require_finite(MatrixView<const T> kernel, const char* where, const char* row_name, Index first_row) {
+    for (Index i = 0; i < kernel.rows(); ++i) {
+        // Whole rows without a branch, so that the check costs no more than reading the kernel.
+        int bad = 0;
+        if (kernel.has_contiguous_rows()) {
+            const T* row = kernel.row(i);
+            for (Index j = 0; j < kernel.cols(); ++j) bad |= !is_finite(row[j]);
+        } else {
+            for (Index j = 0; j < kernel.cols(); ++j) bad |= !is_finite(kernel(i, j));
+        }
+        for (Index j = 0; bad != 0 && j < kernel.cols(); ++j) {
+            if (!is_finite(kernel(i, j))) {
+                raise<value_error>(
+                    530, where, "a finite kernel",
+                    text("a NaN or an infinity at ", row_name, " ", first_row + i, ", channel ", j));
+            }
+        }
+    }
+}
+
+/// Throws shape_error 501 unless the kernel has the wanted shape.
+inline void require_kernel_shape(Index rows, Index cols, Index wanted_rows, Index wanted_cols,
+                                 const char* where) {
+    if (rows != wanted_rows || cols != wanted_cols) {
+        raise<shape_error>(501, where, text("a kernel of ", shape_text(wanted_rows, wanted_cols)),
+                           shape_text(rows, cols));
+    }
+}
+
+}  // namespace detail
+
+template <LinearOperator Op>
+class Transpose;
+
+/// Base of operators: checks, strides, batches, padding and workspaces around a few functions on rows.
+///
+/// Derived has the members of a ToeplitzOperator that the base lacks (Kernel, KernelValues, Cache,
+/// take_kernel, kernel_workspace, state_bytes) and, for the base alone,
+/// * `static constexpr const char* name`, for messages;
+/// * `assign_kernel(kernel, ws)`: set_kernel;
+/// * `product<direction, update>(x, y, sequences, ws)`: y = T x and its kin;
+/// * `kernel_gradient(x, g, dkernel, sequences, ws)`: dkernel += ∂⟨g, T x⟩/∂kernel;
+/// * `product_workspace(batch)` and `gradient_workspace(batch)`: bytes that these two take;
+/// and where its Cache is not NoCache
+/// * `forward_product(x, y, cache, sequences, ws)` and
+///   `backward_product(x, cache, g, dx, dkernel, sequences, ws)`, which take no more than the two above.
+/// Channels are neighbours in what these are given, shapes and sequences are checked, and rows beyond a
+/// length are neither read nor written.
+template <class Derived, class ScalarType>
+class Operator {
+public:
+    using Scalar = ScalarType;
+    using ConstView = MatrixView<const Scalar>;
+    using View = MatrixView<Scalar>;
+
+    /// Time steps n of a sequence.
+    Index length() const noexcept { return length_; }
+    /// Channels d.
+    Index channels() const noexcept { return channels_; }
+
+    /// Bytes that a call on a batch of B sequences takes from its workspace, with the threads available now.
+    std::size_t required_workspace(Index batch = 1, Layout layout = Layout::row_major) const {
+        const std::size_t copies = layout == Layout::strided ? 3 * copy_bytes(batch * length_) : 0;
+        return copies + std::max(self().product_workspace(batch), self().gradient_workspace(batch));
+    }
+
+    /// Replaces T, with scratch memory from `ws`, and reuses the operator's memory.
+    /// \throws shape_error 501, value_error 530; the operator is unchanged then
+    template <class D = Derived>
+    void set_kernel(const typename D::Kernel& kernel, Workspace& ws) {
+        static_cast<D&>(*this).assign_kernel(kernel, ws);
+    }
+    template <class D = Derived>
+    void set_kernel(const typename D::Kernel& kernel) {
+        Workspace ws;
+        set_kernel<D>(kernel, ws);
+    }
+
+    /// y = T x for each of B sequences.
+    ///
+    /// With lengths, later time steps influence nothing, whatever they hold, and the y there is zero.
+    /// \param x, y (B·n) × d; any strides (others than neighbouring channels cost a copy); no shared memory
+    /// \throws shape_error 502 to 504, 210 to 212
+    /// heap: none with a reserved workspace | thread-safe: yes, with distinct workspaces | same bits for any
+    /// number of threads
+    void apply(ConstView x, View y, Workspace& ws, const Sequences& sequences = {}) const {
+        run<Direction::forward, Update::assign>(x, y, ws, sequences, {"apply", "x", "y"});
+    }
+    /// dx = Tᵀ g. As apply.
+    void apply_adjoint(ConstView g, View dx, Workspace& ws, const Sequences& sequences = {}) const {
+        run<Direction::adjoint, Update::assign>(g, dx, ws, sequences, {"apply_adjoint", "g", "dx"});
+    }
+    /// y += T x. As apply; y beyond a length stays.
+    void accumulate(ConstView x, View y, Workspace& ws, const Sequences& sequences = {}) const {
+        run<Direction::forward, Update::add>(x, y, ws, sequences, {"accumulate", "x", "y"});
+    }
+    /// dx += Tᵀ g. As apply; dx beyond a length stays.
+    void accumulate_adjoint(ConstView g, View dx, Workspace& ws, const Sequences& sequences = {}) const {
+        run<Direction::adjoint, Update::add>(g, dx, ws, sequences, {"accumulate_adjoint", "g", "dx"});
+    }
+
+    /// y = T x as apply, and keeps in `cache` what backward needs.
+    /// \throws as apply
+    /// Cost of apply | heap: the cache, when the batch grows | thread-safe: yes, with distinct caches
+    template <class D = Derived>
+    void forward(ConstView x, View y, typename D::Cache& cache, Workspace& ws,
+                 const Sequences& sequences = {}) const {
+        const Sequences checked = check(x, y, sequences, {"forward", "x", "y"});
+        const std::size_t bytes = self().product_workspace(checked.batch());
+        with_rows<Update::assign>(x, y, checked, bytes, ws, [&](ConstView from, View to) {
+            if constexpr (std::is_same_v<typename D::Cache, NoCache>) {
+                self().template product<Direction::forward, Update::assign>(from, to, checked, ws);
+            } else {
+                self().forward_product(from, to, cache, checked, ws);
+            }
+        });
+    }
+
+    /// dx = Tᵀ g, and dkernel += the gradient of ⟨g, T x⟩ with respect to the kernel, for the x and the
+    /// sequences of a forward call.
+    /// \throws as apply, and shape_error 501 (dkernel), 507 (the cache of other sequences)
+    /// heap: none with a reserved workspace | thread-safe: yes, with distinct dkernel
+    template <class D = Derived>
+    void backward(ConstView x, const typename D::Cache& cache, ConstView g, View dx,
+                  const typename D::KernelValues& dkernel, Workspace& ws,
+                  const Sequences& sequences = {}) const {
+        const Sequences checked = check(x, g, sequences, {"backward", "x", "g"}, Apart::any);
+        static_cast<void>(check(g, dx, checked, {"backward", "g", "dx"}));
+        const std::size_t bytes =
+            std::max(self().product_workspace(checked.batch()), self().gradient_workspace(checked.batch()));
+        ws.reserve(bytes + strided_bytes(x) + strided_bytes(g) + strided_bytes(dx));
+        Workspace::Scope scope(ws);
+        x = readable(x, scope);
+        with_rows<Update::assign>(g, dx, checked, bytes, ws, [&](ConstView from, View to) {
+            if constexpr (std::is_same_v<typename D::Cache, NoCache>) {
+                self().template product<Direction::adjoint, Update::assign>(from, to, checked, ws);
+                self().kernel_gradient(x, from, dkernel, checked, ws);
+            } else {
+                self().backward_product(x, cache, from, to, dkernel, checked, ws);
+            }
+        });
+    }
+
+    /// dkernel += the gradient of ⟨g, T x⟩ with respect to the kernel, without a forward call before it.
+    /// \throws shape_error 501 to 503, 210 to 212
+    template <class D = Derived>
+    void accumulate_kernel_gradient(ConstView x, ConstView g, const typename D::KernelValues& dkernel,
+                                    Workspace& ws, const Sequences& sequences = {}) const {
+        const Sequences checked =
+            check(x, g, sequences, {"accumulate_kernel_gradient", "x", "g"}, Apart::any);
+        ws.reserve(self().gradient_workspace(checked.batch()) + strided_bytes(x) + strided_bytes(g));
+        Workspace::Scope scope(ws);
+        self().kernel_gradient(readable(x, scope), readable(g, scope), dkernel, checked, ws);
+    }
+
+    /// The operator of Tᵀ, a view of this one.
+    auto transpose() const noexcept { return Transpose<Derived>(self()); }
+
+protected:
+    Operator() = default;
+
+    /// \throws config_error 201 or 202
+    Operator(Index length, Index channels) : length_(length), channels_(channels) {
+        detail::require_positive(length, Derived::name, "length");
+        detail::require_positive(channels, Derived::name, "channels");
+        // Bounds every size computed from n and d, 2n lags of complex numbers included.
+        detail::checked_product(detail::checked_product(length, channels, Derived::name),
+                                64 * static_cast<Index>(sizeof(Scalar)), Derived::name);
+    }
+
+    /// A matrix with neighbouring channels: itself, or a copy.
+    template <class T>
+    static MatrixView<const T> readable(MatrixView<const T> x, Workspace::Scope& scope) {
+        if (x.has_contiguous_rows()) return x;
+        const MatrixView<T> copy = scope.template matrix<T>(x.rows(), x.cols());
+        detail::copy_blocked<T>(x, copy);
+        return copy;
+    }
+
+private:
+    /// A public function, and the names of its two sequences, for messages.
+    struct Call {
+        const char* function;
+        const char* from;
+        const char* to;
+    };
+    /// Whether two arguments may share memory.
+    enum class Apart { always, any };
+
+    [[noreturn]] static void refuse(int id, const Call& call, std::string_view expected,
+                                    std::string_view got) {
+        detail::raise<shape_error>(id, detail::text(Derived::name, "::", call.function), expected, got);
+    }
+
+    const Derived& self() const noexcept { return static_cast<const Derived&>(*this); }
+
+    /// The sequences of two equally shaped arguments; checks all that apply promises to check.
+    Sequences check(ConstView x, ConstView y, const Sequences& sequences, const Call& call,
+                    Apart apart = Apart::always) const {
+        if (x.cols() != channels_ || (sequences.batch() < 0 && x.rows() % length_ != 0)) {
+            refuse(502, call, detail::text(call.from, " of (B*", length_, ")×", channels_),
+                   detail::shape_text(x.rows(), x.cols()));
+        }
+        if (y.rows() != x.rows() || y.cols() != x.cols()) {
+            refuse(503, call, detail::text(call.to, " of ", detail::shape_text(x.rows(), x.cols())),
+                   detail::shape_text(y.rows(), y.cols()));
+        }
+        if (apart == Apart::always && detail::overlap<Scalar>(x, y)) {
+            refuse(504, call, detail::text(call.from, " and ", call.to, " apart in memory"), "an overlap");
+        }
+        return sequences.within(x.rows(), length_, Derived::name);
+    }
+
+    std::size_t copy_bytes(Index rows) const noexcept {
+        return Workspace::bytes_for<Scalar>(rows * channels_);
+    }
+    std::size_t strided_bytes(ConstView x) const noexcept {
+        return x.has_contiguous_rows() ? 0 : copy_bytes(x.rows());
+    }
+
+    /// f(x, y) with neighbouring channels, and `bytes` of workspace left; clears y beyond the lengths where
+    /// it is assigned.
+    template <Update update, class F>
+    void with_rows(ConstView x, View y, const Sequences& sequences, std::size_t bytes, Workspace& ws,
+                   F&& f) const {
+        ws.reserve(bytes + strided_bytes(x) + strided_bytes(y));
+        Workspace::Scope scope(ws);
+        x = readable(x, scope);
+        if (y.has_contiguous_rows()) {
+            f(x, y);
+            if constexpr (update == Update::assign) detail::clear_padding(y, sequences);
+            return;
+        }
+        const View copy = scope.template matrix<Scalar>(y.rows(), y.cols());
+        if (update == Update::add || sequences.has_gaps()) detail::copy_blocked<Scalar>(y, copy);
+        f(x, copy);
+        if constexpr (update == Update::assign) detail::clear_padding(copy, sequences);
+        detail::copy_blocked<Scalar>(copy, y);
+    }
+
+    template <Direction direction, Update update>
+    void run(ConstView x, View y, Workspace& ws, const Sequences& sequences, const Call& call) const {
+        const Sequences checked = check(x, y, sequences, call);
+        const std::size_t bytes = self().product_workspace(checked.batch());
+        with_rows<update>(x, y, checked, bytes, ws, [&](ConstView from, View to) {
+            self().template product<direction, update>(from, to, checked, ws);
+        });
+    }
+
+    Index length_ = 0;
+    Index channels_ = 0;
+};
+
+/// The transposed operator: a view, valid as long as the operator it came from.
+template <LinearOperator Op>
+class Transpose {
+public:
+    using Scalar = typename Op::Scalar;
+    using ConstView = MatrixView<const Scalar>;
+    using View = MatrixView<Scalar>;
+
+    explicit Transpose(const Op& op) noexcept : op_(&op) {}
+
+    Index length() const { return op_->length(); }
+    Index channels() const { return op_->channels(); }
+    std::size_t required_workspace(Index batch = 1, Layout layout = Layout::row_major) const {
+        return op_->required_workspace(batch, layout);
+    }
+    void apply(ConstView x, View y, Workspace& ws, const Sequences& sequences = {}) const {
+        op_->apply_adjoint(x, y, ws, sequences);
+    }
+    void accumulate(ConstView x, View y, Workspace& ws, const Sequences& sequences = {}) const {
+        op_->accumulate_adjoint(x, y, ws, sequences);
+    }
+    void apply_adjoint(ConstView g, View dx, Workspace& ws, const Sequences& sequences = {}) const {
+        op_->apply(g, dx, ws, sequences);
+    }
+    void accumulate_adjoint(ConstView g, View dx, Workspace& ws, const Sequences& sequences = {}) const {
+        op_->accumulate(g, dx, ws, sequences);
+    }
+    const Op& transpose() const noexcept { return *op_; }
+
+private:
+    const Op* op_;
+};
+
+/// The operator of Tᵀ, a view of `op`.
+template <LinearOperator Op>
+Transpose<Op> transpose(const Op& op) noexcept {
+    return Transpose<Op>(op);
+}
+template <LinearOperator Op>
+void transpose(const Op&& op) = delete;
+
+/// T x, for convenience: allocates the result and a workspace at each call.
+template <LinearOperator Op>
+Matrix<typename Op::Scalar> operator*(const Op& op, MatrixView<const typename Op::Scalar> x) {
+    Matrix<typename Op::Scalar> y(x.rows(), x.cols());
+    Workspace ws;
+    op.apply(x, y, ws, Sequences{});
+    return y;
+}
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

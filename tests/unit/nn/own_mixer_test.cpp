@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+// A mixer made of a kernel and an operator that a user wrote, in a layer and in training.
+
+#include <gtest/gtest.h>
+
+#include <support/gradient_check.hpp>
+#include <support/own_operators.hpp>
+#include <support/random.hpp>
+
+#include <toeplitz/nn/block.hpp>
+#include <toeplitz/operators/band.hpp>
+#include <toeplitz/operators/sum.hpp>
+#include <toeplitz/train/trainer.hpp>
+
+namespace toeplitz::test {
+namespace {
+
+/// Learnable factors for a shift and a band of three taps.
+struct EchoParameters {
+    Matrix<double> echo;  // 1 × d
+    Matrix<double> taps;  // 3 × d
+
+    template <class F, class... Sets>
+    static void for_each(F&& f, Sets&... sets) {
+        f(ParameterName("echo"), sets.echo...);
+        f(ParameterName("taps"), sets.taps...);
+    }
+};
+
+class EchoKernel {
+public:
+    using Parameters = EchoParameters;
+    struct Cache {};
+    using Operator = Sum<Shift<double>, Band<double>>;
+
+    explicit EchoKernel(Index channels) : channels_(channels) {}
+    Index channels() const { return channels_; }
+    Parameters make_parameters(std::uint64_t seed) const {
+        return {random_matrix<double>(1, channels_, seed), random_matrix<double>(3, channels_, seed + 1)};
+    }
+    void evaluate(const Parameters& parameters, Index, const Operator::KernelValues& values, Workspace&,
+                  Cache*) const {
+        values.first.factors.eigen() = parameters.echo;
+        values.second.eigen() = parameters.taps;
+    }
+    void backward(const Parameters&, const Cache&, const Operator::KernelValues& dvalues,
+                  Parameters& gradients, Workspace&) const {
+        gradients.echo += dvalues.first.factors.eigen();
+        gradients.taps += dvalues.second.eigen();
+    }
+
+private:
+    Index channels_;
+};
+
+struct EchoOptions {
+    Index channels = 0;
+};
+
+class EchoMixer : public KernelMixer<EchoMixer, EchoKernel, EchoKernel::Operator> {
+public:
+    using Options = EchoOptions;
+    static constexpr const char* name = "EchoMixer";
+
+    explicit EchoMixer(const Options& options) : KernelMixer(EchoKernel(options.channels)) {}
+    Operator make_operator(Index length) const {
+        return Shift<double>(length, channels()) +
+               Band<double>({.length = length, .channels = channels(), .taps = 3});
+    }
+    static Index where(const Operator& op) { return op.length(); }
+};
+
+static_assert(TokenMixer<EchoMixer>);
+
+constexpr Index n = 9;
+constexpr Index width = 3;
+
+TEST(OwnMixerTest, GradientsAreThoseOfTheLoss) {
+    const EchoMixer mixer({.channels = width});
+    auto parameters = mixer.make_parameters(1);
+    Matrix<double> x = random_matrix<double>(2 * n, width, 2);
+    const Matrix<double> g = random_matrix<double>(2 * n, width, 3);
+    Workspace ws;
+    for (const std::vector<Index>& lengths : {std::vector<Index>{}, std::vector<Index>{n, 4}}) {
+        const Sequences sequences(n, lengths);
+        EchoMixer::Cache cache;
+        Matrix<double> y(2 * n, width);
+        mixer.forward(parameters, x, sequences, y, cache, ws);
+        Matrix<double> dx(2 * n, width);
+        auto gradients = zeros_like(parameters);
+        mixer.backward(parameters, x, cache, g, dx, gradients, ws);
+        const auto loss = [&] {
+            Matrix<double> out(2 * n, width);
+            mixer.prepare(parameters, n).evaluate(x, out, ws, sequences);
+            return out.cwiseProduct(g).sum();
+        };
+        // The loss is linear in each number: a difference quotient has rounding errors alone.
+        const auto expect_slope = [&](double& number, double slope) {
+            const double before = number;
+            number = before + 1;
+            const double high = loss();
+            number = before - 1;
+            const double low = loss();
+            number = before;
+            EXPECT_NEAR((high - low) / 2, slope, 1e-12);
+        };
+        for (Index i = 0; i < x.size(); ++i) expect_slope(x.data()[i], dx.data()[i]);
+        for_each_parameter(
+            [&](const ParameterName&, auto& tensor, auto& gradient) {
+                for (Index i = 0; i < tensor.size(); ++i) expect_slope(tensor.data()[i], gradient.data()[i]);
+            },
+            parameters, gradients);
+    }
+}
+
+TEST(OwnMixerTest, ALayerTrainsWithIt) {
+    const Block<EchoMixer> block({.width = width});
+    auto parameters = block.make_parameters(4);
+    const Matrix<double> x = random_matrix<double>(4 * n, width, 5);
+    const Matrix<double> target = random_matrix<double>(4 * n, width, 6);
+    Trainer<Block<EchoMixer>::Parameters> trainer(parameters, {.schedule = {.peak = 0.01}});
+    Block<EchoMixer>::Cache cache;
+    Workspace ws;
+    Matrix<double> y(4 * n, width);
+    Matrix<double> dx(4 * n, width);
+    const auto objective = [&](const auto& now, const Part&, auto& gradients) {
+        block.forward(now, x, n, y, cache, ws);
+        const Matrix<double> error = y - target;
+        block.backward(now, x, cache, Matrix<double>(2 * error), dx, gradients, ws);
+        return LossSum{error.squaredNorm(), static_cast<double>(error.size())};
+    };
+    const auto before = parameters.gtu.toep.echo;
+    const double first = trainer.step(parameters, objective).loss;
+    const double last = trainer.run(parameters, 100, objective).loss;
+    EXPECT_LT(last, first / 2);
+    EXPECT_GT((parameters.gtu.toep.echo - before).norm(), 0.01);
+}
+
+}  // namespace
+}  // namespace toeplitz::test
