@@ -228,7 +228,7 @@ int main(int argc, char** argv) {
             settings.use_double ? calibrate<double>(settings) : calibrate<float>(settings);
         std::ostringstream json;
         const char* separator = "{\n  ";
-        CostModel::for_each(
+        CostModel::for_each_option(
             [&](const char* name, const double& value) {
                 json << separator << '"' << name << "\": " << value;
                 separator = ",\n  ";

@@ -29,7 +29,7 @@ inline CostModel read_cost_model(const std::string& path) {
     if (!file) fail("it cannot be read");
     const nlohmann::json json = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object()) fail("it is not a JSON object");
-    CostModel::for_each(
+    CostModel::for_each_option(
         [&](const char* name, double& value) {
             const auto entry = json.find(name);
             if (entry == json.end() || !entry->is_number()) fail(std::string("it has no number ") + name);

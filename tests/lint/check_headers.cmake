@@ -98,6 +98,15 @@ foreach(header IN LISTS headers)
         endif()
     endforeach()
 
+    # Files carry options by their visit.
+    file(STRINGS "${file}" option_sets REGEX "^struct [A-Za-z]*Options {")
+    file(STRINGS "${file}" visits REGEX "static constexpr void for_each_option")
+    list(LENGTH option_sets option_sets)
+    list(LENGTH visits visits)
+    if(visits LESS option_sets)
+        violation("options without for_each_option")
+    endif()
+
     # Every translation unit would get a copy of its own, which inline functions must not name.
     forbid("^(static|const) " "internal linkage at namespace scope")
     forbid("^constexpr [^(]*=" "a constant without inline")

@@ -167,6 +167,13 @@ struct ApproximationOptions {
     Index half_width = -1;                     ///< b of −1..n−1; −1: no band
     Index rank = 0;                            ///< r of 0..n; 0: no low-rank part
     InducingMode mode = InducingMode::sample;  ///< where the inducing values come from
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("half_width", sets.half_width...);
+        f("rank", sets.rank...);
+        f("mode", sets.mode...);
+    }
 };
 
 /// Band and inducing values for a kernel given at all lags, (2n−1) × d.

@@ -28,6 +28,15 @@ struct ChooseOptions {
     CostModel cost{};                              ///< what is cheap
     Rounding rounding = Rounding::none;            ///< of the result
     Index dense_length = 128;                      ///< longest sequence for which dense_error_bound is tried
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("tolerance", sets.tolerance...);
+        f("kind", sets.kind...);
+        f("cost", sets.cost...);
+        f("rounding", sets.rounding...);
+        f("dense_length", sets.dense_length...);
+    }
 };
 
 /// Channels first..first + channels − 1 of a kernel, and what stands in for them.

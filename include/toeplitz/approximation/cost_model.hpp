@@ -13,7 +13,7 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// Nanoseconds of one forward product, per channel and sequence, as a few measured constants.
 ///
 /// The defaults are those of float on one core of a server with 32-byte vectors (docs/benchmarks.md); only
-/// their ratios matter. A benchmark can fill them in, see for_each.
+/// their ratios matter. A benchmark can fill them in.
 struct CostModel {
     double transform_point = 0.3;   ///< exact product: per point of its transforms …
     double transform_level = 0.19;  ///< … and per point and log₂ of their number
@@ -23,16 +23,15 @@ struct CostModel {
     double band_tap = 0.023;        ///< … and per time step and tap
     double ski_step = 0.42;         ///< low rank: per time step, besides the product of length r
 
-    /// Calls f(name, constant...) for every constant of one or more models: for reading and writing files.
-    template <class F, class... Models>
-    static void for_each(F&& f, Models&... models) {
-        f("transform_point", models.transform_point...);
-        f("transform_level", models.transform_level...);
-        f("direct_tap", models.direct_tap...);
-        f("direct_length", models.direct_length...);
-        f("band_step", models.band_step...);
-        f("band_tap", models.band_tap...);
-        f("ski_step", models.ski_step...);
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("transform_point", sets.transform_point...);
+        f("transform_level", sets.transform_level...);
+        f("direct_tap", sets.direct_tap...);
+        f("direct_length", sets.direct_length...);
+        f("band_step", sets.band_step...);
+        f("band_tap", sets.band_tap...);
+        f("ski_step", sets.ski_step...);
     }
 
     /// The exact operator, Fft.

@@ -54,6 +54,13 @@ struct NormEstimateOptions {
     double relative_change = 1e-3;  ///< stops when two steps have raised no channel's estimate by more
     Index max_steps = 100;          ///< pairs of products at most
     std::uint64_t seed = 0;         ///< of the random start
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("relative_change", sets.relative_change...);
+        f("max_steps", sets.max_steps...);
+        f("seed", sets.seed...);
+    }
 };
 
 namespace detail {

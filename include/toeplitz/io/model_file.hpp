@@ -31,6 +31,13 @@ struct ModelFileOptions {
     /// Largest relative deviation of the probe; 0: probe_tolerance of the coarser of two scalars, that of the
     /// stored output and that of the replayed one.
     double tolerance = 0;
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("prefix", sets.prefix...);
+        f("ignorable", sets.ignorable...);
+        f("tolerance", sets.tolerance...);
+    }
 };
 
 namespace detail {

@@ -26,6 +26,12 @@ struct StateDictOptions {
     /// Names under the prefix that may be in the file without use: each also stands for the names that end in
     /// it after a dot, so "version" covers "layers.3.version".
     std::vector<std::string> ignorable{};
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("prefix", sets.prefix...);
+        f("ignorable", sets.ignorable...);
+    }
 };
 
 /// How a file calls what we call `name`, both without the prefix. An empty result: the file has none, and the

@@ -20,6 +20,13 @@ struct DecayOptions {
     DecayMode mode = DecayMode::fixed;
     double lambda = 0.99;          ///< fixed: λ; learned: λ₀. In (0, 1].
     Vector<double> per_channel{};  ///< fixed: λ_c of every channel, in place of lambda
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("mode", sets.mode...);
+        f("lambda", sets.lambda...);
+        f("per_channel", sets.per_channel...);
+    }
 };
 
 /// Official name: gamma. Empty unless the decay is learned.

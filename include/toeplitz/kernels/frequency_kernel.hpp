@@ -25,6 +25,13 @@ struct FrequencyKernelOptions {
     FrequencyInput input = FrequencyInput::cosine;
     /// Bidirectional: outputs are grouped in this many heads; each holds its real parts, then its imaginary.
     Index heads = 1;
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("mlp", sets.mlp...);
+        f("input", sets.input...);
+        f("heads", sets.heads...);
+    }
 };
 
 /// Official names: rpe.*.

@@ -20,6 +20,15 @@ struct PositionKernelOptions {
     DecayOptions decay{};
     Positions positions = Positions::lags;
     Activation activation = Activation::identity;  ///< of the decayed kernel
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("causality", sets.causality...);
+        f("mlp", sets.mlp...);
+        f("decay", sets.decay...);
+        f("positions", sets.positions...);
+        f("activation", sets.activation...);
+    }
 };
 
 /// Official names: gamma (learned decay only), rpe.*.

@@ -26,6 +26,17 @@ struct PositionMlpOptions {
     Norm norm = Norm::simple_rms;
     Residual residual = Residual::none;
     Bias bias = Bias::add;
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("channels", sets.channels...);
+        f("width", sets.width...);
+        f("layers", sets.layers...);
+        f("activation", sets.activation...);
+        f("norm", sets.norm...);
+        f("residual", sets.residual...);
+        f("bias", sets.bias...);
+    }
 };
 
 /// norm → activation → affine map.

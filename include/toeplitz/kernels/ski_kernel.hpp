@@ -26,6 +26,17 @@ struct SkiTnoOptions {
     typename Source::Options kernel{};            ///< its channels and causality are filled in
     DecayOptions decay{.mode = DecayMode::none};  ///< none or fixed: multiplies the kernel by λ^|t|
     Extrapolation extrapolation = Extrapolation::keep_spacing;
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("channels", sets.channels...);
+        f("length", sets.length...);
+        f("rank", sets.rank...);
+        f("taps", sets.taps...);
+        f("kernel", sets.kernel...);
+        f("decay", sets.decay...);
+        f("extrapolation", sets.extrapolation...);
+    }
 };
 
 /// Official names: conv_kernel (d × m), and those of the source: alphas, betas, gamma; or rpe.*.

@@ -17,6 +17,14 @@ struct TimeWarpOptions {
     Index knots = 64;    ///< R ≥ 1 per side
     Causality causality = Causality::bidirectional;
     DecayOptions decay{};  ///< one λ for all channels; learned: one γ
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("channels", sets.channels...);
+        f("knots", sets.knots...);
+        f("causality", sets.causality...);
+        f("decay", sets.decay...);
+    }
 };
 
 /// Official names: alphas, betas (bidirectional only), gamma (learned λ only).

@@ -24,6 +24,16 @@ struct BlockOptions {
     typename NormLayer::Options norm{};  ///< its channels are filled in
     NormPlacement placement = NormPlacement::pre;
     double dropout = 0;  ///< rate in [0, 1), of what either unit adds
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("width", sets.width...);
+        f("gtu", sets.gtu...);
+        f("glu", sets.glu...);
+        f("norm", sets.norm...);
+        f("placement", sets.placement...);
+        f("dropout", sets.dropout...);
+    }
 };
 
 /// Official names: self_attn.gtu.*, self_attn_layer_norm.*, glu.*, final_layer_norm.*.

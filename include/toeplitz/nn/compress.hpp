@@ -16,6 +16,12 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 struct CertifiedTnoOptions {
     Index channels = 0;  ///< d ≥ 1; a layer fills it in
     Index length = 0;    ///< n ≥ 1: of all sequences
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("channels", sets.channels...);
+        f("length", sets.length...);
+    }
 };
 
 /// Some neighbouring channels that share taps and rank: band + W A Wᵀ, or the exact operator.

@@ -13,6 +13,12 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 struct EmbeddingOptions {
     Index vocabulary = 0;  ///< ≥ 1
     Index width = 0;       ///< d ≥ 1
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("vocabulary", sets.vocabulary...);
+        f("width", sets.width...);
+    }
 };
 
 /// Official name: weight, vocabulary × d.

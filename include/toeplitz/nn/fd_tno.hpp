@@ -20,6 +20,15 @@ struct FdTnoOptions {
     FrequencyInput input = FrequencyInput::cosine;
     FrequencyGrid grid = FrequencyGrid::smooth;
     Index heads = 1;  ///< bidirectional: how official weights order real and imaginary parts
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("channels", sets.channels...);
+        f("mlp", sets.mlp...);
+        f("input", sets.input...);
+        f("grid", sets.grid...);
+        f("heads", sets.heads...);
+    }
 };
 
 /// y = T x with the kernel of a frequency response. Causal: the perceptron gives its real part and a Hilbert

@@ -18,6 +18,15 @@ struct GluOptions {
     Activation activation = Activation::silu;
     Activation final_activation = Activation::identity;
     Bias bias = Bias::add;
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("width", sets.width...);
+        f("inner_width", sets.inner_width...);
+        f("activation", sets.activation...);
+        f("final_activation", sets.final_activation...);
+        f("bias", sets.bias...);
+    }
 };
 
 /// Official names: l1.*, l2.*, l3.*.

@@ -22,6 +22,16 @@ struct GtuOptions {
     std::optional<Norm> norm{};  ///< of the gated sequence, before the last map
     Bias bias = Bias::add;
     typename Mixer::Options mixer{};  ///< its channels are filled in
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("width", sets.width...);
+        f("inner_width", sets.inner_width...);
+        f("activation", sets.activation...);
+        f("norm", sets.norm...);
+        f("bias", sets.bias...);
+        f("mixer", sets.mixer...);
+    }
 };
 
 /// Official names: v_proj.*, u_proj.*, o.*, norm.*, toep.*.

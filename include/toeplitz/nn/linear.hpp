@@ -66,6 +66,13 @@ struct LinearOptions {
     Index inputs = 0;   ///< ≥ 1
     Index outputs = 0;  ///< ≥ 1
     Bias bias = Bias::add;
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("inputs", sets.inputs...);
+        f("outputs", sets.outputs...);
+        f("bias", sets.bias...);
+    }
 };
 
 /// y = W x + b for every row x. The official Linear: weight (outputs × inputs), bias.

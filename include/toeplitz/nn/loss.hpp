@@ -19,6 +19,12 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 struct CrossEntropyOptions {
     Token ignore_index = -100;   ///< rows with this target do not count
     double label_smoothing = 0;  ///< ε in [0, 1]: the target distribution is (1−ε) onehot + ε/V
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("ignore_index", sets.ignore_index...);
+        f("label_smoothing", sets.label_smoothing...);
+    }
 };
 
 /// Losses of the rows that count.

@@ -38,6 +38,22 @@ struct ModelOptions {
     OutputWeights output_weights = OutputWeights::separate;
     Bias output_bias = Bias::add;
     double dropout = 0;  ///< of the input map's output; that of the layers is theirs
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("input", sets.input...);
+        f("width", sets.width...);
+        f("layers", sets.layers...);
+        f("block", sets.block...);
+        f("input_scale", sets.input_scale...);
+        f("final_norm", sets.final_norm...);
+        f("norm", sets.norm...);
+        f("head", sets.head...);
+        f("outputs", sets.outputs...);
+        f("output_weights", sets.output_weights...);
+        f("output_bias", sets.output_bias...);
+        f("dropout", sets.dropout...);
+    }
 };
 
 /// Names: embed.*, layers.<i>.* (as of a block), norm.*, out.*.

@@ -21,6 +21,14 @@ struct RowNormOptions {
     Norm norm = Norm::simple_rms;
     Bias bias = Bias::none;  ///< rms: whether there is an offset
     Index measured = 0;      ///< rms norms: ρ is of the first so many channels; 0 for all
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("channels", sets.channels...);
+        f("norm", sets.norm...);
+        f("bias", sets.bias...);
+        f("measured", sets.measured...);
+    }
 };
 
 /// SimpleRMSNorm, RMSNorm, ScaleNorm or LayerNorm of every row: see Norm.
@@ -140,6 +148,13 @@ struct BatchNormOptions {
     Index channels = 0;     ///< d ≥ 1; a block fills it in
     double momentum = 0.1;  ///< weight of a new observation in the running statistics
     double epsilon = 1e-5;
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("channels", sets.channels...);
+        f("momentum", sets.momentum...);
+        f("epsilon", sets.epsilon...);
+    }
 };
 
 /// Official names: weight, bias, and the buffers running_mean, running_var, num_batches_tracked.

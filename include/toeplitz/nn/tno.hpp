@@ -16,6 +16,15 @@ struct TnoOptions {
     DecayOptions decay{};      ///< λ^|t|
     Positions positions = Positions::lags;
     Activation activation = Activation::identity;  ///< on top of the decayed kernel: the official act_type
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("channels", sets.channels...);
+        f("mlp", sets.mlp...);
+        f("decay", sets.decay...);
+        f("positions", sets.positions...);
+        f("activation", sets.activation...);
+    }
 };
 
 /// y = T x with T_ij = act(λ^|i−j| · MLP(i−j)): the mixer of "Toeplitz neural network for sequence modeling".

@@ -13,6 +13,14 @@ struct BandOptions {
     Index channels = 0;                              ///< d ≥ 1
     Index taps = 0;                                  ///< m ≥ 1; odd where bidirectional; may exceed 2n−1
     Causality causality = Causality::bidirectional;  ///< lags −(m−1)/2..(m−1)/2, or 0..m−1
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("length", sets.length...);
+        f("channels", sets.channels...);
+        f("taps", sets.taps...);
+        f("causality", sets.causality...);
+    }
 };
 
 /// y_i = Σ_q s_q x_{i−q} over the m lags of the band, zero outside the sequence.

@@ -12,6 +12,13 @@ struct DenseOptions {
     Index length = 0;                                ///< n ≥ 1
     Index channels = 0;                              ///< d ≥ 1
     Causality causality = Causality::bidirectional;  ///< which lags the kernel has
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("length", sets.length...);
+        f("channels", sets.channels...);
+        f("causality", sets.causality...);
+    }
 };
 
 /// y_i = Σ_j k(i−j) x_j, summed term by term.

@@ -14,6 +14,13 @@ struct SkiOptions {
     Index length = 0;    ///< n ≥ 1
     Index channels = 0;  ///< d ≥ 1
     Index rank = 0;      ///< r ≥ 1 inducing points; more than n are as good as n
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("length", sets.length...);
+        f("channels", sets.channels...);
+        f("rank", sets.rank...);
+    }
 };
 
 /// y = W A Wᵀ x: W interpolates linearly from r evenly spaced inducing points p_a = a·h, and A_ab = k((a−b)h)

@@ -14,6 +14,13 @@ struct SpectralOptions {
     Index length = 0;    ///< n ≥ 1
     Index channels = 0;  ///< d ≥ 1
     Index grid = 0;      ///< N ≥ 2n−1 points of the full spectrum; 0 for default_frequency_grid(n)
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("length", sets.length...);
+        f("channels", sets.channels...);
+        f("grid", sets.grid...);
+    }
 };
 
 /// The Toeplitz operator of a kernel given at the frequencies ω_k = 2πk/N, k = 0..N/2.

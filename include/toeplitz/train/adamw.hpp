@@ -36,6 +36,17 @@ struct AdamWOptions {
     double weight_decay = 0.01;
     AdamVariant variant = AdamVariant::pytorch;
     DecayRule decay = decay_all;
+
+    static constexpr const char* unvisited_options[] = {"decay"};  // a function has no name
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("beta1", sets.beta1...);
+        f("beta2", sets.beta2...);
+        f("epsilon", sets.epsilon...);
+        f("weight_decay", sets.weight_decay...);
+        f("variant", sets.variant...);
+    }
 };
 
 /// What the optimizer remembers between steps.

@@ -34,6 +34,17 @@ struct Schedule {
     double end = 0;      ///< last rate of cosine and polynomial
     double power = 1;    ///< of polynomial
 
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("course", sets.course...);
+        f("peak", sets.peak...);
+        f("warmup", sets.warmup...);
+        f("total", sets.total...);
+        f("initial", sets.initial...);
+        f("end", sets.end...);
+        f("power", sets.power...);
+    }
+
     /// The rate of the step after `step` others. Cost O(1) | heap: none | thread-safe: yes
     double rate(Index step) const noexcept {
         if (step < warmup) {

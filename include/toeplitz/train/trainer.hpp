@@ -32,6 +32,16 @@ struct TrainerOptions {
     Index accumulation = 1;  ///< micro batches per step
     Index shards = 1;        ///< parts of a micro batch that threads work on at the same time
     std::uint64_t seed = 0;  ///< of everything random in the run
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("adamw", sets.adamw...);
+        f("schedule", sets.schedule...);
+        f("clip_norm", sets.clip_norm...);
+        f("accumulation", sets.accumulation...);
+        f("shards", sets.shards...);
+        f("seed", sets.seed...);
+    }
 };
 
 /// All that a run needs beside its parameters and options to go on where it stopped.

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Every option set of the lean floors, alone or inside another one.
+
+#include <gtest/gtest.h>
+
+#include <toeplitz/nn/compress.hpp>
+#include <toeplitz/nn/fd_tno.hpp>
+#include <toeplitz/nn/loss.hpp>
+#include <toeplitz/nn/ski_tno.hpp>
+#include <toeplitz/nn/tno.hpp>
+#include <toeplitz/operators/dense.hpp>
+#include <toeplitz/train/trainer.hpp>
+
+namespace toeplitz::test {
+
+template <class Mixer, class... Layers>
+using ModelOptionsOf = typename Model<Mixer, Layers...>::Options;
+
+using BuiltInOptions = testing::Types<
+    FftOptions, BandOptions, SkiOptions, SpectralOptions, DenseOptions, NormEstimateOptions,
+    ApproximationOptions, ChooseOptions, CrossEntropyOptions, TrainerOptions, PositionKernelOptions,
+    FrequencyKernelOptions, ModelOptionsOf<Tno<float, Causality::causal>, BatchNorm<float>, Linear<float>>,
+    ModelOptionsOf<FdTno<float, Causality::causal>>, ModelOptionsOf<SkiTno<float, Causality::bidirectional>>,
+    SkiTno<float, Causality::causal, PositionKernel<float>>::Options, ModelOptionsOf<CertifiedTno<float>>>;
+
+}  // namespace toeplitz::test
