@@ -9,6 +9,7 @@
 #include <toeplitz/approximation/choose.hpp>
 #include <toeplitz/core/checks.hpp>
 #include <toeplitz/core/sequences.hpp>
+#include <toeplitz/core/options.hpp>
 #include <toeplitz/nn/model.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -365,48 +366,13 @@ struct CompressedModel {
     std::vector<std::vector<GroupCertificate>> layers;
 };
 
-namespace detail {
-
-template <Real Scalar, class From>
-GtuOptions<CertifiedTno<Scalar>> compressed_options(const GtuOptions<From>& from, Index length) {
-    return {.width = from.width,
-            .inner_width = from.inner_width,
-            .activation = from.activation,
-            .norm = from.norm,
-            .bias = from.bias,
-            .mixer = {.channels = from.inner_width, .length = length}};
-}
-template <Real Scalar, class From, class Norm>
-BlockOptions<CertifiedTno<Scalar>, Norm> compressed_options(const BlockOptions<From, Norm>& from,
-                                                            Index length) {
-    return {.width = from.width,
-            .gtu = compressed_options<Scalar>(from.gtu, length),
-            .glu = from.glu,
-            .norm = from.norm,
-            .placement = from.placement,
-            .dropout = from.dropout};
-}
-
-}  // namespace detail
-
 /// The options of the model that compress() makes of one, for sequences of `length`.
 template <class Mixer, class Norm, class Input>
 auto compressed_options(const Model<Mixer, Norm, Input>& model, Index length) {
-    using Scalar = typename Mixer::Scalar;
-    const auto& from = model.options();
-    return typename Model<CertifiedTno<Scalar>, Norm, Input>::Options{
-        .input = from.input,
-        .width = from.width,
-        .layers = from.layers,
-        .block = detail::compressed_options<Scalar>(model.block().options(), length),
-        .input_scale = from.input_scale,
-        .final_norm = from.final_norm,
-        .norm = from.norm,
-        .head = from.head,
-        .outputs = from.outputs,
-        .output_weights = from.output_weights,
-        .output_bias = from.output_bias,
-        .dropout = from.dropout};
+    typename Model<CertifiedTno<typename Mixer::Scalar>, Norm, Input>::Options options;
+    copy_options(model.options(), options);
+    options.block.gtu.mixer.length = length;
+    return options;
 }
 
 /// A trained model with the mixers of all layers compressed and everything else as it was.

@@ -9,7 +9,9 @@
 #include <support/choose.hpp>
 #include <support/errors.hpp>
 #include <support/nn.hpp>
+#include <support/options.hpp>
 
+#include <toeplitz/core/options_text.hpp>
 #include <toeplitz/nn/compress.hpp>
 
 namespace toeplitz::test {
@@ -141,6 +143,21 @@ TEST(CompressTest, ChannelsThatNothingCheaperIsKnownForKeepTheirLags) {
     const double size = 1e-13 * y.norm() * g.norm();
     EXPECT_NEAR(dx.topRows(2 * n - 9).cwiseProduct(x.topRows(2 * n - 9)).sum(), product, size);
     EXPECT_NEAR(of_parameters, product, size);
+}
+
+TEST(CompressTest, AModelKeepsAllOptionsButThoseOfItsMixer) {
+    using Exact = Model<DoubleTno<both>, RowNorm<double>>;
+    Exact::Options options;
+    for_each_option(ChangeOption{}, options);
+    options.dropout = options.block.dropout = 0.5;  // some must be in their ranges
+    options.block.gtu.mixer = {};
+    options.output_weights = OutputWeights::separate;
+    const Exact model(options);
+    const auto compressed = compressed_options(model, 40);
+    for (const OptionDifference& difference : option_differences(model.options(), compressed)) {
+        EXPECT_TRUE(difference.name.starts_with("block.gtu.mixer.")) << difference.text();
+    }
+    EXPECT_EQ(compressed.block.gtu.mixer.length, 40);
 }
 
 TEST(CompressTest, RefusesOtherLengthsAndParametersThatDoNotFit) {
