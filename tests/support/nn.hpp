@@ -16,6 +16,12 @@ namespace toeplitz::test {
 struct PlainMixerOptions {
     Index channels = 0;
     Index length = 8;  ///< of the longest sequence
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("channels", sets.channels...);
+        f("length", sets.length...);
+    }
 };
 
 template <Real Scalar>

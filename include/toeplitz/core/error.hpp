@@ -107,6 +107,24 @@ template <class... Parts>
 /// "rows×cols", for messages about shapes.
 inline std::string shape_text(long long rows, long long cols) { return text(rows, "×", cols); }
 
+/// `'text'` for messages: one line of bounded length, whatever the text is.
+inline std::string in_quotes(std::string_view full) {
+    constexpr std::size_t most = 120;
+    std::size_t length = full.size();
+    if (length > most) {
+        length = most;
+        // Not inside a character of UTF-8.
+        while (length > 0 && (static_cast<unsigned char>(full[length]) & 0xC0U) == 0x80U) --length;
+    }
+    std::string result = "'";
+    for (const char c : full.substr(0, length)) {
+        const auto code = static_cast<unsigned char>(c);
+        result.push_back(code < 0x20 || code == 0x7F ? '?' : c);
+    }
+    result.append(length < full.size() ? "…'" : "'");
+    return result;
+}
+
 /// Throws Error with "<where>: expected <expected>, got <got>".
 template <class Error>
 [[noreturn]] inline void raise(int id, std::string_view where, std::string_view expected,

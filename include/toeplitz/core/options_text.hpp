@@ -66,7 +66,15 @@ template <Enumeration E>
     std::string names;
     for (const std::string_view one : enumerator_names<E>)
         names.append(names.empty() ? "" : ", ").append(one);
-    raise<config_error>(222, where, text(name, " as one of ", names), text("'", got, "'"));
+    raise<config_error>(222, where, text(name, " as one of ", names), in_quotes(got));
+}
+
+/// Name of an enumerator. \throws config_error 222 for a value that has none
+template <Enumeration E>
+std::string_view option_word(E value, const std::string& name, std::string_view where) {
+    const std::string_view word = enumerator_name(value);
+    if (word.empty()) refuse_enumerator<E>(where, name, std::to_string(static_cast<std::int64_t>(value)));
+    return word;
 }
 
 template <class T>
@@ -87,10 +95,7 @@ void list_value(const std::string& name, const T& value, OptionList& list) {
     } else if constexpr (std::same_as<T, bool>) {
         list.push_back({name, value ? "true" : "false"});
     } else if constexpr (Enumeration<T>) {
-        const std::string_view word = enumerator_name(value);
-        if (word.empty())
-            refuse_enumerator<T>("list_options", name, std::to_string(static_cast<long>(value)));
-        list.push_back({name, std::string(word)});
+        list.push_back({name, std::string(option_word(value, name, "list_options"))});
     } else {
         static_assert(
             std::is_arithmetic_v<T>,
@@ -106,7 +111,7 @@ public:
     OptionReader(const OptionList& list, std::string_view where) : where_(where), size_(list.size()) {
         for (const OptionValue& value : list) {
             if (!left_.emplace(value.name, &value).second) {
-                raise<config_error>(224, where_, "every option once", text("'", value.name, "' twice"));
+                raise<config_error>(224, where_, "every option once", text(in_quotes(value.name), " twice"));
             }
         }
     }
@@ -153,8 +158,7 @@ public:
     /// \throws config_error 220 unless all values have been read
     void finish() const {
         if (left_.empty()) return;
-        raise<config_error>(220, where_, "options that this version knows",
-                            text("'", left_.begin()->first, "'"));
+        raise<config_error>(220, where_, "options that this version knows", in_quotes(left_.begin()->first));
     }
 
 private:
@@ -167,14 +171,14 @@ private:
 
     const OptionValue& take(const std::string& name) {
         const auto node = left_.extract(name);
-        if (node.empty()) raise<config_error>(221, where_, text("an option '", name, "'"), "none");
+        if (node.empty()) raise<config_error>(221, where_, text("an option ", in_quotes(name)), "none");
         return *node.mapped();
     }
     template <class Parse>
     void take(const std::string& name, const char* expected, Parse&& parse) {
         const OptionValue& from = take(name);
         if (!parse(from))
-            raise<config_error>(223, where_, text(name, " as ", expected), text("'", from.text, "'"));
+            raise<config_error>(223, where_, text(name, " as ", expected), in_quotes(from.text));
     }
 
     std::string_view where_;
@@ -203,7 +207,7 @@ inline OptionList split_options(std::string_view line, std::string_view where) {
         const auto require = [&](bool ok) {
             if (ok) return;
             const std::string_view rest = line.substr(begin, line.find(' ', at) - begin);
-            raise<config_error>(224, where, "name=value and spaces between", text("'", rest, "'"));
+            raise<config_error>(224, where, "name=value and spaces between", in_quotes(rest));
         };
         at = std::min(line.find_first_of("= ", at), line.size());
         require(at > begin && at < line.size() && line[at] == '=');

@@ -5,13 +5,12 @@
 /// A training run in a file: parameters under their own names, so that any reader of state dicts finds them,
 /// and all that the run needs to go on with the same bits.
 
-#include <charconv>
 #include <map>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
+#include <toeplitz/core/options_text.hpp>
 #include <toeplitz/io/state_dict.hpp>
 #include <toeplitz/train/trainer.hpp>
 
@@ -21,7 +20,8 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 template <ParameterSet P>
 struct Checkpoint {
     TrainerState<P> state;
-    std::string options;                          ///< options_text of the run that wrote it
+    std::string version;                          ///< of the format of the file: "2", or "1"
+    std::string options;                          ///< of the run that wrote it, as options_text
     std::map<std::string, std::string> metadata;  ///< the user's own
 };
 
@@ -34,30 +34,14 @@ inline constexpr const char* checkpoint_format = "toeplitz.checkpoint";
 inline constexpr const char* checkpoint_step = "toeplitz.step";
 inline constexpr const char* checkpoint_seed = "toeplitz.seed";
 inline constexpr const char* checkpoint_options = "toeplitz.options";
-inline constexpr const char* checkpoint_version = "1";
+inline constexpr const char* checkpoint_version = "2";
 
-/// The shortest text that reads back as the same number, whatever the locale.
-template <class Number>
-std::string exact_text(Number number) {
-    char digits[64];
-    const std::to_chars_result end = std::to_chars(digits, digits + sizeof(digits), number);
-    return std::string(digits, end.ptr);
-}
-
-/// The whole text as a number; false where it is none.
-template <class Number>
-bool parse_number(std::string_view text, Number& number) {
-    const char* const end = text.data() + text.size();
-    const std::from_chars_result result = std::from_chars(text.data(), end, number);
-    return !text.empty() && result.ec == std::errc() && result.ptr == end;
-}
-
-}  // namespace detail
-
-/// Everything in the options that decides the course of a run, as one line; the seed, which is the state's,
-/// aside. Of the decay rule it says how many tensors decay, and a hash of which.
+/// Everything in the options that decides the course of a run, save the seed, which is the state's. Of the
+/// decay rule it says how many tensors decay, and a hash of which.
 template <ParameterSet P>
-std::string options_text(const TrainerOptions& options, const P& parameters) {
+OptionList list_run_options(const TrainerOptions& options, const P& parameters) {
+    OptionList list = list_options(options);
+    std::erase_if(list, [](const OptionValue& value) { return value.name == "seed"; });
     std::uint64_t hash = 0;
     Index decaying = 0;
     for_each_parameter(
@@ -67,32 +51,23 @@ std::string options_text(const TrainerOptions& options, const P& parameters) {
             hash = CounterRandom(hash).bits(decays ? 1 : 0);
         },
         parameters);
-    std::string text;
-    const auto add = [&](const char* name, const auto& value) {
-        if (!text.empty()) text.push_back(' ');
-        text.append(name).append("=").append(detail::exact_text(value));
-    };
-    const AdamWOptions& adamw = options.adamw;
-    add("beta1", adamw.beta1);
-    add("beta2", adamw.beta2);
-    add("epsilon", adamw.epsilon);
-    add("weight_decay", adamw.weight_decay);
-    add("variant", static_cast<int>(adamw.variant));
-    add("decaying", decaying);
-    add("decaying_hash", hash);
-    const Schedule& schedule = options.schedule;
-    add("course", static_cast<int>(schedule.course));
-    add("peak", schedule.peak);
-    add("warmup", schedule.warmup);
-    add("total", schedule.total);
-    add("initial", schedule.initial);
-    add("end", schedule.end);
-    add("power", schedule.power);
-    add("clip_norm", options.clip_norm);
-    add("accumulation", options.accumulation);
-    add("shards", options.shards);
-    return text;
+    list.push_back({"adamw.decaying", exact_text(decaying)});
+    list.push_back({"adamw.decaying_hash", exact_text(hash)});
+    return list;
 }
+
+/// The list as version 1 wrote it: the last part of a name alone, and enumerators as numbers.
+inline OptionList in_version_1(OptionList list) {
+    const auto number = [](auto enumerator) { return exact_text(static_cast<int>(enumerator.value())); };
+    for (OptionValue& value : list) {
+        value.name.erase(0, value.name.rfind('.') + 1);
+        if (value.name == "variant") value.text = number(parse_enumerator<AdamVariant>(value.text));
+        if (value.name == "course") value.text = number(parse_enumerator<Course>(value.text));
+    }
+    return list;
+}
+
+}  // namespace detail
 
 /// Writes a checkpoint: parameters under their names, moments under "adam.m." and "adam.v.", step, seed and
 /// options in the metadata beside the user's own. The file is replaced completely or not at all.
@@ -116,7 +91,8 @@ void save_checkpoint(const std::string& path, const P& parameters, const Trainer
     file.metadata[detail::checkpoint_format] = detail::checkpoint_version;
     file.metadata[detail::checkpoint_step] = detail::exact_text(state.step());
     file.metadata[detail::checkpoint_seed] = detail::exact_text(state.seed);
-    file.metadata[detail::checkpoint_options] = options_text(trainer.options(), parameters);
+    file.metadata[detail::checkpoint_options] =
+        options_text(detail::list_run_options(trainer.options(), parameters));
     store_parameters(file, parameters);
     store_parameters(file, state.adamw.first, {.prefix = detail::first_moment_prefix});
     store_parameters(file, state.adamw.second, {.prefix = detail::second_moment_prefix});
@@ -146,11 +122,11 @@ Checkpoint<P> load_checkpoint(const std::string& path, P& parameters) {
             fail(detail::text("a number as '", key, "'"), detail::in_quotes(digits));
         }
     };
-    const std::string version = take(detail::checkpoint_format);
-    if (version != detail::checkpoint_version) {
-        fail(detail::text("version ", detail::checkpoint_version), detail::in_quotes(version));
+    std::string version = take(detail::checkpoint_format);
+    if (version != "1" && version != detail::checkpoint_version) {
+        fail(detail::text("version 1 or ", detail::checkpoint_version), detail::in_quotes(version));
     }
-    Checkpoint<P> checkpoint{{0, {0, parameters, parameters}}, {}, {}};
+    Checkpoint<P> checkpoint{{0, {0, parameters, parameters}}, std::move(version), {}, {}};
     TrainerState<P>& state = checkpoint.state;
     number(detail::checkpoint_step, state.adamw.step);
     if (state.step() < 0) fail("a step >= 0", std::to_string(state.step()));
@@ -174,16 +150,24 @@ Checkpoint<P> load_checkpoint(const std::string& path, P& parameters) {
 }
 
 /// The same for a run that must go on with the options of the one that wrote the checkpoint.
-/// \throws io_error 941 where the options differ, and as above
+/// \throws io_error 941 (all options that differ), config_error 224 (options that are not name=value), and as
+/// above
 template <ParameterSet P>
 Checkpoint<P> load_checkpoint(const std::string& path, P& parameters, const TrainerOptions& options) {
     P loaded = parameters;
     Checkpoint<P> checkpoint = load_checkpoint(path, loaded);
-    const std::string text = options_text(options, loaded);
-    if (text != checkpoint.options) {
-        detail::raise<io_error>(941, detail::text("load_checkpoint: file ", detail::in_quotes(path)),
-                                detail::text("a run of options '", text, "'"),
-                                detail::text("'", checkpoint.options, "'"));
+    const std::string where = detail::text("load_checkpoint: file ", detail::in_quotes(path));
+    OptionList here = detail::list_run_options(options, loaded);
+    if (checkpoint.version == "1") here = detail::in_version_1(std::move(here));
+    std::string others;
+    for (const OptionDifference& one :
+         option_differences(detail::split_options(checkpoint.options, where), here)) {
+        others.append(others.empty() ? "" : ", ").append(detail::in_quotes(one.text()));
+        if (others.size() > 1000) break;  // the file may hold anything
+    }
+    if (!others.empty()) {
+        detail::raise<io_error>(941, where, "a run with the options in the file",
+                                detail::text("others, there and here: ", others));
     }
     for_each_parameter([](const ParameterName&, auto& to, const auto& from) { to = from; }, parameters,
                        std::as_const(loaded));

@@ -3,90 +3,32 @@
 /// Options of every kind of field, as a user would write them.
 
 #include <cmath>
-#include <limits>
 
 #include <gtest/gtest.h>
 
 #include <support/errors.hpp>
 #include <support/options.hpp>
+#include <support/sample_options.hpp>
 
 #include <toeplitz/core/types.hpp>
 
 namespace toeplitz::test {
 namespace {
 
-enum class Colour { red, dark_green, blue };
+static_assert(OptionSet<InnerOptions> && OptionSet<const SampleOptions>);
+static_assert(!OptionSet<Colour> && !OptionSet<Vector<double>> && !OptionSet<std::optional<InnerOptions>>);
+static_assert(detail::field_count<InnerOptions>() == 2 && detail::field_count<SampleOptions>() == 11);
 
-struct Inner {
-    Index count = 1;
-    Colour colour = Colour::red;
-
-    template <class F, class... Sets>
-    static constexpr void for_each_option(F&& f, Sets&... sets) {
-        f("count", sets.count...);
-        f("colour", sets.colour...);
-    }
-};
-
-struct Outer {
-    bool flag = false;
-    double number = 0.1;
-    std::uint64_t seed = 0;
-    std::string label{};
-    Inner inner{};
-    std::optional<Colour> colour{};
-    std::optional<Inner> more{};
-    Vector<double> values{};
-    std::vector<Inner> layers{};
-    std::vector<std::string> names{};
-    void (*callback)() = nullptr;
-
-    static constexpr const char* unvisited_options[] = {"callback"};
-
-    template <class F, class... Sets>
-    static constexpr void for_each_option(F&& f, Sets&... sets) {
-        f("flag", sets.flag...);
-        f("number", sets.number...);
-        f("seed", sets.seed...);
-        f("label", sets.label...);
-        f("inner", sets.inner...);
-        f("colour", sets.colour...);
-        f("more", sets.more...);
-        f("values", sets.values...);
-        f("layers", sets.layers...);
-        f("names", sets.names...);
-    }
-};
-
-static_assert(OptionSet<Inner> && OptionSet<const Outer>);
-static_assert(!OptionSet<Colour> && !OptionSet<Vector<double>> && !OptionSet<std::optional<Inner>>);
-static_assert(detail::field_count<Inner>() == 2 && detail::field_count<Outer>() == 11);
-
-constexpr const char* outer_text =
+constexpr const char* sample_text =
     "flag=true number=-0.30000000000000004 seed=18446744073709551615 label=\"a \\\"b\\\" \\\\n\\n=\" "
     "inner.count=-3 "
     "inner.colour=dark_green colour=blue more.count=1 more.colour=red values=2 values.0=inf values.1=5e-324 "
     "layers=2 layers.0.count=7 layers.0.colour=red layers.1.count=1 layers.1.colour=blue names=1 "
     "names.0=\"\"";
 
-Outer some_options() {
-    return {.flag = true,
-            .number = -0.1 - 0.2,
-            .seed = std::numeric_limits<std::uint64_t>::max(),
-            .label = "a \"b\" \\n\n=",
-            .inner = {.count = -3, .colour = Colour::dark_green},
-            .colour = Colour::blue,
-            .more = Inner{},
-            .values = (Vector<double>(2) << std::numeric_limits<double>::infinity(),
-                       std::numeric_limits<double>::denorm_min())
-                          .finished(),
-            .layers = {{.count = 7}, {.colour = Colour::blue}},
-            .names = {""}};
-}
-
 TEST(OptionsTest, AreVisitedInLockstep) {
-    Inner to;
-    const Inner from{.count = 5, .colour = Colour::blue};
+    InnerOptions to;
+    const InnerOptions from{.count = 5, .colour = Colour::blue};
     std::string names;
     for_each_option(
         [&](const char* name, auto& x, const auto& y) {
@@ -100,24 +42,24 @@ TEST(OptionsTest, AreVisitedInLockstep) {
 }
 
 TEST(OptionsTextTest, HasEveryKindOfField) {
-    EXPECT_EQ(options_text(some_options()), outer_text);
+    EXPECT_EQ(options_text(sample_options()), sample_text);
     EXPECT_EQ(
-        options_text(Outer{}),
+        options_text(SampleOptions{}),
         "flag=false number=0.1 seed=0 label=\"\" inner.count=1 inner.colour=red values=0 layers=0 names=0");
 }
 
 TEST(OptionsTextTest, ReadsBack) {
-    expect_round_trip<Outer>(
-        [](const Outer& options) { return parse_options<Outer>(options_text(options)); });
-    EXPECT_EQ(list_options(parse_options<Outer>(outer_text)), list_options(some_options()));
-    EXPECT_EQ(options_text(parse_options<Inner>("  colour=blue   count=2 ")), "count=2 colour=blue");
+    expect_round_trip<SampleOptions>(
+        [](const SampleOptions& options) { return parse_options<SampleOptions>(options_text(options)); });
+    EXPECT_EQ(list_options(parse_options<SampleOptions>(sample_text)), list_options(sample_options()));
+    EXPECT_EQ(options_text(parse_options<InnerOptions>("  colour=blue   count=2 ")), "count=2 colour=blue");
 }
 
 TEST(OptionsTextTest, RefusesAndSaysWhat) {
     const auto refused = [](int id, const std::string& complaint, const char* line) {
         expect_error<config_error>(
             id, detail::text("[toeplitz.config.", id, "] parse_options: expected ", complaint),
-            [&] { parse_options<Inner>(line); });
+            [&] { parse_options<InnerOptions>(line); });
     };
     refused(220, "options that this version knows, got 'inner.count'", "count=1 colour=red inner.count=2");
     refused(221, "an option 'count', got none", "colour=red");
@@ -142,7 +84,7 @@ TEST(OptionsTextTest, RefusesAndSaysWhat) {
 }
 
 TEST(OptionsTextTest, RefusesValuesOfEveryKind) {
-    const OptionList good = list_options(some_options());
+    const OptionList good = list_options(sample_options());
     const auto refused = [&](int id, const std::string& name, const OptionValue& bad,
                              const std::string& expected) {
         OptionList list = good;
@@ -152,7 +94,7 @@ TEST(OptionsTextTest, RefusesValuesOfEveryKind) {
         expect_error<config_error>(id,
                                    detail::text("[toeplitz.config.", id, "] parse_options: expected ", name,
                                                 " as ", expected, ", got '", bad.text, "'"),
-                                   [&] { parse_options<Outer>(options_text(list)); });
+                                   [&] { parse_options<SampleOptions>(options_text(list)); });
     };
     refused(223, "flag", {"", "1"}, "true or false");
     refused(223, "flag", {"", "true", true}, "true or false");
@@ -168,30 +110,30 @@ TEST(OptionsTextTest, RefusesValuesOfEveryKind) {
 }
 
 TEST(OptionsTextTest, NamesWhatIsMissingInAnOptionalSetAndInASequence) {
-    const OptionList good = list_options(some_options());
+    const OptionList good = list_options(sample_options());
     for (const OptionValue& value : good) {
         if (value.name == "colour") continue;  // absent, as it may be
         OptionList list = good;
         std::erase(list, value);
         expect_error<config_error>(
             221, "[toeplitz.config.221] parse_options: expected an option '" + value.name + "', got none",
-            [&] { parse_options<Outer>(options_text(list)); });
+            [&] { parse_options<SampleOptions>(options_text(list)); });
     }
-    std::string fewer = outer_text;
+    std::string fewer = sample_text;
     fewer.replace(fewer.find("values=2"), 8, "values=1");
     expect_error<config_error>(
         220, "[toeplitz.config.220] parse_options: expected options that this version knows, got 'values.1'",
-        [&] { parse_options<Outer>(fewer); });
+        [&] { parse_options<SampleOptions>(fewer); });
 }
 
 TEST(OptionsTextTest, RefusesAValueThatIsNoEnumerator) {
     expect_error<config_error>(
         222, "[toeplitz.config.222] list_options: expected colour as one of red, dark_green, blue, got '3'",
-        [] { list_options(Inner{.colour = static_cast<Colour>(3)}); });
-    EXPECT_THROW(list_options(Inner{.colour = static_cast<Colour>(-1)}), config_error);
+        [] { list_options(InnerOptions{.colour = static_cast<Colour>(3)}); });
+    EXPECT_THROW(list_options(InnerOptions{.colour = static_cast<Colour>(-1)}), config_error);
 }
 
-std::string differences(const Outer& first, const Outer& second) {
+std::string differences(const SampleOptions& first, const SampleOptions& second) {
     std::string all;
     for (const OptionDifference& difference : option_differences(first, second)) {
         all.append(all.empty() ? "" : "; ").append(difference.text());
@@ -200,25 +142,25 @@ std::string differences(const Outer& first, const Outer& second) {
 }
 
 TEST(OptionDifferencesTest, NameWhatDiffers) {
-    Outer other = some_options();
-    EXPECT_EQ(differences(some_options(), other), "");
+    SampleOptions other = sample_options();
+    EXPECT_EQ(differences(sample_options(), other), "");
     other.number = std::nextafter(other.number, 0);
-    EXPECT_EQ(differences(some_options(), other), "number: -0.30000000000000004 and -0.3");
-    other = some_options();
+    EXPECT_EQ(differences(sample_options(), other), "number: -0.30000000000000004 and -0.3");
+    other = sample_options();
     other.more.reset();
     other.layers[1].count = 4;
-    EXPECT_EQ(differences(some_options(), other),
+    EXPECT_EQ(differences(sample_options(), other),
               "more.count: 1 and absent; more.colour: red and absent; layers.1.count: 1 and 4");
-    EXPECT_EQ(differences(other, some_options()),
+    EXPECT_EQ(differences(other, sample_options()),
               "layers.1.count: 4 and 1; more.count: absent and 1; more.colour: absent and red");
-    Outer empty;
+    SampleOptions empty;
     empty.layers.emplace_back();
-    EXPECT_EQ(differences(Outer{}, empty),
+    EXPECT_EQ(differences(SampleOptions{}, empty),
               "layers: 0 and 1; layers.0.count: absent and 1; layers.0.colour: absent and red");
 }
 
-/// Related to Inner by one name.
-struct OtherInner {
+/// Related to InnerOptions by one name.
+struct OtherOptions {
     Index count = 0;
     Index own = 2;
 
@@ -229,13 +171,13 @@ struct OtherInner {
     }
 };
 
-/// Related to Outer by some names.
+/// Related to SampleOptions by some names.
 struct Related {
     double number = 1;
     Index seed = 1;  ///< another type
-    std::optional<Inner> inner{};
-    std::optional<OtherInner> more{};
-    std::vector<OtherInner> layers{};
+    std::optional<InnerOptions> inner{};
+    std::optional<OtherOptions> more{};
+    std::vector<OtherOptions> layers{};
     std::string title = "kept";
     Vector<double> values{};
 
@@ -253,12 +195,12 @@ struct Related {
 
 TEST(CopyOptionsTest, CopiesWhatBothHaveByNameAndType) {
     Related to;
-    copy_options(some_options(), to);
+    copy_options(sample_options(), to);
     EXPECT_EQ(
         options_text(to),
         "number=-0.30000000000000004 seed=1 more.count=1 more.own=2 layers=2 layers.0.count=7 layers.0.own=2 "
         "layers.1.count=1 layers.1.own=2 title=\"kept\" values=2 values.0=inf values.1=5e-324");
-    copy_options(Outer{}, to);
+    copy_options(SampleOptions{}, to);
     EXPECT_EQ(options_text(to), "number=0.1 seed=1 layers=0 title=\"kept\" values=0");
 }
 

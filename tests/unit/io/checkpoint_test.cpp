@@ -10,6 +10,7 @@
 
 #include <support/errors.hpp>
 #include <support/linear_model.hpp>
+#include <support/options.hpp>
 #include <support/small_disk.hpp>
 #include <support/tensor_files.hpp>
 #include <support/threads.hpp>
@@ -106,7 +107,7 @@ TEST(CheckpointFileTest, HoldsParametersUnderTheirOwnNames) {
     EXPECT_EQ(file.tensors.size(), 9U);
     EXPECT_EQ(file.metadata.at("toeplitz.step"), "5");
     EXPECT_EQ(file.metadata.at("toeplitz.seed"), "18446744073709551614");
-    EXPECT_EQ(file.metadata.at("toeplitz.options").substr(0, 24), "beta1=0.9 beta2=0.999 ep");
+    EXPECT_EQ(file.metadata.at("toeplitz.options").substr(0, 24), "adamw.beta1=0.9 adamw.be");
     P other = saved.model.make_parameters(9);
     load_parameters(file, other,
                     {.prefix = "",
@@ -153,38 +154,109 @@ TEST(CheckpointFileTest, ALossThatIsNotFiniteLeavesTheLastOne) {
     EXPECT_TRUE(parameters == saved.parameters);
 }
 
-TEST(CheckpointFileTest, OtherOptionsAreNoticed) {
+/// Loads with other options; what is wrong with them, or nothing.
+std::string complaint(Saved& saved, const TrainerOptions& options) {
+    const P before = saved.parameters;
+    try {
+        load_checkpoint(saved.path, saved.parameters, options);
+    } catch (const io_error& caught) {
+        EXPECT_EQ(caught.id(), 941);
+        EXPECT_TRUE(saved.parameters == before);
+        const std::string what = caught.what();
+        const std::string start =
+            "[toeplitz.io.941] load_checkpoint: file " + detail::in_quotes(saved.path) +
+            ": expected a run with the options in the file, got others, there and here: ";
+        EXPECT_EQ(what.substr(0, start.size()), start);
+        return what.substr(start.size());
+    }
+    return "";
+}
+
+TEST(CheckpointFileTest, OtherOptionsAreNamed) {
     Saved saved;
-    const auto differs = [&](void (*change)(TrainerOptions&)) {
+    const auto expect = [&](const std::string& expected, void (*change)(TrainerOptions&)) {
         TrainerOptions options = some_options();
         change(options);
-        const P before = saved.parameters;
-        try {
-            load_checkpoint(saved.path, saved.parameters, options);
-        } catch (const io_error& caught) {
-            EXPECT_TRUE(saved.parameters == before);
-            return caught.id() == 941;
-        }
-        return false;
+        EXPECT_EQ(complaint(saved, options), expected);
     };
-    EXPECT_FALSE(differs([](TrainerOptions&) {}));
-    EXPECT_FALSE(differs([](TrainerOptions& o) { o.seed = 1; })) << "the seed is the state's";
-    EXPECT_TRUE(differs([](TrainerOptions& o) { o.adamw.beta1 = 0.8; }));
-    EXPECT_TRUE(differs([](TrainerOptions& o) { o.adamw.beta2 = 0.8; }));
-    EXPECT_TRUE(differs([](TrainerOptions& o) { o.adamw.epsilon = std::nextafter(1e-8, 1); }));
-    EXPECT_TRUE(differs([](TrainerOptions& o) { o.adamw.weight_decay = 0; }));
-    EXPECT_TRUE(differs([](TrainerOptions& o) { o.adamw.variant = AdamVariant::fairseq; }));
-    EXPECT_TRUE(differs([](TrainerOptions& o) { o.adamw.decay = decay_all; }));
-    EXPECT_TRUE(differs([](TrainerOptions& o) { o.schedule.course = Course::polynomial; }));
-    EXPECT_TRUE(differs([](TrainerOptions& o) { o.schedule.peak = 1; }));
-    EXPECT_TRUE(differs([](TrainerOptions& o) { o.schedule.warmup = 4; }));
-    EXPECT_TRUE(differs([](TrainerOptions& o) { o.schedule.total = 31; }));
-    EXPECT_TRUE(differs([](TrainerOptions& o) { o.schedule.initial = 1; }));
-    EXPECT_TRUE(differs([](TrainerOptions& o) { o.schedule.end = 1; }));
-    EXPECT_TRUE(differs([](TrainerOptions& o) { o.schedule.power = 2; }));
-    EXPECT_TRUE(differs([](TrainerOptions& o) { o.clip_norm = 1; }));
-    EXPECT_TRUE(differs([](TrainerOptions& o) { o.accumulation = 1; }));
-    EXPECT_TRUE(differs([](TrainerOptions& o) { o.shards = 1; }));
+    expect("", [](TrainerOptions&) {});
+    expect("", [](TrainerOptions& o) { o.seed = 1; });  // the seed is the state's
+    expect("'adamw.beta1: 0.9 and 0.8'", [](TrainerOptions& o) { o.adamw.beta1 = 0.8; });
+    expect("'adamw.epsilon: 1e-08 and 1.0000000000000002e-08'",
+           [](TrainerOptions& o) { o.adamw.epsilon = std::nextafter(1e-8, 1); });
+    expect("'adamw.variant: pytorch and fairseq'",
+           [](TrainerOptions& o) { o.adamw.variant = AdamVariant::fairseq; });
+    expect("'schedule.course: cosine and polynomial', 'schedule.power: 1 and 2', 'shards: 2 and 1'",
+           [](TrainerOptions& o) {
+               o.schedule.course = Course::polynomial;
+               o.schedule.power = 2;
+               o.shards = 1;
+           });
+}
+
+TEST(CheckpointFileTest, EveryOptionButTheSeedIsCompared) {
+    Saved saved;
+    const OptionList all = list_options(some_options());
+    for (std::size_t i = 0; i + 1 < all.size(); ++i) {
+        TrainerOptions options = some_options();
+        std::size_t place = 0;
+        const auto change = [&](const auto& self, auto& set) -> void {
+            for_each_option(
+                [&](const char* name, auto& field) {
+                    if constexpr (OptionSet<std::remove_reference_t<decltype(field)>>) {
+                        self(self, field);
+                    } else if (place++ == i) {
+                        ChangeOption{}(name, field);
+                    }
+                },
+                set);
+        };
+        change(change, options);
+        EXPECT_TRUE(complaint(saved, options).starts_with("'" + all[i].name + ": ")) << all[i].name;
+    }
+    EXPECT_EQ(all.back().name, "seed");
+}
+
+TEST(CheckpointFileTest, AnotherDecayRuleIsNamed) {
+    Saved saved;
+    TrainerOptions options = some_options();
+    options.adamw.decay = decay_all;
+    EXPECT_TRUE(complaint(saved, options).starts_with("'adamw.decaying: 1 and 2', 'adamw.decaying_hash: "));
+    // As many tensors, but others.
+    options.adamw.decay = [](const ParameterName&, Index, Index cols) { return cols == 1; };
+    EXPECT_TRUE(complaint(saved, options).starts_with("'adamw.decaying_hash: "));
+}
+
+/// As the first edition wrote them.
+TEST(CheckpointFileTest, OptionsOfVersion1AreCompared) {
+    Saved saved;
+    TensorFile file = read_safetensors(saved.path);
+    const std::string now = file.metadata.at("toeplitz.options");
+    const std::string hash = now.substr(now.rfind('='));
+    file.metadata["toeplitz.checkpoint"] = "1";
+    file.metadata["toeplitz.options"] =
+        "beta1=0.9 beta2=0.999 epsilon=1e-08 weight_decay=0.1 variant=0 decaying=1 decaying_hash" + hash +
+        " course=1 peak=0.1 warmup=3 total=30 initial=0 end=0 power=1 clip_norm=0.5 accumulation=2 shards=2";
+    write_safetensors(saved.path, file);
+    EXPECT_EQ(complaint(saved, some_options()), "");
+    TrainerOptions options = some_options();
+    options.adamw.variant = AdamVariant::fairseq;
+    options.schedule.course = Course::polynomial;
+    options.clip_norm = 1;
+    EXPECT_EQ(complaint(saved, options), "'variant: 0 and 1', 'course: 1 and 3', 'clip_norm: 0.5 and 1'");
+    EXPECT_EQ(load_checkpoint(saved.path, saved.parameters).version, "1");
+}
+
+TEST(CheckpointFileTest, OptionsThatAreNoTextOfOptionsAreRefused) {
+    Saved saved;
+    TensorFile file = read_safetensors(saved.path);
+    file.metadata["toeplitz.options"] = "beta1 0.9";
+    write_safetensors(saved.path, file);
+    expect_error<config_error>(224,
+                               "[toeplitz.config.224] load_checkpoint: file " +
+                                   detail::in_quotes(saved.path) +
+                                   ": expected name=value and spaces between, got 'beta1'",
+                               [&] { load_checkpoint(saved.path, saved.parameters, some_options()); });
 }
 
 TEST(CheckpointFileTest, WhatIsNoCheckpointIsRefused) {
@@ -200,7 +272,7 @@ TEST(CheckpointFileTest, WhatIsNoCheckpointIsRefused) {
         file.metadata.erase(key);
         saved.expect_refused(940, detail::text("metadata '", key, "', got none"), file);
     }
-    saved.expect_refused(940, "version 1, got '2'", changed("toeplitz.checkpoint", "2"));
+    saved.expect_refused(940, "version 1 or 2, got '3'", changed("toeplitz.checkpoint", "3"));
     saved.expect_refused(940, "a step >= 0, got -1", changed("toeplitz.step", "-1"));
     for (const char* bad : {"", "5 ", " 5", "x", "5.5", "9223372036854775808"}) {
         saved.expect_refused(940, detail::text("a number as 'toeplitz.step', got '", bad, "'"),

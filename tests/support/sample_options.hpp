@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Options of every kind of field, as a user would write them.
+
+#include <limits>
+
+#include <toeplitz/core/options.hpp>
+#include <toeplitz/core/types.hpp>
+
+namespace toeplitz::test {
+
+enum class Colour { red, dark_green, blue };
+
+struct InnerOptions {
+    Index count = 1;
+    Colour colour = Colour::red;
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("count", sets.count...);
+        f("colour", sets.colour...);
+    }
+};
+
+struct SampleOptions {
+    bool flag = false;
+    double number = 0.1;
+    std::uint64_t seed = 0;
+    std::string label{};
+    InnerOptions inner{};
+    std::optional<Colour> colour{};
+    std::optional<InnerOptions> more{};
+    Vector<double> values{};
+    std::vector<InnerOptions> layers{};
+    std::vector<std::string> names{};
+    void (*callback)() = nullptr;
+
+    static constexpr const char* unvisited_options[] = {"callback"};
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("flag", sets.flag...);
+        f("number", sets.number...);
+        f("seed", sets.seed...);
+        f("label", sets.label...);
+        f("inner", sets.inner...);
+        f("colour", sets.colour...);
+        f("more", sets.more...);
+        f("values", sets.values...);
+        f("layers", sets.layers...);
+        f("names", sets.names...);
+    }
+};
+
+inline SampleOptions sample_options() {
+    return {.flag = true,
+            .number = -0.1 - 0.2,
+            .seed = std::numeric_limits<std::uint64_t>::max(),
+            .label = "a \"b\" \\n\n=",
+            .inner = {.count = -3, .colour = Colour::dark_green},
+            .colour = Colour::blue,
+            .more = InnerOptions{},
+            .values = (Vector<double>(2) << std::numeric_limits<double>::infinity(),
+                       std::numeric_limits<double>::denorm_min())
+                          .finished(),
+            .layers = {{.count = 7}, {.colour = Colour::blue}},
+            .names = {""}};
+}
+
+}  // namespace toeplitz::test
