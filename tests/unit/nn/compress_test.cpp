@@ -151,6 +151,7 @@ TEST(CompressTest, AModelKeepsAllOptionsButThoseOfItsMixer) {
     for_each_option(ChangeOption{}, options);
     options.dropout = options.block.dropout = 0.5;  // some must be in their ranges
     options.block.gtu.mixer = {};
+    options.norm->measured = options.block.norm.measured = 0;
     options.output_weights = OutputWeights::separate;
     const Exact model(options);
     const auto compressed = compressed_options(model, 40);
