@@ -32,6 +32,7 @@ struct SampleOptions {
     InnerOptions inner{};
     std::optional<Colour> colour{};
     std::optional<InnerOptions> more{};
+    std::optional<double> rate = 0.5;
     Vector<double> values{};
     std::vector<InnerOptions> layers{};
     std::vector<std::string> names{};
@@ -48,6 +49,7 @@ struct SampleOptions {
         f("inner", sets.inner...);
         f("colour", sets.colour...);
         f("more", sets.more...);
+        f("rate", sets.rate...);
         f("values", sets.values...);
         f("layers", sets.layers...);
         f("names", sets.names...);
@@ -62,6 +64,7 @@ inline SampleOptions sample_options() {
             .inner = {.count = -3, .colour = Colour::dark_green},
             .colour = Colour::blue,
             .more = InnerOptions{},
+            .rate = {},
             .values = (Vector<double>(2) << std::numeric_limits<double>::infinity(),
                        std::numeric_limits<double>::denorm_min())
                           .finished(),

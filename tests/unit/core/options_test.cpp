@@ -17,7 +17,7 @@ namespace {
 
 static_assert(OptionSet<InnerOptions> && OptionSet<const SampleOptions>);
 static_assert(!OptionSet<Colour> && !OptionSet<Vector<double>> && !OptionSet<std::optional<InnerOptions>>);
-static_assert(detail::field_count<InnerOptions>() == 2 && detail::field_count<SampleOptions>() == 11);
+static_assert(detail::field_count<InnerOptions>() == 2 && detail::field_count<SampleOptions>() == 12);
 
 constexpr const char* sample_text =
     "flag=true number=-0.30000000000000004 seed=18446744073709551615 label=\"a \\\"b\\\" \\\\n\\n=\" "
@@ -43,9 +43,9 @@ TEST(OptionsTest, AreVisitedInLockstep) {
 
 TEST(OptionsTextTest, HasEveryKindOfField) {
     EXPECT_EQ(options_text(sample_options()), sample_text);
-    EXPECT_EQ(
-        options_text(SampleOptions{}),
-        "flag=false number=0.1 seed=0 label=\"\" inner.count=1 inner.colour=red values=0 layers=0 names=0");
+    EXPECT_EQ(options_text(SampleOptions{}),
+              "flag=false number=0.1 seed=0 label=\"\" inner.count=1 inner.colour=red rate=0.5 values=0 "
+              "layers=0 names=0");
 }
 
 TEST(OptionsTextTest, ReadsBack) {
