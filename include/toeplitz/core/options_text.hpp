@@ -4,8 +4,11 @@
 /// \file
 /// Options as one line of text, `channels=64 mlp.layers=3 decay.mode=fixed …`, and compared by it.
 
+#include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
