@@ -11,7 +11,7 @@ namespace toeplitz::bench {
 
 void add_block_ski(Cases& cases) {
     add_block<SkiTno<float, Causality::bidirectional>>(cases, "Ski", [](const Shape& s) {
-        SkiTnoOptions<TimeWarp<float>> options{.length = s.n, .rank = default_rank, .taps = default_taps};
+        SkiTnoOptions<> options{.length = s.n, .rank = default_rank, .taps = default_taps};
         options.kernel = {.knots = default_rank, .decay = {.lambda = 0.99}};
         return options;
     });

@@ -10,16 +10,15 @@
 namespace toeplitz::bench {
 namespace {
 
-Fft<float> make(const Shape& shape, Causality causality) {
+template <Causality causality = Causality::bidirectional>
+Fft<float, causality> make(const Shape& shape) {
     const Array<float> kernel = random_array(lag_count(shape.n, causality), shape.d, 3);
-    return Fft<float>({.length = shape.n, .channels = shape.d, .causality = causality}, kernel);
+    return Fft<float, causality>({.length = shape.n, .channels = shape.d}, kernel);
 }
 
-Work bidirectional(const Shape& shape) { return product_of(make(shape, Causality::bidirectional)); }
-Work causal(const Shape& shape) { return product_of(make(shape, Causality::causal)); }
-Work gradient(const Shape& shape) {
-    return backward_of(make(shape, Causality::bidirectional), Array<float>(2 * shape.n - 1, shape.d));
-}
+Work bidirectional(const Shape& shape) { return product_of(make(shape)); }
+Work causal(const Shape& shape) { return product_of(make<Causality::causal>(shape)); }
+Work gradient(const Shape& shape) { return backward_of(make(shape), Array<float>(2 * shape.n - 1, shape.d)); }
 
 Work step(const Shape& shape) {
     const auto kernel = std::make_shared<Array<float>>(random_array(2 * shape.n - 1, shape.d, 3));

@@ -22,12 +22,12 @@ Work kernel_and_product(const Shape& shape) {
         explicit Data(const Shape& s)
             : tno(make<causality>(s)),
               parameters(tno.make_parameters(1)),
-              op({.length = s.n, .channels = s.d, .causality = causality}),
+              op({.length = s.n, .channels = s.d}),
               x(random_array(s.n, s.d, 1)),
               y(s.n, s.d) {}
         Tno<float, causality> tno;
         typename Tno<float, causality>::Parameters parameters;
-        Fft<float> op;
+        Fft<float, causality> op;
         Array<float> x;
         Array<float> y;
         Workspace ws;

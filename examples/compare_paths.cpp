@@ -61,11 +61,12 @@ constexpr Index longest_full_reference = 1024;
 constexpr Index sampled_rows = 256;
 
 /// All rows, by the library's operator for that.
-Reference full_reference(const Matrix<float>& lags, MatrixView<const float> x, Causality causality) {
+template <Causality kind>
+Reference full_reference(const Matrix<float>& lags, MatrixView<const float> x) {
     const Index n = x.rows();
     const Matrix<double> x_double = x.eigen().cast<double>();
-    const Matrix<double> kernel = lags.bottomRows(lag_count(n, causality)).cast<double>();
-    const Dense<double> op({.length = n, .channels = x.cols(), .causality = causality}, kernel);
+    const Matrix<double> kernel = lags.bottomRows(lag_count(n, kind)).cast<double>();
+    const Dense<double, kind> op({.length = n, .channels = x.cols()}, kernel);
     Reference reference;
     reference.rows.resize(static_cast<std::size_t>(n));
     reference.y.resize(n, x.cols());
@@ -109,8 +110,9 @@ Reference sampled_reference(const Matrix<float>& lags, MatrixView<const float> x
 
 Reference make_reference(const Matrix<float>& lags, MatrixView<const float> x, Causality causality,
                          std::uint64_t seed) {
-    return x.rows() <= longest_full_reference ? full_reference(lags, x, causality)
-                                              : sampled_reference(lags, x, causality, seed);
+    if (x.rows() > longest_full_reference) return sampled_reference(lags, x, causality, seed);
+    return causality == Causality::causal ? full_reference<Causality::causal>(lags, x)
+                                          : full_reference<Causality::bidirectional>(lags, x);
 }
 
 double relative_error(const Matrix<float>& y, const Reference& reference) {

@@ -42,9 +42,8 @@ TEST_F(KernelAllocations, NoneInPositionKernels) {
                 expect_none<PositionKernelCalls>(kernel, n, 2 * n - 1);
             }
         }
-        const PositionKernel<double> kernel(
-            {.causality = Causality::causal, .mlp = small_mlp(9, 150), .positions = Positions::normalized});
-        expect_none<PositionKernelCalls>(kernel, n, n);
+        const PositionKernel<double> kernel({.mlp = small_mlp(9, 150), .positions = Positions::normalized});
+        expect_none<PositionKernelCalls>(kernel, n, 2 * n - 1);
     }
 }
 

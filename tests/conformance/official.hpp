@@ -67,7 +67,7 @@ private:
 using Causal = std::integral_constant<Causality, Causality::causal>;
 using Both = std::integral_constant<Causality, Causality::bidirectional>;
 template <Causality kind>
-using SkiMlp = SkiTno<double, kind, PositionKernel<double>>;
+using SkiMlp = SkiTno<double, kind, PositionKernel<double, kind>>;
 
 /// Every official mixer. The order is that of `kind` in the functions below.
 using AnyMixer =
@@ -153,14 +153,14 @@ inline AnyMixer::Options mixer_options(const std::string& type, const Config& co
     if (type == "skitno_inv_time") {
         const auto alphas = file.tensors.find(prefix + "alphas");
         const Index rank = alphas == file.tensors.end() ? config.size("r", 64) : alphas->second.shape.back();
-        SkiTnoOptions<TimeWarp<double>> own;
+        SkiTnoOptions<> own;
         fill(own, config.size("r", rank));
         own.kernel = {.knots = rank, .decay = {.lambda = lambda}};
         pick(integral_constant<std::size_t, 6>{}, own);
         return options;
     }
     if (type == "skitno") {
-        SkiTnoOptions<PositionKernel<double>> own;
+        SkiTnoOptions<PositionKernelOptions> own;
         const Vector<double> inducing = numbers(file, prefix + "inducing");
         fill(own, config.size("r", inducing.size() == 0 ? 64 : inducing.size()));
         own.kernel = {.mlp = mlp_options(config, rpe_prefix), .decay = {.mode = DecayMode::none}};

@@ -203,7 +203,7 @@ struct AtPositions {
         if constexpr (requires { kernel.evaluate(parameters, g, dx, ws, &cache); }) {
             kernel.backward(parameters, cache, g, gradients, ws);
         } else {
-            kernel.backward(parameters, cache, g, gradients, ws, dx);
+            kernel.backward(parameters, cache, g, dx, gradients, ws);
         }
     }
 };
@@ -224,13 +224,13 @@ void run_rpe(Case& c) {
     run_module(c, AtPositions<PositionMlp<double>>{PositionMlp<double>(options)});
 }
 
-void run_time_warp(Case& c) {
+template <Causality kind>
+void run_time_warp_of(Case& c) {
     const Config& config = c.config();
     const Index channels = config.size("h", 1) * config.size("dim");
-    const TimeWarp<double> warp({.channels = channels,
-                                 .knots = config.size("r"),
-                                 .causality = config.causality(),
-                                 .decay = {.lambda = config.get<double>("gamma", 0.999)}});
+    const TimeWarp<double, kind> warp({.channels = channels,
+                                       .knots = config.size("r"),
+                                       .decay = {.lambda = config.get<double>("gamma", 0.999)}});
     // The file also holds the band of the module, which is not used here.
     auto parameters = warp.make_parameters();
     StateDictOptions names = state_dict("", false);
@@ -248,6 +248,11 @@ void run_time_warp(Case& c) {
     auto gradients = zeros_like(parameters);
     warp.backward(parameters, cache, g, gradients, ws);
     c.compare_gradients(gradients, nullptr);
+}
+
+void run_time_warp(Case& c) {
+    c.config().causality() == Causality::causal ? run_time_warp_of<Causality::causal>(c)
+                                                : run_time_warp_of<Causality::bidirectional>(c);
 }
 
 /// The short convolution alone: column j of the file is lag (m−1)/2 − j.

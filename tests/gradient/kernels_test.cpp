@@ -6,6 +6,7 @@
 
 #include <support/activation.hpp>
 #include <support/gradient_check.hpp>
+#include <support/kinds.hpp>
 #include <support/random.hpp>
 
 #include <toeplitz/kernels/frequency_kernel.hpp>
@@ -104,7 +105,7 @@ TEST_P(PositionMlpGradientTest, AgreesWithDifferencesForAllOptions) {
                     mlp.evaluate(parameters, positions, values, ws, &cache);
                     auto gradients = zeros_like(parameters);
                     Matrix<double> dpositions(4, 1);
-                    mlp.backward(parameters, cache, g, gradients, ws, dpositions);
+                    mlp.backward(parameters, cache, g, dpositions, gradients, ws);
                     // The seeds keep relu's kinks out of reach of a step.
                     expect_parameter_gradients(parameters, gradients, loss);
                     expect_gradient(positions, dpositions, "positions", loss);
@@ -153,25 +154,24 @@ TEST(PositionKernelGradientTest, AgreesWithDifferencesForEveryDecay) {
         {.mode = DecayMode::fixed, .per_channel = Vector<double>::LinSpaced(3, 0.5, 1)},
         {.mode = DecayMode::learned, .lambda = 0.6}};
     for (const DecayOptions& decay : decays) {
-        for (const Causality causality : {Causality::bidirectional, Causality::causal}) {
+        for_each_kind([&](auto causality) {
             for (const Positions positions : {Positions::lags, Positions::normalized}) {
-                const PositionKernel<double> kernel(
-                    {.causality = causality, .mlp = small_mlp(3), .decay = decay, .positions = positions});
+                const PositionKernel<double, causality> kernel(
+                    {.mlp = small_mlp(3), .decay = decay, .positions = positions});
                 const Index n = 7;
                 check_kernel(kernel, lag_count(n, causality),
                              [&](const auto& parameters, auto& values, auto& cache, Workspace& ws) {
                                  kernel.evaluate(parameters, n, values, ws, &cache);
                              });
             }
-            const PositionKernel<double> kernel(
-                {.causality = causality, .mlp = small_mlp(3), .decay = decay});
+            const PositionKernel<double, causality> kernel({.mlp = small_mlp(3), .decay = decay});
             Vector<double> lags(5);
             lags << -3.7, -0.5, 0, 1.25, 6;
             check_kernel(kernel, lags.size(),
                          [&](const auto& parameters, auto& values, auto& cache, Workspace& ws) {
                              kernel.evaluate(parameters, lags, values, ws, &cache);
                          });
-        }
+        });
     }
 }
 
@@ -205,10 +205,9 @@ TEST(TimeWarpGradientTest, AgreesWithDifferencesForEveryDecay) {
     const DecayOptions decays[] = {{.mode = DecayMode::fixed, .lambda = 0.8},
                                    {.mode = DecayMode::learned, .lambda = 0.6}};
     for (const DecayOptions& decay : decays) {
-        for (const Causality causality : {Causality::bidirectional, Causality::causal}) {
+        for_each_kind([&](auto causality) {
             for (const Index knots : {1, 2, 5}) {
-                const TimeWarp<double> kernel(
-                    {.channels = 3, .knots = knots, .causality = causality, .decay = decay});
+                const TimeWarp<double, causality> kernel({.channels = 3, .knots = knots, .decay = decay});
                 Vector<double> lags(7);
                 lags << -9, -3.7, -0.5, 0, 1.25, 6, 40;
                 check_kernel(kernel, lags.size(),
@@ -220,7 +219,7 @@ TEST(TimeWarpGradientTest, AgreesWithDifferencesForEveryDecay) {
                                  kernel.evaluate(parameters, 6, values, ws, &cache);
                              });
             }
-        }
+        });
     }
 }
 

@@ -160,35 +160,33 @@ inline Index lowest_lag(Index length, Causality causality) {
     return causality == Causality::causal ? 0 : 1 - length;
 }
 
-template <class S>
-Built<Dense<S>> build_dense(const Spec& spec, Causality causality) {
+template <class S, Causality causality>
+Built<Dense<S, causality>> build_dense(const Spec& spec) {
     const Index lags = lag_count(spec.length, causality);
     const Matrix<S> zero = Matrix<S>::Zero(lags, spec.channels);
     Oracle oracle(spec.length);
     oracle.add(lag_part(spec.length, lowest_lag(spec.length, causality), lags));
-    return {Dense<S>({.length = spec.length, .channels = spec.channels, .causality = causality}, zero), zero,
-            oracle};
+    return {Dense<S, causality>({.length = spec.length, .channels = spec.channels}, zero), zero, oracle};
 }
 
-template <class S>
-Built<Fft<S>> build_fft(const Spec& spec, Causality causality) {
+template <class S, Causality causality>
+Built<Fft<S, causality>> build_fft(const Spec& spec) {
     const Index lags = lag_count(spec.length, causality);
     Oracle oracle(spec.length);
     oracle.add(lag_part(spec.length, lowest_lag(spec.length, causality), lags));
-    return {Fft<S>({.length = spec.length, .channels = spec.channels, .causality = causality}),
+    return {Fft<S, causality>({.length = spec.length, .channels = spec.channels}),
             Matrix<S>::Zero(lags, spec.channels), oracle};
 }
 
-template <class S>
-Built<Band<S>> build_band(const Spec& spec, Causality causality) {
+template <class S, Causality causality>
+Built<Band<S, causality>> build_band(const Spec& spec) {
     const bool causal = causality == Causality::causal;
     const Index taps = spec.taps > 0 ? spec.taps : causal ? 4 : 5;
     const Matrix<S> zero = Matrix<S>::Zero(taps, spec.channels);
     Oracle oracle(spec.length);
     oracle.add(lag_part(spec.length, causal ? 0 : -(taps - 1) / 2, taps));
-    return {Band<S>({.length = spec.length, .channels = spec.channels, .taps = taps, .causality = causality},
-                    zero),
-            zero, oracle};
+    return {Band<S, causality>({.length = spec.length, .channels = spec.channels, .taps = taps}, zero), zero,
+            oracle};
 }
 
 template <class S>
@@ -224,17 +222,17 @@ std::unique_ptr<Model<S>> make_model(const Spec& spec, std::uint64_t seed) {
     constexpr auto causal = Causality::causal;
     switch (spec.kind) {
         case Kind::dense:
-            return with_random_kernel<S>(build_dense<S>(spec, both), seed);
+            return with_random_kernel<S>(build_dense<S, both>(spec), seed);
         case Kind::dense_causal:
-            return with_random_kernel<S>(build_dense<S>(spec, causal), seed);
+            return with_random_kernel<S>(build_dense<S, causal>(spec), seed);
         case Kind::band:
-            return with_random_kernel<S>(build_band<S>(spec, both), seed);
+            return with_random_kernel<S>(build_band<S, both>(spec), seed);
         case Kind::band_causal:
-            return with_random_kernel<S>(build_band<S>(spec, causal), seed);
+            return with_random_kernel<S>(build_band<S, causal>(spec), seed);
         case Kind::fft:
-            return with_random_kernel<S>(build_fft<S>(spec, both), seed);
+            return with_random_kernel<S>(build_fft<S, both>(spec), seed);
         case Kind::fft_causal:
-            return with_random_kernel<S>(build_fft<S>(spec, causal), seed);
+            return with_random_kernel<S>(build_fft<S, causal>(spec), seed);
         case Kind::ski:
             return with_random_kernel<S>(build_ski<S>(spec), seed);
         case Kind::spectral:
@@ -242,12 +240,12 @@ std::unique_ptr<Model<S>> make_model(const Spec& spec, std::uint64_t seed) {
         case Kind::spectral_causal:
             return with_random_kernel<S>(build_spectral<S, causal>(spec), seed);
         case Kind::band_plus_ski:
-            return with_random_kernel<S>(build_band<S>(spec, both) + build_ski<S>(spec), seed);
+            return with_random_kernel<S>(build_band<S, both>(spec) + build_ski<S>(spec), seed);
         case Kind::ski_plus_band:
-            return with_random_kernel<S>(build_ski<S>(spec) + build_band<S>(spec, causal), seed);
+            return with_random_kernel<S>(build_ski<S>(spec) + build_band<S, causal>(spec), seed);
         case Kind::nested_sum:
             return with_random_kernel<S>(
-                (build_ski<S>(spec) + build_band<S>(spec, both)) + build_fft<S>(spec, causal), seed);
+                (build_ski<S>(spec) + build_band<S, both>(spec)) + build_fft<S, causal>(spec), seed);
     }
     return nullptr;
 }

@@ -199,7 +199,7 @@ using DoubleFdTno = FdTno<double, kind>;
 template <Causality kind>
 using DoubleSkiTno = SkiTno<double, kind>;
 template <Causality kind>
-using DoubleMlpSkiTno = SkiTno<double, kind, PositionKernel<double>>;
+using DoubleMlpSkiTno = SkiTno<double, kind, PositionKernel<double, kind>>;
 
 /// Of mixers, at all lags.
 Matrix<double> lags_of(const DoubleTno<Causality::bidirectional>& mixer,
@@ -209,12 +209,12 @@ Matrix<double> lags_of(const DoubleFdTno<Causality::bidirectional>& mixer,
 Matrix<double> lags_of(const DoubleFdTno<Causality::causal>& mixer,
                        const FrequencyKernelParameters<double>& parameters, Index length);
 
-/// Values of kernels without a mixer around them.
-Matrix<double> values_of(const PositionKernel<double>& kernel,
+/// Values of kernels without a mixer around them: at all lags of a length, and at any lags.
+template <Causality kind>
+Matrix<double> values_of(const PositionKernel<double, kind>& kernel,
                          const PositionKernelParameters<double>& parameters, Index length);
-Matrix<double> values_at(const PositionKernel<double>& kernel,
-                         const PositionKernelParameters<double>& parameters, const Vector<double>& lags);
-Matrix<double> values_at(const TimeWarp<double>& kernel, const TimeWarpParameters<double>& parameters,
+template <class Kernel>
+Matrix<double> values_at(const Kernel& kernel, const typename Kernel::Parameters& parameters,
                          const Vector<double>& lags);
 /// Real parts of the response, and then the imaginary ones where it is complex.
 Matrix<double> response_of(const FrequencyKernel<double, Causality::causal>& kernel,

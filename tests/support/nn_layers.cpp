@@ -12,7 +12,7 @@ void backward(const Linear<double>& linear, const LinearParameters<double>& para
               MatrixView<const double> x, MatrixView<const double> g, LinearParameters<double>& gradients,
               MatrixView<double> dx) {
     Workspace ws;
-    linear.backward(parameters, x, g, gradients, ws, dx);
+    linear.backward(parameters, x, g, dx, gradients, ws);
 }
 
 template struct Calls<PlainMixer<double>>;

@@ -15,7 +15,6 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 enum class Positions { lags, normalized };
 
 struct PositionKernelOptions {
-    Causality causality = Causality::bidirectional;
     PositionMlpOptions mlp{};
     DecayOptions decay{};
     Positions positions = Positions::lags;
@@ -23,7 +22,6 @@ struct PositionKernelOptions {
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {
-        f("causality", sets.causality...);
         f("mlp", sets.mlp...);
         f("decay", sets.decay...);
         f("positions", sets.positions...);
@@ -58,7 +56,7 @@ struct PositionKernelCache {
 /// Values are lags × channels: row t + n − 1 holds lag t, or row t in causal kernels; or one row per lag at
 /// any real lags. Members may run at the same time with distinct workspaces, caches and gradients;
 /// results are the same bits for any number of threads.
-template <Real ScalarType>
+template <Real ScalarType, Causality kind = Causality::bidirectional>
 class PositionKernel {
 public:
     using Scalar = ScalarType;
@@ -68,8 +66,7 @@ public:
 
     /// \throws config_error 201, 202, 401, 410 or 411
     explicit PositionKernel(const Options& options)
-        : causality_(options.causality),
-          positions_(options.positions),
+        : positions_(options.positions),
           activation_(options.activation),
           mlp_(options.mlp),
           decay_(options.decay, options.mlp.channels) {}
@@ -79,14 +76,14 @@ public:
         return {decay_.make_parameters(seed + 1), mlp_.make_parameters(seed)};
     }
 
-    Causality causality() const noexcept { return causality_; }
+    static constexpr Causality causality() noexcept { return kind; }
     Index channels() const noexcept { return mlp_.channels(); }
     const PositionMlp<Scalar>& mlp() const noexcept { return mlp_; }
     const Decay<Scalar>& decay() const noexcept { return decay_; }
 
     /// Bytes that evaluate takes from its workspace for a length.
     std::size_t required_workspace(Index length) const {
-        const Index rows = lag_count(length, causality_);
+        const Index rows = lag_count(length, kind);
         return 2 * Workspace::bytes_for<Scalar>(rows) +
                detail::DecayPowers<Scalar>::bytes(decay_, length - 1) + mlp_.required_workspace(rows);
     }
@@ -105,11 +102,11 @@ public:
                   Cache* cache = nullptr) const {
         const char* where = "PositionKernel::evaluate";
         detail::require_positive(length, where, "length");
-        const Index rows = lag_count(length, causality_);
+        const Index rows = lag_count(length, kind);
         ws.reserve(required_workspace(length));
         Workspace::Scope scope(ws);
         const MatrixView<Scalar> lags(scope.take<Scalar>(rows), rows, 1);
-        detail::fill_lags(length, causality_, lags.data());
+        detail::fill_lags(length, kind, lags.data());
         MatrixView<Scalar> positions = lags;
         if (positions_ == Positions::normalized && length > 1) {
             positions = {scope.take<Scalar>(rows), rows, 1};
@@ -212,7 +209,6 @@ private:
                            });
     }
 
-    Causality causality_;
     Positions positions_;
     Activation activation_;
     PositionMlp<Scalar> mlp_;

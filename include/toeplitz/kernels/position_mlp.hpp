@@ -156,12 +156,19 @@ public:
         }
     }
 
-    /// gradients += ∂⟨g, f(positions)⟩/∂parameters, and dpositions = ∂⟨g, f⟩/∂positions unless it is empty.
-    /// g: m × d; dpositions: m × 1.
+    /// gradients += ∂⟨g, f(positions)⟩/∂parameters. g: m × d.
+    /// \throws shape_error 404 (g), 405 (parameters, gradients)
+    /// Cost about 2× evaluate | heap: none | thread-safe: yes | threads split the positions
+    void backward(const Parameters& parameters, const Cache& cache, MatrixView<const Scalar> g,
+                  Parameters& gradients, Workspace& ws) const {
+        backward(parameters, cache, g, {}, gradients, ws);
+    }
+
+    /// The same, and dpositions = ∂⟨g, f⟩/∂positions, m × 1, unless it is empty.
     /// \throws shape_error 402 (dpositions), 404 (g), 405 (parameters, gradients)
     /// Cost about 2× evaluate | heap: none | thread-safe: yes | threads split the positions
     void backward(const Parameters& parameters, const Cache& cache, MatrixView<const Scalar> g,
-                  Parameters& gradients, Workspace& ws, MatrixView<Scalar> dpositions = {}) const {
+                  MatrixView<Scalar> dpositions, Parameters& gradients, Workspace& ws) const {
         detail::require_shape<Scalar>(g, cache.positions.size(), channels(), 404, "PositionMlp::backward",
                                       "g");
         backward_tiles(parameters, cache, gradients, ws, dpositions,

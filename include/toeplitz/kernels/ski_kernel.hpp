@@ -17,13 +17,13 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// longer sequence sees the same kernel; or their number r.
 enum class Extrapolation { keep_spacing, keep_rank };
 
-template <class Source>
+template <class SourceOptions = TimeWarpOptions>
 struct SkiTnoOptions {
-    Index channels = 0;  ///< d ≥ 1; a layer fills it in
-    Index length = 0;    ///< n ≥ 1 of training: with the rank it sets the spacing h = (n−1)/(r−1)
-    Index rank = 64;     ///< r ≥ 1 inducing points at that length
-    Index taps = 33;     ///< m of the band, odd where bidirectional; 0 for no band
-    typename Source::Options kernel{};            ///< its channels and causality are filled in
+    Index channels = 0;      ///< d ≥ 1; a layer fills it in
+    Index length = 0;        ///< n ≥ 1 of training: with the rank it sets the spacing h = (n−1)/(r−1)
+    Index rank = 64;         ///< r ≥ 1 inducing points at that length
+    Index taps = 33;         ///< m of the band, odd where bidirectional; 0 for no band
+    SourceOptions kernel{};  ///< its channels are filled in
     DecayOptions decay{.mode = DecayMode::none};  ///< none or fixed: multiplies the kernel by λ^|t|
     Extrapolation extrapolation = Extrapolation::keep_spacing;
 
@@ -59,11 +59,13 @@ struct SkiTnoParameters {
 /// Values at a length, bidirectional: the pair of taps, lag by lag, and of the source at the lags δ·h, as
 /// Band + Ski takes them. Causal: all lags, interpolated linearly from those that are multiples of h, with
 /// the taps added. Members may run at the same time with distinct workspaces, caches and gradients.
-template <Causality kind, class Source>
+template <class Source>
 class SkiKernel {
+    static constexpr Causality kind = Source::causality();
+
 public:
     using Scalar = typename Source::Scalar;
-    using Options = SkiTnoOptions<Source>;
+    using Options = SkiTnoOptions<typename Source::Options>;
     using Parameters = SkiTnoParameters<Source>;
     using Cache = typename Source::Cache;
     using View = MatrixView<Scalar>;
@@ -177,14 +179,8 @@ private:
     static constexpr const char* name = "SkiTno";
     static constexpr bool is_causal = kind == Causality::causal;
 
-    static void fill(TimeWarpOptions& options, Index channels) {
-        options.channels = channels;
-        options.causality = kind;
-    }
-    static void fill(PositionKernelOptions& options, Index channels) {
-        options.mlp.channels = channels;
-        options.causality = kind;
-    }
+    static void fill(TimeWarpOptions& options, Index channels) { options.channels = channels; }
+    static void fill(PositionKernelOptions& options, Index channels) { options.mlp.channels = channels; }
 
     static Options checked(Options options) {
         detail::require_positive(options.channels, name, "channels");

@@ -13,16 +13,14 @@
 namespace toeplitz::inline TOEPLITZ_ABI {
 
 struct TimeWarpOptions {
-    Index channels = 0;  ///< d ≥ 1
-    Index knots = 64;    ///< R ≥ 1 per side
-    Causality causality = Causality::bidirectional;
+    Index channels = 0;    ///< d ≥ 1
+    Index knots = 64;      ///< R ≥ 1 per side
     DecayOptions decay{};  ///< one λ for all channels; learned: one γ
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {
         f("channels", sets.channels...);
         f("knots", sets.knots...);
-        f("causality", sets.causality...);
         f("decay", sets.decay...);
     }
 };
@@ -53,7 +51,7 @@ struct TimeWarpCache {
 /// at length n: choose λ^{n−1} ≲ 1/R. Causal kernels are 0 at negative lags. Values at any real lags, one row
 /// each. Members may run at the same time with distinct workspaces, caches and gradients; results are
 /// the same bits for any number of threads.
-template <Real ScalarType>
+template <Real ScalarType, Causality kind = Causality::bidirectional>
 class TimeWarp {
 public:
     using Scalar = ScalarType;
@@ -63,10 +61,7 @@ public:
 
     /// \throws config_error 201 (channels or knots < 1), 202, 410 (λ outside (0, 1]) or 411
     explicit TimeWarp(const Options& options)
-        : channels_(options.channels),
-          knots_(options.knots),
-          causality_(options.causality),
-          decay_(options.decay, 1) {
+        : channels_(options.channels), knots_(options.knots), decay_(options.decay, 1) {
         detail::require_positive(channels_, "TimeWarp", "channels");
         detail::require_positive(knots_, "TimeWarp", "knots");
         detail::checked_product(2 * channels_, knots_ + 1, "TimeWarp");
@@ -84,7 +79,7 @@ public:
         return parameters;
     }
 
-    Causality causality() const noexcept { return causality_; }
+    static constexpr Causality causality() noexcept { return kind; }
     Index channels() const noexcept { return channels_; }
     Index knots() const noexcept { return knots_; }
     double lambda(const Parameters& parameters) const noexcept { return decay_.lambda(parameters.decay, 0); }
@@ -109,11 +104,11 @@ public:
                   Cache* cache = nullptr) const {
         const char* where = "TimeWarp::evaluate";
         detail::require_positive(length, where, "length");
-        const Index rows = lag_count(length, causality_);
+        const Index rows = lag_count(length, kind);
         ws.reserve(required_workspace(rows));
         Workspace::Scope scope(ws);
         const MatrixView<Scalar> lags(scope.take<Scalar>(rows), rows, 1);
-        detail::fill_lags(length, causality_, lags.data());
+        detail::fill_lags(length, kind, lags.data());
         run(parameters, scope, lags, values, cache, where);
     }
 
@@ -195,7 +190,7 @@ private:
         double magnitude;  ///< λ^|t|
     };
 
-    Index sides() const noexcept { return causality_ == Causality::causal ? 1 : 2; }
+    Index sides() const noexcept { return kind == Causality::causal ? 1 : 2; }
     /// Column of alphas or betas that holds the knot of magnitude q/R.
     Index column(Index side, Index q) const noexcept { return side == 0 ? q - 1 : knots_ - q; }
 
@@ -265,7 +260,6 @@ private:
 
     Index channels_;
     Index knots_;
-    Causality causality_;
     Decay<Scalar> decay_;
 };
 

@@ -75,11 +75,11 @@ public:
         }
     }
 
-    /// gradients.weight[token_i] += g_i.
+    /// gradients.weight[token_i] += g_i. Tokens have no gradient: dx is for symmetry with Linear, and empty.
     /// \throws shape_error 405 (gradients), 704 (g); value_error 711
     /// Cost O(size of g) | heap: none | thread-safe: yes, with distinct gradients
     void backward(const Parameters& /*parameters*/, Inputs tokens, MatrixView<const Scalar> g,
-                  Parameters& gradients, Workspace& /*ws*/) const {
+                  MatrixView<Scalar> /*dx*/, Parameters& gradients, Workspace& /*ws*/) const {
         check(gradients, tokens, g, "Embedding::backward");
         for (Index i = 0; i < g.rows(); ++i) {
             const Token token = tokens[static_cast<std::size_t>(i)];

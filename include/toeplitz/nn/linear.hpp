@@ -116,12 +116,12 @@ public:
         detail::linear_forward(parameters, x, y, ws);
     }
 
-    /// gradients += ∂⟨g, y⟩/∂parameters, and dx = Wᵀ g unless dx is empty.
+    /// dx = Wᵀ g unless dx is empty, and gradients += ∂⟨g, y⟩/∂parameters.
     /// \throws shape_error 405 (parameters, gradients), 703 (x, dx), 704 (g)
     /// Cost twice evaluate | heap: none with a warm workspace | thread-safe: yes | threads split rows and
     /// weights
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<const Scalar> g,
-                  Parameters& gradients, Workspace& ws, MatrixView<Scalar> dx = {}) const {
+                  MatrixView<Scalar> dx, Parameters& gradients, Workspace& ws) const {
         const char* where = "Linear::backward";
         check(parameters, x, g, where);
         detail::require_linear(gradients, options_.outputs, options_.inputs, options_.bias, "gradients",

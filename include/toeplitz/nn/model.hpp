@@ -232,7 +232,7 @@ public:
         if constexpr (std::is_same_v<Inputs, MatrixView<const Scalar>>) {
             inputs = detail::without_padding(inputs, sequences, scope);
         }
-        input_.backward(parameters.embed, inputs, dstream, gradients.embed, ws);
+        input_.backward(parameters.embed, inputs, dstream, {}, gradients.embed, ws);
     }
 
     /// Moves running statistics on to those of the forward pass in the cache.

@@ -15,7 +15,7 @@ namespace detail {
 /// W A Wᵀ is never causal: causal kernels are expanded to all lags, and the product is the exact one.
 template <class Scalar, Causality kind>
 using SkiTnoOperator =
-    std::conditional_t<kind == Causality::causal, Fft<Scalar>, Sum<Band<Scalar>, Ski<Scalar>>>;
+    std::conditional_t<kind == Causality::causal, Fft<Scalar, kind>, Sum<Band<Scalar>, Ski<Scalar>>>;
 
 }  // namespace detail
 
@@ -23,21 +23,24 @@ using SkiTnoOperator =
 /// linearly from r lags to all of them, the taps are added to it, and the product is the exact one, O(n log
 /// n).
 ///
-/// Source gives the kernel at real lags: TimeWarp, or PositionKernel.
-template <Real ScalarType, Causality kind, class Source = TimeWarp<ScalarType>>
-class SkiTno : public KernelMixer<SkiTno<ScalarType, kind, Source>, SkiKernel<kind, Source>,
+/// Source gives the kernel at real lags: TimeWarp, or PositionKernel, of the same kind.
+template <Real ScalarType, Causality kind, class Source = TimeWarp<ScalarType, kind>>
+class SkiTno : public KernelMixer<SkiTno<ScalarType, kind, Source>, SkiKernel<Source>,
                                   detail::SkiTnoOperator<ScalarType, kind>> {
-    using Base = KernelMixer<SkiTno, SkiKernel<kind, Source>, detail::SkiTnoOperator<ScalarType, kind>>;
+    using Base = KernelMixer<SkiTno, SkiKernel<Source>, detail::SkiTnoOperator<ScalarType, kind>>;
+
+    static_assert(Source::causality() == kind,
+                  "toeplitz: the mixer and its source differ in causality: give both the same.");
 
 public:
     using Scalar = ScalarType;
-    using Options = SkiTnoOptions<Source>;
+    using Options = SkiTnoOptions<typename Source::Options>;
     using Operator = typename Base::Operator;
     static constexpr const char* name = "SkiTno";
 
     /// \throws config_error 201, 202, 510 (taps < 0), 511 (even taps), 520 (rank < 1), 730 (learned decay),
     /// and those of the source
-    explicit SkiTno(const Options& options) : Base(SkiKernel<kind, Source>(options)) {}
+    explicit SkiTno(const Options& options) : Base(SkiKernel<Source>(options)) {}
 
     static constexpr Causality causality() noexcept { return kind; }
     Index taps() const noexcept { return this->kernel().taps(); }
@@ -47,7 +50,7 @@ public:
     Operator make_operator(Index length) const {
         const Index d = this->channels();
         if constexpr (kind == Causality::causal) {
-            return Fft<Scalar>({.length = length, .channels = d, .causality = kind});
+            return Operator({.length = length, .channels = d});
         } else {
             // A band of one zero tap stands for none.
             return Band<Scalar>({.length = length, .channels = d, .taps = std::max<Index>(taps(), 1)}) +

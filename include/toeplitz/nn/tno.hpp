@@ -32,8 +32,9 @@ struct TnoOptions {
 /// Heads only name groups of channels here. Official names: gamma (learned decay), rpe.*.
 /// Cost the perceptron at 2n−1 (causal: n) positions, and O(n log n) per channel
 template <Real ScalarType, Causality kind>
-class Tno : public KernelMixer<Tno<ScalarType, kind>, PositionKernel<ScalarType>, Fft<ScalarType>> {
-    using Base = KernelMixer<Tno, PositionKernel<ScalarType>, Fft<ScalarType>>;
+class Tno
+    : public KernelMixer<Tno<ScalarType, kind>, PositionKernel<ScalarType, kind>, Fft<ScalarType, kind>> {
+    using Base = KernelMixer<Tno, PositionKernel<ScalarType, kind>, Fft<ScalarType, kind>>;
 
 public:
     using Scalar = ScalarType;
@@ -41,21 +42,20 @@ public:
     static constexpr const char* name = "Tno";
 
     /// \throws config_error 201, 202, 401, 410 or 411
-    explicit Tno(const Options& options) : Base(PositionKernel<Scalar>(kernel_options(options))) {}
+    explicit Tno(const Options& options) : Base(PositionKernel<Scalar, kind>(kernel_options(options))) {}
 
     static constexpr Causality causality() noexcept { return kind; }
 
-    Fft<Scalar> make_operator(Index length) const {
-        return Fft<Scalar>({.length = length, .channels = this->channels(), .causality = kind});
+    Fft<Scalar, kind> make_operator(Index length) const {
+        return Fft<Scalar, kind>({.length = length, .channels = this->channels()});
     }
-    static Index where(const Fft<Scalar>& op) noexcept { return op.length(); }
+    static Index where(const Fft<Scalar, kind>& op) noexcept { return op.length(); }
 
 private:
     static PositionKernelOptions kernel_options(const Options& options) {
         PositionMlpOptions mlp = options.mlp;
         mlp.channels = options.channels;
-        return {.causality = kind,
-                .mlp = mlp,
+        return {.mlp = mlp,
                 .decay = options.decay,
                 .positions = options.positions,
                 .activation = options.activation};

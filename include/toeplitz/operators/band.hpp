@@ -9,17 +9,15 @@
 namespace toeplitz::inline TOEPLITZ_ABI {
 
 struct BandOptions {
-    Index length = 0;                                ///< n ≥ 1
-    Index channels = 0;                              ///< d ≥ 1
-    Index taps = 0;                                  ///< m ≥ 1; odd where bidirectional; may exceed 2n−1
-    Causality causality = Causality::bidirectional;  ///< lags −(m−1)/2..(m−1)/2, or 0..m−1
+    Index length = 0;    ///< n ≥ 1
+    Index channels = 0;  ///< d ≥ 1
+    Index taps = 0;      ///< m ≥ 1; odd where bidirectional; may exceed 2n−1
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {
         f("length", sets.length...);
         f("channels", sets.channels...);
         f("taps", sets.taps...);
-        f("causality", sets.causality...);
     }
 };
 
@@ -29,8 +27,8 @@ struct BandOptions {
 /// later time step, so causality holds bit for bit.
 /// Kernel: m × d; row j is lag j − (m−1)/2, or lag j where causal.
 /// Cost O(n m d) | heap: none | thread-safe: yes | threads split the time steps, same bits for any number
-template <Real ScalarType>
-class Band : public Operator<Band<ScalarType>, ScalarType> {
+template <Real ScalarType, Causality kind = Causality::bidirectional>
+class Band : public Operator<Band<ScalarType, kind>, ScalarType> {
     using Base = Operator<Band, ScalarType>;
     friend Base;
 
@@ -57,7 +55,7 @@ public:
         this->set_kernel(kernel);
     }
 
-    Causality causality() const noexcept { return options_.causality; }
+    static constexpr Causality causality() noexcept { return kind; }
     Index taps() const noexcept { return options_.taps; }
 
     /// Kernel values of the right shape, not initialised.
@@ -86,16 +84,14 @@ private:
         if (options.taps < 1) {
             detail::raise<config_error>(510, "Band", "taps >= 1", std::to_string(options.taps));
         }
-        if (options.causality == Causality::bidirectional && options.taps % 2 == 0) {
+        if (kind == Causality::bidirectional && options.taps % 2 == 0) {
             detail::raise<config_error>(511, "Band", "an odd number of taps for a centred band",
                                         std::to_string(options.taps));
         }
         return options;
     }
 
-    Index negative() const noexcept {
-        return options_.causality == Causality::causal ? 0 : (options_.taps - 1) / 2;
-    }
+    Index negative() const noexcept { return kind == Causality::causal ? 0 : (options_.taps - 1) / 2; }
     Index positive() const noexcept { return options_.taps - 1 - negative(); }
 
     void require_kernel(Kernel kernel, const char* where) const {

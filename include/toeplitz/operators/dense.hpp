@@ -9,25 +9,23 @@
 namespace toeplitz::inline TOEPLITZ_ABI {
 
 struct DenseOptions {
-    Index length = 0;                                ///< n ≥ 1
-    Index channels = 0;                              ///< d ≥ 1
-    Causality causality = Causality::bidirectional;  ///< which lags the kernel has
+    Index length = 0;    ///< n ≥ 1
+    Index channels = 0;  ///< d ≥ 1
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {
         f("length", sets.length...);
         f("channels", sets.channels...);
-        f("causality", sets.causality...);
     }
 };
 
 /// y_i = Σ_j k(i−j) x_j, summed term by term.
 ///
 /// \tparam ScalarType float, double or long double
-/// Kernel: lags × channels; row t + first_lag_row(n, causality) is lag t.
+/// Kernel: lags × channels; row t + first_lag_row(n, kind) is lag t.
 /// Cost O(n² d) | heap: none | thread-safe: yes | one thread
-template <ReferenceReal ScalarType>
-class Dense : public Operator<Dense<ScalarType>, ScalarType> {
+template <ReferenceReal ScalarType, Causality kind = Causality::bidirectional>
+class Dense : public Operator<Dense<ScalarType, kind>, ScalarType> {
     using Base = Operator<Dense, ScalarType>;
     friend Base;
 
@@ -39,12 +37,11 @@ public:
     using Options = DenseOptions;
 
     /// \throws config_error 201 or 202, shape_error 501, value_error 530
-    Dense(const Options& options, Kernel kernel)
-        : Base(options.length, options.channels), causality_(options.causality) {
+    Dense(const Options& options, Kernel kernel) : Base(options.length, options.channels) {
         this->set_kernel(kernel);
     }
 
-    Causality causality() const noexcept { return causality_; }
+    static constexpr Causality causality() noexcept { return kind; }
 
     /// Kernel values of the right shape, not initialised.
     KernelValues take_kernel(Workspace::Scope& scope) const {
@@ -65,21 +62,20 @@ private:
     std::size_t gradient_workspace(Index) const noexcept { return 0; }
 
     void assign_kernel(Kernel kernel, Workspace&) {
-        detail::require_kernel_shape(kernel.rows(), kernel.cols(), lag_count(this->length(), causality_),
+        detail::require_kernel_shape(kernel.rows(), kernel.cols(), lag_count(this->length(), kind),
                                      this->channels(), "Dense::set_kernel");
-        detail::require_finite(kernel, "Dense::set_kernel", "lag",
-                               -first_lag_row(this->length(), causality_));
+        detail::require_finite(kernel, "Dense::set_kernel", "lag", -first_lag_row(this->length(), kind));
         lags_ = kernel.eigen();
     }
 
     // f(row of x_j, row of y_i, row of lag i−j) for every entry of T inside the valid lengths.
     template <class F>
     void for_each_entry(const Sequences& sequences, F&& f) const {
-        const Index lag0 = first_lag_row(this->length(), causality_);
+        const Index lag0 = first_lag_row(this->length(), kind);
         for (Index b = 0; b < sequences.batch(); ++b) {
             const Index valid = sequences.valid(b);
             for (Index i = 0; i < valid; ++i) {
-                const Index last = causality_ == Causality::causal ? i + 1 : valid;
+                const Index last = kind == Causality::causal ? i + 1 : valid;
                 for (Index j = 0; j < last; ++j) f(sequences.row(b, j), sequences.row(b, i), lag0 + i - j);
             }
         }
@@ -107,7 +103,6 @@ private:
         });
     }
 
-    Causality causality_;
     Matrix<Scalar> lags_;
 };
 

@@ -9,15 +9,13 @@
 namespace toeplitz::inline TOEPLITZ_ABI {
 
 struct FftOptions {
-    Index length = 0;                                ///< n ≥ 1
-    Index channels = 0;                              ///< d ≥ 1
-    Causality causality = Causality::bidirectional;  ///< which lags the kernel has
+    Index length = 0;    ///< n ≥ 1
+    Index channels = 0;  ///< d ≥ 1
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {
         f("length", sets.length...);
         f("channels", sets.channels...);
-        f("causality", sets.causality...);
     }
 };
 
@@ -25,12 +23,13 @@ struct FftOptions {
 ///
 /// The spectrum of the kernel is kept, so a product takes one transform of each channel of x and one of y.
 /// Sequences no longer than longest_direct_product are multiplied by definition; longer ones keep causality
-/// to the rounding of the transform. Kernel: lags × channels; row t + first_lag_row(n, causality) is lag t.
+/// to the rounding of the transform. Kernel: lags × channels; row t + first_lag_row(n, kind) is lag t.
 /// Cost O(n log n) per channel | heap: none | thread-safe: yes | threads split channels and batch, same bits
 /// for any number
-template <Real ScalarType, class Engine = DefaultConvolution<ScalarType>>
+template <Real ScalarType, Causality kind = Causality::bidirectional,
+          class Engine = DefaultConvolution<ScalarType>>
 requires ConvolutionEngine<Engine, ScalarType>
-class Fft : public detail::ExactOperator<Fft<ScalarType, Engine>, ScalarType, Engine> {
+class Fft : public detail::ExactOperator<Fft<ScalarType, kind, Engine>, ScalarType, Engine> {
     using Base = detail::ExactOperator<Fft, ScalarType, Engine>;
     friend Base;
     friend Operator<Fft, ScalarType>;
@@ -43,13 +42,12 @@ public:
 
     /// The zero operator, until set_kernel is called.
     /// \throws config_error 201 or 202, plan_error 301
-    explicit Fft(const Options& options)
-        : Base(options.length, options.channels, options.causality), causality_(options.causality) {}
+    explicit Fft(const Options& options) : Base(options.length, options.channels, kind) {}
 
     /// \throws config_error 201 or 202, shape_error 501, value_error 530, plan_error 301
     Fft(const Options& options, Kernel kernel) : Fft(options) { this->set_kernel(kernel); }
 
-    Causality causality() const noexcept { return causality_; }
+    static constexpr Causality causality() noexcept { return kind; }
 
     /// Kernel values of the right shape, not initialised.
     KernelValues take_kernel(Workspace::Scope& scope) const {
@@ -86,8 +84,6 @@ private:
             }
         });
     }
-
-    Causality causality_;
 };
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

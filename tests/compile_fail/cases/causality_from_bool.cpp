@@ -3,7 +3,8 @@
 #include <toeplitz/operators/fft.hpp>
 
 #if defined(TOEPLITZ_EXPECT_ERROR)
-toeplitz::FftOptions options{.length = 4, .channels = 2, .causality = true};
+using Operator = toeplitz::Fft<float, true>;
 #else
-toeplitz::FftOptions options{.length = 4, .channels = 2, .causality = toeplitz::Causality::causal};
+using Operator = toeplitz::Fft<float, toeplitz::Causality::causal>;
 #endif
+const Operator op({.length = 4, .channels = 2});

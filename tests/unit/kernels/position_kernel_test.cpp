@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <support/errors.hpp>
+#include <support/kinds.hpp>
 #include <support/random.hpp>
 #include <support/threads.hpp>
 #include <support/tolerance.hpp>
@@ -27,12 +28,12 @@ TYPED_TEST(PositionKernelTest, IsTheDecayTimesThePerceptron) {
     using Scalar = TypeParam;
     const Index d = 5;
     for (const DecayOptions& decay : decays(d)) {
-        for (const Causality causality : {Causality::bidirectional, Causality::causal}) {
+        for_each_kind([&](auto causality) {
             for (const Positions positions : {Positions::lags, Positions::normalized}) {
-                const PositionKernel<Scalar> kernel({.causality = causality,
-                                                     .mlp = {.channels = d, .width = 8, .layers = 1},
-                                                     .decay = decay,
-                                                     .positions = positions});
+                const PositionKernel<Scalar, causality> kernel(
+                    {.mlp = {.channels = d, .width = 8, .layers = 1},
+                     .decay = decay,
+                     .positions = positions});
                 const auto parameters = kernel.make_parameters(4);
                 for (const Index n : {1, 2, 70, 130}) {
                     SCOPED_TRACE(n);
@@ -63,7 +64,7 @@ TYPED_TEST(PositionKernelTest, IsTheDecayTimesThePerceptron) {
                     }
                 }
             }
-        }
+        });
     }
 }
 

@@ -101,9 +101,9 @@ TYPED_TEST(PositionMlpTest, TakesAnyStrides) {
     PositionMlpCache<Scalar> cache;
     Workspace ws;
     mlp.evaluate(parameters, positions, values, ws, &cache);
-    mlp.backward(parameters, cache, g, gradients, ws, dpositions);
+    mlp.backward(parameters, cache, g, dpositions, gradients, ws);
     mlp.evaluate(parameters, spread.col(1), columns, ws, &cache);
-    mlp.backward(parameters, cache, g_columns, from_columns, ws, dspread.col(2));
+    mlp.backward(parameters, cache, g_columns, dspread.col(2), from_columns, ws);
     EXPECT_TRUE(same_bits(values, columns));
     EXPECT_TRUE(same_bits(dpositions, dspread.col(2)));
     for_each_parameter([](const ParameterName& name, const auto& a,

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <support/errors.hpp>
+#include <support/kinds.hpp>
 #include <support/random.hpp>
 #include <support/threads.hpp>
 #include <support/tolerance.hpp>
@@ -35,12 +36,12 @@ TYPED_TEST_SUITE(TimeWarpTest, Scalars, );
 
 TYPED_TEST(TimeWarpTest, AgreesWithTheDefinitionAtAllLags) {
     using Scalar = TypeParam;
-    for (const Causality causality : {Causality::bidirectional, Causality::causal}) {
+    for_each_kind([&](auto causality) {
         for (const Index knots : {1, 2, 7, 64}) {
             for (const double lambda : {0.3, 0.99, 1.0}) {
                 for (const Index d : {1, 5, 20}) {
-                    const TimeWarp<Scalar> warp(
-                        {.channels = d, .knots = knots, .causality = causality, .decay = {.lambda = lambda}});
+                    const TimeWarp<Scalar, causality> warp(
+                        {.channels = d, .knots = knots, .decay = {.lambda = lambda}});
                     const auto parameters = warp.make_parameters(3);
                     Vector<Scalar> lags(9);
                     lags << -1000, -17.5, -3, -0.25, 0, 0.75, 1, 12, 500;
@@ -65,13 +66,13 @@ TYPED_TEST(TimeWarpTest, AgreesWithTheDefinitionAtAllLags) {
                 }
             }
         }
-    }
+    });
 }
 
 TYPED_TEST(TimeWarpTest, RowsAreTheLagsOfAnOperator) {
     using Scalar = TypeParam;
-    for (const Causality causality : {Causality::bidirectional, Causality::causal}) {
-        const TimeWarp<Scalar> warp({.channels = 3, .knots = 4, .causality = causality});
+    for_each_kind([&](auto causality) {
+        const TimeWarp<Scalar, causality> warp({.channels = 3, .knots = 4});
         const auto parameters = warp.make_parameters();
         for (const Index n : {1, 2, 50}) {
             const Index rows = lag_count(n, causality);
@@ -84,7 +85,7 @@ TYPED_TEST(TimeWarpTest, RowsAreTheLagsOfAnOperator) {
             warp.evaluate(parameters, lags, at, ws);
             EXPECT_TRUE(same_bits(values, at));
         }
-    }
+    });
 }
 
 TYPED_TEST(TimeWarpTest, TheTailIsExactlyExponential) {
@@ -188,16 +189,16 @@ TYPED_TEST(TimeWarpTest, GivesTheSameBitsForAnyNumberOfThreads) {
 }
 
 TEST(TimeWarpNamesTest, AreTheOfficialOnes) {
-    const auto names = [](const TimeWarpOptions& options) {
+    const auto names = [](const auto& warp) {
         std::vector<std::string> result;
         for_each_parameter([&](const std::string& name, const auto&) { result.push_back(name); },
-                           TimeWarp<float>(options).make_parameters());
+                           warp.make_parameters());
         return result;
     };
     using Names = std::vector<std::string>;
-    EXPECT_EQ(names({.channels = 2}), (Names{"alphas", "betas"}));
-    EXPECT_EQ(names({.channels = 2, .causality = Causality::causal, .decay = {.mode = DecayMode::learned}}),
-              (Names{"alphas", "gamma"}));
+    EXPECT_EQ(names(TimeWarp<float>({.channels = 2})), (Names{"alphas", "betas"}));
+    const TimeWarp<float, Causality::causal> learned({.channels = 2, .decay = {.mode = DecayMode::learned}});
+    EXPECT_EQ(names(learned), (Names{"alphas", "gamma"}));
 }
 
 TEST(TimeWarpErrorTest, NamesWhatIsWrong) {

@@ -35,7 +35,7 @@ TEST(EmbeddingTest, BackwardAddsEveryRowToThatOfItsToken) {
     const Matrix<double> g = random_matrix<double>(4, 3, 2);
     auto gradients = zeros_like(parameters);
     gradients.weight.setOnes();
-    embedding.backward(parameters, tokens, g, gradients, ws);
+    embedding.backward(parameters, tokens, g, {}, gradients, ws);
     Matrix<double> expected = Matrix<double>::Ones(5, 3);
     expected.row(4) += g.row(0);
     expected.row(0) += g.row(1);
@@ -71,7 +71,7 @@ TEST(EmbeddingErrorTest, NamesTheTokenAndItsPosition) {
     auto gradients = zeros_like(parameters);
     expect_error<value_error>(
         711, "[toeplitz.value.711] Embedding::backward: expected tokens in 0..4, got -1 at position 0", [&] {
-            embedding.backward(parameters, std::vector<Token>{-1, 0}, y, gradients, ws);
+            embedding.backward(parameters, std::vector<Token>{-1, 0}, y, {}, gradients, ws);
         });
     EXPECT_TRUE(gradients.weight.isZero(0));
     expect_error<shape_error>(

@@ -21,10 +21,11 @@ Matrix<double> kernel_of(const TnoOptions& options, const PositionKernelParamete
                          Index length) {
     PositionMlpOptions mlp = options.mlp;
     mlp.channels = options.channels;
-    const PositionKernel<double> kernel(
-        {.causality = kind, .mlp = mlp, .decay = options.decay, .positions = options.positions});
-    return oracle_activation(options.activation, values_of(kernel, parameters, length).cast<long double>())
-        .cast<double>();
+    const PositionKernel<double, kind> kernel(
+        {.mlp = mlp, .decay = options.decay, .positions = options.positions});
+    return oracle_activation(options.activation,
+                             values_of(kernel, parameters, length).template cast<long double>())
+        .template cast<double>();
 }
 
 template <Causality kind>

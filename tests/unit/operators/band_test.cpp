@@ -49,7 +49,7 @@ TYPED_TEST(BandTest, RowOfTheKernelIsLagPlusHalfTheWidth) {
 TYPED_TEST(BandTest, RowOfACausalKernelIsTheLag) {
     using S = TypeParam;
     const Vector<S> kernel{{1, 10}};
-    const Band<S> band({.length = 4, .channels = 1, .taps = 2, .causality = Causality::causal}, kernel);
+    const Band<S, Causality::causal> band({.length = 4, .channels = 1, .taps = 2}, kernel);
     const Vector<S> x{{1, 2, 3, 4}};
     EXPECT_TRUE(same_bits(band * x, Vector<S>{{1, 12, 23, 34}}));
     EXPECT_TRUE(same_bits(band.transpose() * x, Vector<S>{{21, 32, 43, 4}}));

@@ -32,7 +32,7 @@ TYPED_TEST(DenseTest, RowOfACausalKernelIsTheLag) {
     using S = TypeParam;
     Matrix<S> kernel(3, 2);
     kernel << 1, -1, 10, -10, 100, -100;
-    const Dense<S> dense({.length = 3, .channels = 2, .causality = Causality::causal}, kernel);
+    const Dense<S, Causality::causal> dense({.length = 3, .channels = 2}, kernel);
     EXPECT_EQ(dense.causality(), Causality::causal);
     Matrix<S> x(3, 2);
     x << 1, 1, 2, 2, 3, 3;

@@ -83,13 +83,12 @@ TEST(OperatorErrors, TapsZeroOrEven) {
     expect_error<config_error>(510, "[toeplitz.config.510] Band: expected taps >= 1, got 0",
                                [] { Band<double>({.length = 4, .channels = 1}, zeros(0, 1)); });
     expect_error<config_error>(510, "[toeplitz.config.510] Band: expected taps >= 1, got -1", [] {
-        Band<double>({.length = 4, .channels = 1, .taps = -1, .causality = Causality::causal}, zeros(0, 1));
+        Band<double, Causality::causal>({.length = 4, .channels = 1, .taps = -1}, zeros(0, 1));
     });
     expect_error<config_error>(
         511, "[toeplitz.config.511] Band: expected an odd number of taps for a centred band, got 4",
         [] { Band<double>({.length = 4, .channels = 1, .taps = 4}, zeros(4, 1)); });
-    EXPECT_NO_THROW(
-        (Band<double>({.length = 4, .channels = 1, .taps = 4, .causality = Causality::causal}, zeros(4, 1))));
+    EXPECT_NO_THROW((Band<double, Causality::causal>({.length = 4, .channels = 1, .taps = 4}, zeros(4, 1))));
 }
 
 TEST(OperatorErrors, RankZero) {
@@ -129,7 +128,7 @@ TEST(OperatorErrors, KernelsOfTheWrongShape) {
     expect("Dense::set_kernel", "7×2", "6×2",
            [] { Dense<double>({.length = 4, .channels = 2}, zeros(6, 2)); });
     expect("Dense::set_kernel", "4×2", "7×2",
-           [] { Dense<double>({.length = 4, .channels = 2, .causality = Causality::causal}, zeros(7, 2)); });
+           [] { Dense<double, Causality::causal>({.length = 4, .channels = 2}, zeros(7, 2)); });
     expect("Band::set_kernel", "3×2", "3×1",
            [] { Band<double>({.length = 4, .channels = 2, .taps = 3}, zeros(3, 1)); });
     // Refused before memory for that many taps is asked for.
@@ -206,18 +205,15 @@ TEST(OperatorErrors, KernelsThatAreNotFinite) {
     const auto random = [](Index rows) { return random_matrix<double>(rows, 2, 1); };
     constexpr auto causal = Causality::causal;
     expect_finite_kernels(Dense<double>({.length = 4, .channels = 2}, random(7)), "Dense", "lag", -3);
-    expect_finite_kernels(Dense<double>({.length = 4, .channels = 2, .causality = causal}, random(4)),
-                          "Dense", "lag", 0);
+    expect_finite_kernels(Dense<double, causal>({.length = 4, .channels = 2}, random(4)), "Dense", "lag", 0);
     expect_finite_kernels(Band<double>({.length = 4, .channels = 2, .taps = 5}, random(5)), "Band", "lag",
                           -2);
-    expect_finite_kernels(
-        Band<double>({.length = 4, .channels = 2, .taps = 4, .causality = causal}, random(4)), "Band", "lag",
-        0);
+    expect_finite_kernels(Band<double, causal>({.length = 4, .channels = 2, .taps = 4}, random(4)), "Band",
+                          "lag", 0);
     for (const Index n : {4, 90}) {
         expect_finite_kernels(Fft<double>({.length = n, .channels = 2}, random(2 * n - 1)), "Fft", "lag",
                               1 - n);
-        expect_finite_kernels(Fft<double>({.length = n, .channels = 2, .causality = causal}, random(n)),
-                              "Fft", "lag", 0);
+        expect_finite_kernels(Fft<double, causal>({.length = n, .channels = 2}, random(n)), "Fft", "lag", 0);
     }
     expect_finite_kernels(CausalSpectral<double>({.length = 4, .channels = 2}, random(5)), "Spectral",
                           "frequency", 0);

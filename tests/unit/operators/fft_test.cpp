@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <support/kinds.hpp>
 #include <support/oracle.hpp>
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
@@ -36,20 +37,19 @@ TYPED_TEST_SUITE(FftTest, Scalars);
 
 TYPED_TEST(FftTest, LongSequencesWithinTheToleranceOfTheTransform) {
     using S = TypeParam;
-    using Op = typename TestFixture::Op;
     for (const Index n : {65, 127, 128, 129, 251, 512, 1021}) {
-        for (const Causality causality : {Causality::bidirectional, Causality::causal}) {
+        for_each_kind([&](auto causality) {
             SCOPED_TRACE(n);
             const Index lag0 = first_lag_row(n, causality);
             const Matrix<S> kernel = random_matrix<S>(lag_count(n, causality), 2, 1);
             const Matrix<S> x = random_matrix<S>(n, 2, 2);
-            const Op op({.length = n, .channels = 2, .causality = causality}, kernel);
+            const Fft<S, causality> op({.length = n, .channels = 2}, kernel);
             EXPECT_EQ(op.causality(), causality);
             const long double tolerance = transform_error(detail::tree_size(n)) * unit<S>;
             EXPECT_LE(relative_error(op * x, this->product(kernel, lag0, x, Direction::forward)), tolerance);
             EXPECT_LE(relative_error(op.transpose() * x, this->product(kernel, lag0, x, Direction::adjoint)),
                       tolerance);
-        }
+        });
     }
 }
 
@@ -93,14 +93,15 @@ TYPED_TEST(FftTest, SetKernelTakesItsScratchFromAWorkspace) {
     using S = TypeParam;
     for (const Index n : {20, 90}) {
         const Matrix<S> kernel = random_matrix<S>(n, 3, 8);
-        const FftOptions options{.length = n, .channels = 3, .causality = Causality::causal};
-        typename TestFixture::Op op(options);
+        using Op = Fft<S, Causality::causal>;
+        const FftOptions options{.length = n, .channels = 3};
+        Op op(options);
         Workspace ws(op.kernel_workspace());
         const std::size_t capacity = ws.capacity();
         op.set_kernel(kernel, ws);
         EXPECT_EQ(ws.capacity(), capacity);
         const Matrix<S> x = random_matrix<S>(n, 3, 9);
-        EXPECT_TRUE(same_bits(op * x, typename TestFixture::Op(options, kernel) * x));
+        EXPECT_TRUE(same_bits(op * x, Op(options, kernel) * x));
     }
 }
 
@@ -108,7 +109,7 @@ TYPED_TEST(FftTest, ShortCausalProductsKeepThePastBitForBit) {
     using S = TypeParam;
     const Index n = longest_direct_product;
     const Matrix<S> kernel = random_matrix<S>(n, 3, 10);
-    const Fft<S> op({.length = n, .channels = 3, .causality = Causality::causal}, kernel);
+    const Fft<S, Causality::causal> op({.length = n, .channels = 3}, kernel);
     const Matrix<S> x = random_matrix<S>(n, 3, 11);
     for (const Index t : {1, 31, 63}) {
         Matrix<S> changed = x;

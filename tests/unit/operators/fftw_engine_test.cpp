@@ -14,7 +14,7 @@
 namespace toeplitz::test {
 namespace {
 
-using FftwFft = Fft<float, FftwConvolution<float>>;
+using FftwFft = Fft<float, Causality::bidirectional, FftwConvolution<float>>;
 
 TEST(FftwEngineTest, ComputesWhatTheTreeDoes) {
     for (const Index n : {65, 127, 300}) {

@@ -129,7 +129,7 @@ TYPED_TEST(OwnOperatorTest, AddsToEveryOperatorOfTheLibrary) {
     const auto lags = random_matrix<double>(2 * n - 1, d, 3);
     this->expect_sums(Dense<double>({.length = n, .channels = d}, lags));
     this->expect_sums(Fft<double>({.length = n, .channels = d}, lags));
-    this->expect_sums(Fft<double>({.length = n, .channels = d, .causality = causal}, lags.topRows(n)));
+    this->expect_sums(Fft<double, causal>({.length = n, .channels = d}, lags.topRows(n)));
     const Band<double> band({.length = n, .channels = d, .taps = 5}, lags.topRows(5));
     const Ski<double> ski({.length = n, .channels = d, .rank = 10}, lags.topRows(19));
     this->expect_sums(band);
