@@ -29,7 +29,10 @@ inline Matrix<double> solve(Matrix<double> a, Matrix<double> b) {
         Index col = rank;
         for (Index i = rank; i < r; ++i) {
             for (Index j = rank; j < r; ++j) {
-                if (std::abs(a(i, j)) > std::abs(a(row, col))) row = i, col = j;
+                if (std::abs(a(i, j)) > std::abs(a(row, col))) {
+                    row = i;
+                    col = j;
+                }
             }
         }
         const double pivot = a(row, col);

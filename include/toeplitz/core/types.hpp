@@ -7,6 +7,7 @@
 #include <complex>
 #include <concepts>
 #include <cstddef>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -59,6 +60,12 @@ constexpr Index lag_count(Index length, Causality causality) noexcept {
 }
 
 namespace detail {
+
+/// A count that fits: 64 bits as std::size_t, which has 32 on some targets.
+template <class T>
+constexpr std::size_t to_size(T count) noexcept {
+    return static_cast<std::size_t>(count);
+}
 
 /// a·b, or config_error 202 where the product leaves Index.
 inline Index checked_product(Index a, Index b, const char* what) {

@@ -94,7 +94,7 @@ TOEPLITZ_INLINE auto exponential(typename Simd<Scalar>::Pack x,
         __builtin_convertvector(bounded * static_cast<Scalar>(std::numbers::log2e) - Scalar(0.5), Bits);
     const Pack k = __builtin_convertvector(exponent, Pack);
     const Pack r = ((bounded - k * E::ln2[0]) - k * E::ln2[1]) + rest;
-    const Pack power = (Pack)((exponent + E::bias) << E::mantissa_bits);  // 2ᵏ
+    const Pack power = reinterpret_cast<Pack>((exponent + E::bias) << E::mantissa_bits);  // 2ᵏ
     const Pack result = ((horner(E::series, r) * r) * r + r + Scalar(1)) * power;
     return bounded < E::smallest ? Pack{} : result;
 }
@@ -127,7 +127,8 @@ TOEPLITZ_INLINE void normal_distribution(Pack x, Pack& distribution, Pack& densi
     using Bits = decltype(x < x);
     // x² with twice the digits: e^{−x²/2} has x² units of error else.
     constexpr auto low = (std::int64_t{1} << E::half_mantissa) - 1;
-    const Pack high = (Pack)((Bits)x & ~(Bits{} + static_cast<decltype(+Bits{}[0])>(low)));
+    const Bits mask = ~(Bits{} + static_cast<decltype(+Bits{}[0])>(low));
+    const Pack high = reinterpret_cast<Pack>(reinterpret_cast<Bits>(x) & mask);
     const Pack e = exponential<Scalar>(high * high * Scalar(-0.5), (high - x) * (x + high) * Scalar(0.5));
     const Pack a = absolute(x);
     const Pack tail = e * horner(E::tail, (a - E::centre) / (a + E::centre)) / (a + 1);

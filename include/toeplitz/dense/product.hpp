@@ -156,7 +156,7 @@ template <Real Scalar>
                                       Update update, const Scalar* bias, MatrixView<Scalar> c) {
     constexpr Index width = ProductTile<Scalar>::cols;
     constexpr Index deep = 128;
-    alignas(buffer_alignment) Scalar panel[deep * width];
+    alignas(buffer_alignment) Scalar panel[std::size_t{deep * width}];
     const bool transposed = form == Product::right_transposed;
     const LeftFactor<Scalar> left = left_factor(a, form == Product::left_transposed);
     const Index depth = transposed ? b.cols() : b.rows();

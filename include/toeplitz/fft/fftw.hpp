@@ -113,7 +113,7 @@ public:
         const int n = static_cast<int>(size);
         auto* a = reinterpret_cast<typename Api::Complex*>(from.data());
         auto* b = reinterpret_cast<typename Api::Complex*>(to.data());
-        const std::lock_guard lock(process::planner_mutex());
+        const std::lock_guard<std::mutex> lock(process::planner_mutex());
         switch (kind) {
             case FftwKind::complex_forward:
                 plan_ = Api::plan_complex(n, a, b, FFTW_FORWARD, flags(effort));
@@ -136,7 +136,7 @@ public:
     }
 
     ~FftwPlan() {
-        const std::lock_guard lock(process::planner_mutex());
+        const std::lock_guard<std::mutex> lock(process::planner_mutex());
         Api::destroy(plan_);
     }
 
@@ -198,7 +198,7 @@ std::shared_ptr<const FftwPlan<Scalar>> fftw_plan(FftwKind kind, Index size) {
     };
     static Cache cache;
     const Key key{kind, size, planner_effort()};
-    const std::lock_guard lock(cache.mutex);
+    const std::lock_guard<std::mutex> lock(cache.mutex);
     auto& plan = cache.plans[key];
     if (!plan) plan = std::make_shared<const FftwPlan<Scalar>>(kind, size, key.effort);
     return plan;
@@ -208,7 +208,7 @@ std::shared_ptr<const FftwPlan<Scalar>> fftw_plan(FftwKind kind, Index size) {
 /// \throws plan_error 302 when the file cannot be read or is not wisdom of this FFTW
 template <Real Scalar>
 void load_wisdom(const std::string& path) {
-    const std::lock_guard lock(process::planner_mutex());
+    const std::lock_guard<std::mutex> lock(process::planner_mutex());
     if (detail::Fftw<Scalar>::import_wisdom(path.c_str()) == 0) {
         detail::raise<plan_error>(302, "load_wisdom",
                                   detail::text("a readable file of ", detail::Fftw<Scalar>::name, " wisdom"),
@@ -224,7 +224,7 @@ void save_wisdom(const std::string& path) {
     const std::string beside = detail::text(path, ".part");
     bool written = false;
     {
-        const std::lock_guard lock(process::planner_mutex());
+        const std::lock_guard<std::mutex> lock(process::planner_mutex());
         written = detail::Fftw<Scalar>::export_wisdom(beside.c_str()) != 0;
     }
     if (!written || std::rename(beside.c_str(), path.c_str()) != 0) {

@@ -23,7 +23,7 @@ inline constexpr Index tile_lanes = static_cast<Index>(buffer_alignment / sizeof
 /// Row t is at rows + t·stride.
 template <Index lanes, class T, class Take>
 void read_columns(const T* rows, Index stride, Index begin, Index end, Index width, Take&& take) {
-    alignas(buffer_alignment) T tile[tile_rows][lanes];
+    alignas(buffer_alignment) T tile[tile_rows][std::size_t{lanes}];
     for (Index first = begin; first < end; first += tile_rows) {
         const Index count = std::min(tile_rows, end - first);
         for (Index i = 0; i < count; ++i) std::copy_n(rows + (first + i) * stride, width, tile[i]);
@@ -36,7 +36,7 @@ void read_columns(const T* rows, Index stride, Index begin, Index end, Index wid
 /// Element (t, c) = or += make(t, c), in the order of read_columns.
 template <Index lanes, Update update, class T, class Make>
 void write_columns(T* rows, Index stride, Index begin, Index end, Index width, Make&& make) {
-    alignas(buffer_alignment) T tile[tile_rows][lanes];
+    alignas(buffer_alignment) T tile[tile_rows][std::size_t{lanes}];
     for (Index first = begin; first < end; first += tile_rows) {
         const Index count = std::min(tile_rows, end - first);
         for (Index c = 0; c < width; ++c) {

@@ -144,7 +144,7 @@ private:
         template <Index R>
         TOEPLITZ_INLINE void leaf(Index offset, const Scalar* factors) const noexcept {
             const typename Node<R>::template Factors<Scalar> f(factors);
-            Complex z[R];
+            Complex z[std::size_t{R}];
             load_points<R, Scalar>(source + offset, Complex::size, z);
             if constexpr (down) Node<R>::split(z, f);
             product.template apply<R>(offset, z);
@@ -165,7 +165,7 @@ private:
         const typename Radix::template Factors<Scalar> f(factors);
         const Index step = length / R * Complex::size;
         for (Scalar* p = block; p != block + step; p += Complex::size) {
-            Complex z[R];
+            Complex z[std::size_t{R}];
             load_points<R, Scalar>(p, step, z);
             Radix::split(z, f);
             store_points<R, Scalar>(p, step, z);
@@ -177,7 +177,7 @@ private:
         const typename Radix::template Factors<Scalar> f(factors);
         const Index step = length / R * Complex::size;
         for (Scalar* p = block; p != block + step; p += Complex::size) {
-            Complex z[R];
+            Complex z[std::size_t{R}];
             load_points<R, Scalar>(p, step, z);
             Radix::join(z, f);
             store_points<R, Scalar>(p, step, z);

@@ -90,7 +90,7 @@ struct NodeRadix {
                 power[k + 1] = ComplexPack<Scalar>::broadcast(table + 2 * k);
             });
         }
-        ComplexPack<Scalar> power[R];  // [0] is unused
+        ComplexPack<Scalar> power[std::size_t{R}];  // [0] is unused
     };
 
     template <Real Scalar>
@@ -253,13 +253,13 @@ struct OddRoot {
     /// The same for complex coefficients, which are two real problems.
     template <Real Scalar>
     TOEPLITZ_INLINE static void split(ComplexPack<Scalar>* z, const Factors<Scalar>& factors) {
-        typename Simd<Scalar>::Pack re[R];
-        typename Simd<Scalar>::Pack im[R];
+        typename Simd<Scalar>::Pack re[std::size_t{R}];
+        typename Simd<Scalar>::Pack im[std::size_t{R}];
         unroll<R>([&](auto k) TOEPLITZ_LAMBDA {
             re[k] = z[k].re;
             im[k] = z[k].im;
         });
-        ComplexPack<Scalar> turned[R];
+        ComplexPack<Scalar> turned[std::size_t{R}];
         split_real<Scalar>(re, z, factors);
         split_real<Scalar>(im, turned, factors);
         unroll<R>([&](auto k) TOEPLITZ_LAMBDA { z[k] = {z[k].re - turned[k].im, z[k].im + turned[k].re}; });
@@ -267,9 +267,9 @@ struct OddRoot {
 
     template <Real Scalar>
     TOEPLITZ_INLINE static void join(ComplexPack<Scalar>* z, const Factors<Scalar>& factors) {
-        typename Simd<Scalar>::Pack re[R];
-        typename Simd<Scalar>::Pack im[R];
-        ComplexPack<Scalar> turned[R];
+        typename Simd<Scalar>::Pack re[std::size_t{R}];
+        typename Simd<Scalar>::Pack im[std::size_t{R}];
+        ComplexPack<Scalar> turned[std::size_t{R}];
         unroll<R>([&](auto k) TOEPLITZ_LAMBDA { turned[k] = {z[k].im, -z[k].re}; });
         join_real<Scalar>(z, re, factors);
         join_real<Scalar>(turned, im, factors);

@@ -219,13 +219,13 @@ private:
                            Scalar* points, Index step, const Scalar* factors) noexcept {
         const typename Root<R>::template Factors<Scalar> f(factors);
         for (Index j = 0; j < count; ++j) {
-            Pack a[R];
+            Pack a[std::size_t{R}];
             detail::unroll<R>([&](auto m) TOEPLITZ_LAMBDA {
                 const Scalar* p = row + j * stride + m * row_step;
                 a[m] = m < valid ? S::load_unaligned(p) : Pack{};
                 __builtin_prefetch(p + rows_ahead * stride);
             });
-            Complex z[R];
+            Complex z[std::size_t{R}];
             Root<R>::split_real(a, z, f);
             detail::store_points<R, Scalar>(points + j * Complex::size, step, z);
         }
@@ -236,9 +236,9 @@ private:
                           Index valid, Index count, const Scalar* factors) noexcept {
         const typename Root<R>::template Factors<Scalar> f(factors);
         for (Index j = 0; j < count; ++j) {
-            Complex z[R];
+            Complex z[std::size_t{R}];
             detail::load_points<R, Scalar>(points + j * Complex::size, step, z);
-            Pack a[R];
+            Pack a[std::size_t{R}];
             Root<R>::join_real(z, a, f);
             detail::unroll<R>([&](auto m) TOEPLITZ_LAMBDA {
                 if (m >= valid) return;

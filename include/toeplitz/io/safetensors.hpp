@@ -365,7 +365,7 @@ TensorFile read_tensor_file(std::uint64_t size, Read&& read, const char* functio
                         text(size - length_bytes, " bytes after the header length"));
     }
 
-    std::string json(static_cast<std::size_t>(header_bytes), '\0');
+    std::string json(to_size(header_bytes), '\0');
     read(length_bytes, std::as_writable_bytes(std::span(json)));
     Header header = parse_header(json, complaint);
     json = {};
@@ -379,7 +379,7 @@ TensorFile read_tensor_file(std::uint64_t size, Read&& read, const char* functio
         StoredTensor& tensor = file.tensors[std::move(entry.name)];
         tensor.dtype = entry.dtype;
         tensor.shape = std::move(entry.shape);
-        tensor.bytes.resize(static_cast<std::size_t>(entry.end - entry.begin));
+        tensor.bytes.resize(to_size(entry.end - entry.begin));
         read(data_begin + entry.begin, std::span(tensor.bytes));
     }
     return file;

@@ -42,7 +42,7 @@ struct CertifiedTnoGroup {
     }
 };
 
-/// Names: groups.<i>.taps, .inducing, .lags, .bounds.
+/// Names: groups.{i}.taps, .inducing, .lags, .bounds.
 template <Real Scalar>
 struct CertifiedTnoParameters {
     std::vector<CertifiedTnoGroup<Scalar>> groups;  ///< from the first channel to the last
@@ -411,8 +411,7 @@ struct OutputError {
     double largest = 0;   ///< of a single number
 };
 
-/// Measures two prepared models, or mixers, on the same inputs.
-/// \param rows, columns shape of the outputs
+/// Measures two prepared models, or mixers, on the same inputs; their outputs are rows × columns.
 template <Real Scalar, class Exact, class Other, class Inputs>
 OutputError output_error(const Exact& exact, const Other& other, const Inputs& inputs, Index rows,
                          Index columns, Lengths lengths = {}) {

@@ -81,8 +81,7 @@ public:
     /// Drawn from `seed`: those of the kernel.
     Parameters make_parameters(std::uint64_t seed = 0) const { return kernel_.make_parameters(seed); }
 
-    /// y = T x, T with the kernel that the parameters describe.
-    /// \param x, y (B·n) × d
+    /// y = T x, T with the kernel that the parameters describe; x and y are (B·n) × d.
     /// \throws shape_error 405 (parameters), 210 to 212, 502 to 504; value_error 530 (a NaN in the kernel)
     /// Cost the kernel's and the operator's | heap: the cache when the length changes | thread-safe: yes |
     /// same bits for any number of threads

@@ -56,7 +56,7 @@ struct ModelOptions {
     }
 };
 
-/// Names: embed.*, layers.<i>.* (as of a block), norm.*, out.*.
+/// Names: embed.*, layers.{i}.* (as of a block), norm.*, out.*.
 template <class BlockType, class Input>
 struct ModelParameters {
     using Scalar = typename BlockType::Scalar;

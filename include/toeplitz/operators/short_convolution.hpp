@@ -247,7 +247,7 @@ private:
     template <int count>
     TOEPLITZ_INLINE void add_taps(const Scalar* window, const Scalar* taps, Index q, Pack* sum) const {
         separate_iterations();
-        Pack tap[count];
+        Pack tap[std::size_t{count}];
         unroll<count>([&](auto k) TOEPLITZ_LAMBDA { tap[k] = V::load(taps + (q + k) * V::lanes); });
         // Step s is the row that tap k multiplies for output s − (count−1) + k.
         const Scalar* row = window + (taps_ - q - count) * block_width;

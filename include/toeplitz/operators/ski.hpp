@@ -303,8 +303,8 @@ private:
     template <int width>
     void sum_tile(detail::Rows<const Scalar> x, Index i0, Index i1, Index c, Scalar* sums) const {
         const Index d = this->channels();
-        Pack low[width];
-        Pack high[width];
+        Pack low[std::size_t{width}];
+        Pack high[std::size_t{width}];
         detail::unroll<width>([&](auto v) TOEPLITZ_LAMBDA {
             low[v] = V::load_unaligned(sums + c + v * V::lanes);
             high[v] = V::load_unaligned(sums + d + c + v * V::lanes);
