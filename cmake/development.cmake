@@ -9,6 +9,12 @@ if(TOEPLITZ_BLAS)
     find_package(BLAS REQUIRED)
 endif()
 
+# FFTW's engine is tested, and its transforms are a floor of the benchmarks, where FFTW is found.
+set(TOEPLITZ_HAS_FFTW OFF)
+if(TARGET toeplitz::fftw AND TARGET FFTW3::float AND TARGET FFTW3::double)
+    set(TOEPLITZ_HAS_FFTW ON)
+endif()
+
 # Warnings and, where found, OpenMP for one of our own targets.
 function(toeplitz_development_target target)
     target_link_libraries(${target} PRIVATE toeplitz::toeplitz)

@@ -4,18 +4,26 @@
 cmake_minimum_required(VERSION 3.24)
 
 set(ENV{PKG_CONFIG_PATH} "${PKG_CONFIG_DIR}")
-function(pkg_config option result)
-    execute_process(COMMAND "${PKG_CONFIG}" ${option} toeplitz
+function(pkg_config option package result)
+    execute_process(COMMAND "${PKG_CONFIG}" ${option} ${package}
         OUTPUT_VARIABLE output OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
     set(${result} "${output}" PARENT_SCOPE)
 endfunction()
 
-pkg_config(--modversion version)
+pkg_config(--modversion ${PACKAGE} version)
 if(NOT version STREQUAL EXPECTED_VERSION)
-    message(FATAL_ERROR "toeplitz.pc says ${version}, expected ${EXPECTED_VERSION}")
+    message(FATAL_ERROR "${PACKAGE}.pc says ${version}, expected ${EXPECTED_VERSION}")
 endif()
-pkg_config(--cflags cflags)
-pkg_config(--libs libs)
+pkg_config(--libs toeplitz libs)
+if(libs)
+    message(FATAL_ERROR "toeplitz.pc links ${libs}")
+endif()
+
+pkg_config(--cflags ${PACKAGE} cflags)
+pkg_config(--libs ${PACKAGE} libs)
+if(PACKAGE MATCHES "fftw" AND NOT libs MATCHES "-lfftw3f ")
+    message(FATAL_ERROR "${PACKAGE}.pc links '${libs}', not FFTW")
+endif()
 separate_arguments(cflags UNIX_COMMAND "${cflags}")
 separate_arguments(libs UNIX_COMMAND "${libs}")
 execute_process(COMMAND "${COMPILER}" -std=c++20 ${cflags} "${SOURCE}" -o "${PROGRAM}" ${libs}

@@ -7,7 +7,6 @@
 #include <complex>
 #include <concepts>
 #include <cstddef>
-#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
