@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Builds and tests in many ways; prints one table, and the sum in the words of ctest.
+#
+#   bash cmake/check.sh          all rows
+#   bash cmake/check.sh ROW...   some of them
+#
+#   test            the test command of the README
+#   clang           unit tests and gradients with clang++
+#   asan            unit tests with the address and undefined-behaviour sanitizers
+#   tsan            unit and concurrency tests with the thread sanitizer, in OpenMP's threads
+#   sse2, avx2, avx512   the floors that use vectors, with these
+#   ofast           the same with -Ofast
+#   no-exceptions   headers without exceptions
+#   no-openmp, no-fftw   without what is optional
+#   index           headers under clang++'s warnings of lost bits, 64 to 32 above all
+#   strict          headers under the warnings of careful projects, g++ and clang++
+#   aarch64         the floors that use vectors, cross-compiled, under qemu
+#
+# A row builds in build/check/ROW (test: build/test), prints to build/check/ROW.log too, and installs what it needs.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+all_rows=(test clang asan tsan sse2 avx2 avx512 ofast no-exceptions no-openmp no-fftw index strict aarch64)
+mapfile -t unit < <(cd tests/unit && printf 'unit_%s\n' *)
+vectors=(unit_core unit_fft unit_dense unit_operators)
+jobs=$(nproc)
+
+need() { bash cmake/install_packages.sh cmake make pkg-config libeigen3-dev libfftw3-dev libgtest-dev nlohmann-json3-dev "$@"; }
+
+# configure [ARGUMENT OF CMAKE...]: with the preset $preset, or that of the tests.
+configure() {
+    cmake --preset "${preset:-test}" -B "build/check/$row" \
+        -D TOEPLITZ_BUILD_BENCH=OFF -D TOEPLITZ_BUILD_EXAMPLES=OFF "$@"
+}
+
+# run REGEX: the tests whose names match.
+run() {
+    ctest --test-dir "build/check/$row" --output-on-failure --no-tests=error --parallel "$jobs" -LE slow -R "$1"
+}
+
+# suites PROGRAM...: builds these programs of tests and runs them.
+suites() {
+    cmake --build "build/check/$row" --parallel "$jobs" --target "$@"
+    run "^($(IFS='|' && echo "$*"))[.]"
+}
+
+row_test() { bash cmake/test.sh; }
+
+row_clang() {
+    need clang libomp-dev
+    preset=clang configure
+    suites "${unit[@]}" gradient
+}
+
+row_asan() {
+    need g++
+    preset=asan-ubsan configure
+    ASAN_OPTIONS=allocator_may_return_null=1 suites "${unit[@]}" alloc
+}
+
+row_tsan() {
+    need clang libomp-dev
+    preset=tsan configure
+    # Two threads: each test waits for the slowest. The runtime's own code is not instrumented; its tool Archer
+    # tells the sanitizer what it orders.
+    OMP_NUM_THREADS=2 TSAN_OPTIONS=allocator_may_return_null=1:ignore_noninstrumented_modules=1 \
+        suites "${unit[@]}" concurrency
+}
+
+# width NAME [FLAG OF THE CPU]: for the instructions of the level NAME.
+width() {
+    need g++
+    if [ $# -eq 2 ] && ! grep --quiet --word-regexp "$2" /proc/cpuinfo; then
+        echo "skipped: this processor lacks $2"
+        return
+    fi
+    configure -D CMAKE_CXX_FLAGS="-march=$1"
+    suites "${vectors[@]}"
+}
+row_sse2() { width x86-64; }
+row_avx2() { width x86-64-v3 avx2; }
+row_avx512() { width x86-64-v4 avx512vl; }
+
+row_ofast() {
+    need g++
+    configure -D CMAKE_CXX_FLAGS_RELEASE=-Ofast
+    suites "${vectors[@]}"
+}
+
+row_no-exceptions() {
+    need g++
+    configure
+    run "^package_no_exceptions"
+}
+
+row_no-openmp() {
+    need g++
+    configure -D TOEPLITZ_OPENMP=OFF
+    suites "${vectors[@]}" concurrency
+}
+
+row_no-fftw() {
+    need g++
+    configure -D TOEPLITZ_FFTW=OFF
+    suites "${vectors[@]}"
+}
+
+row_index() {
+    need clang
+    preset=clang configure
+    # shellcheck disable=SC2046  # several words
+    clang++ -std=c++20 -fsyntax-only -Wshorten-64-to-32 -Wimplicit-int-conversion -Wsign-conversion -Werror \
+        -I include $(pkg-config --cflags-only-I eigen3 | sed 's/-I/-isystem /g') \
+        -D TOEPLITZ_ALL_HEADERS="\"$PWD/build/check/$row/tests/all_headers.cpp\"" tests/package/warnings.cpp
+}
+
+row_strict() {
+    need g++ clang
+    for compiler in g++ clang++; do
+        configure --fresh -D CMAKE_CXX_COMPILER="$compiler" -D CMAKE_CXX_FLAGS_RELEASE=-O2
+        run "^package_no_warnings$"
+    done
+}
+
+row_aarch64() {
+    need g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user googletest
+    local cross=(-D CMAKE_SYSTEM_NAME=Linux -D CMAKE_SYSTEM_PROCESSOR=aarch64
+        -D CMAKE_C_COMPILER=aarch64-linux-gnu-gcc -D CMAKE_CXX_COMPILER=aarch64-linux-gnu-g++
+        -D "CMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64;-L;/usr/aarch64-linux-gnu")
+    local gtest=$PWD/build/check/googletest-aarch64
+    cmake -S /usr/src/googletest -B "$gtest" -D BUILD_GMOCK=OFF -D CMAKE_INSTALL_PREFIX="$gtest/installed" "${cross[@]}"
+    cmake --build "$gtest" --parallel "$jobs" --target install
+    # Of this machine's /usr/include nothing may be seen: it is another architecture's.
+    configure "${cross[@]}" -D GTest_ROOT="$gtest/installed" -D TOEPLITZ_FFTW=OFF \
+        -D CMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON
+    suites "${vectors[@]}"
+}
+
+rows=("$@")
+[ $# -gt 0 ] || rows=("${all_rows[@]}")
+for row in "${rows[@]}"; do
+    if ! declare -F "row_$row" >/dev/null; then
+        echo "check.sh: no row '$row'; there are ${all_rows[*]}" >&2
+        exit 2
+    fi
+done
+
+mkdir -p build/check
+table=""
+total=0
+total_failed=0
+failed_rows=()
+for row in "${rows[@]}"; do
+    echo "==== $row"
+    log=build/check/$row.log
+    begin=$SECONDS
+    (set -e && "row_$row") 2>&1 | tee "$log"
+    code=${PIPESTATUS[0]}
+    read -r tests failed < <(sed -nE 's/.* tests passed, ([0-9]+) tests? failed out of ([0-9]+)/\1 \2/p' "$log" |
+        awk '{failed += $1; tests += $2} END {print tests + 0, failed + 0}')
+    # What is no test of ctest's, such as compiling, counts as one.
+    if [ "$tests" -eq 0 ] || { [ "$code" -ne 0 ] && [ "$failed" -eq 0 ]; }; then
+        tests=$((tests + 1))
+        [ "$code" -eq 0 ] || failed=$((failed + 1))
+    fi
+    result=passed
+    [ "$code" -ne 0 ] && result=FAILED && failed_rows+=("$row")
+    grep --quiet '^skipped: ' "$log" && result=skipped && tests=0
+    table+=$(printf '%-14s %-8s %6d %6d %8d' "$row" "$result" "$tests" "$failed" $((SECONDS - begin)))$'\n'
+    total=$((total + tests))
+    total_failed=$((total_failed + failed))
+done
+
+printf '\n%-14s %-8s %6s %6s %8s\n%s' row result tests failed seconds "$table"
+percent=100
+[ "$total" -eq 0 ] || percent=$(((total - total_failed) * 100 / total))
+printf '\n%d%% tests passed, %d tests failed out of %d\n' "$percent" "$total_failed" "$total"
+printf '\nTotal Test time (real) = %d.00 sec\n' "$SECONDS"
+if [ ${#failed_rows[@]} -gt 0 ]; then
+    echo "Failed rows: ${failed_rows[*]}; see build/check/ROW.log"
+    exit 1
+fi
