@@ -19,7 +19,7 @@ set(_fftw3_name_float fftw3f)
 set(_fftw3_name_double fftw3)
 set(_fftw3_name_longdouble fftw3l)
 
-find_package(PkgConfig QUIET)
+find_package(PkgConfig MODULE QUIET)
 foreach(_component IN LISTS FFTW3_FIND_COMPONENTS)
     if(NOT DEFINED _fftw3_name_${_component})
         if(FFTW3_FIND_REQUIRED_${_component})

@@ -2,11 +2,11 @@
 # What our own tests, benchmarks and examples are built with. Nothing of it reaches a consumer.
 
 if(TOEPLITZ_OPENMP)
-    find_package(OpenMP COMPONENTS CXX)
+    find_package(OpenMP MODULE COMPONENTS CXX)
 endif()
 
 if(TOEPLITZ_BLAS)
-    find_package(BLAS REQUIRED)
+    find_package(BLAS MODULE REQUIRED)
 endif()
 
 # FFTW's engine is tested, and its transforms are a floor of the benchmarks, where FFTW is found.

@@ -8,8 +8,8 @@ set -euo pipefail
 invoked_from=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-echo "== 1/3 Packages: compiler, CMake, Eigen, FFTW, CLI11, gnuplot, a text"
-bash cmake/install_packages.sh g++ cmake make pkg-config libeigen3-dev libfftw3-dev \
+echo "== 1/3 Packages: compiler, CMake, Eigen, CLI11, gnuplot, a text"
+bash cmake/install_packages.sh g++ cmake make pkg-config libeigen3-dev \
     libcli11-dev gnuplot-nox wordnet-base
 
 build=build/quickstart
