@@ -14,7 +14,7 @@ else()
         # Older standards.
         -Wno-c++98-compat -Wno-c++98-compat-pedantic -Wno-c++98-compat-local-type-template-args
         -Wno-pre-c++14-compat -Wno-pre-c++17-compat -Wno-pre-c++17-compat-pedantic
-        -Wno-pre-c++20-compat -Wno-pre-c++20-compat-pedantic
+        -Wno-pre-c++20-compat -Wno-pre-c++20-compat-pedantic -Wno-c++20-compat
         # A header has no other place for the error classes' tables.
         -Wno-weak-vtables
         # Comparisons with 0 and 1 are meant to be exact.

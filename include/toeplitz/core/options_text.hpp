@@ -244,7 +244,7 @@ OptionList list_options(const O& options) {
     return list;
 }
 
-/// The list as one line: `name=value name=value`, strings as "…" with \n, \" and \\ for what they stand for.
+/// The list as one line: `name=value name=value`, strings in quotes, escaped there.
 inline std::string options_text(const OptionList& list) {
     std::string line;
     for (const OptionValue& value : list) {

@@ -236,8 +236,8 @@ public:
 
     /// y = T x for each of B sequences.
     ///
-    /// With lengths, later time steps influence nothing, whatever they hold, and the y there is zero.
-    /// \param x, y (B·n) × d; any strides (others than neighbouring channels cost a copy); no shared memory
+    /// With lengths, later time steps influence nothing, whatever they hold, and the y there is zero. x and y are
+    /// (B·n) × d with any strides (others than neighbouring channels cost a copy) and share no memory.
     /// \throws shape_error 502 to 504, 210 to 212
     /// heap: none with a reserved workspace | thread-safe: yes, with distinct workspaces | same bits for any
     /// number of threads
