@@ -7,6 +7,7 @@
 /// the ids are stable and listed in docs/errors.md.
 
 #include <concepts>
+#include <cstdio>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -67,7 +68,7 @@ public:
     plan_error(int id, std::string_view message) : error("plan", id, message) {}
 };
 
-/// A training step met a loss or a gradient that is not finite.
+/// A training step met a loss or a gradient, or would make a parameter, that is not finite.
 class train_error : public error {
 public:
     train_error(int id, std::string_view message) : error("train", id, message) {}
@@ -96,7 +97,13 @@ void append_part(std::string& text, T number) {
     text.append(std::to_string(number));
 }
 
-/// Strings and whole numbers one after another, for messages. Out of line: it runs on the way to a throw.
+inline void append_part(std::string& text, double number) {
+    char digits[32];
+    std::snprintf(digits, sizeof(digits), "%g", number);
+    text.append(digits[0] == '-' && digits[1] == 'n' ? digits + 1 : digits);  // a NaN has no sign
+}
+
+/// Strings and numbers one after another, for messages. Out of line: it runs on the way to a throw.
 template <class... Parts>
 [[gnu::cold, gnu::noinline]] std::string text(const Parts&... parts) {
     std::string result;

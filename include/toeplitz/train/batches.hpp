@@ -30,7 +30,7 @@ public:
 
     Index size() const noexcept { return size_; }
 
-    /// The sample at place i of an epoch. Cost O(1) expected | heap: none | thread-safe: yes
+    /// The sample at place i in 0..size−1 of an epoch. Cost O(1) expected | heap: none | thread-safe: yes
     Index operator()(Index epoch, Index i) const noexcept {
         const CounterRandom random(CounterRandom(seed_).bits(static_cast<std::uint64_t>(epoch)));
         std::uint64_t value = static_cast<std::uint64_t>(i);
@@ -76,12 +76,19 @@ public:
 
     /// Sample j of a piece.
     Index sample(const Part& part, Index j) const noexcept {
-        const Index place = (part.step * part.micros + part.micro) * batch_ + first(part, part.shard) + j;
-        return shuffle_(place / shuffle_.size(), place % shuffle_.size());
+        // Unsigned, so that what is beyond all places of a run starts again.
+        const auto wide = [](Index i) { return static_cast<std::uint64_t>(i); };
+        const std::uint64_t place = (wide(part.step) * wide(part.micros) + wide(part.micro)) * wide(batch_) +
+                                    wide(first(part, part.shard) + j);
+        const std::uint64_t size = wide(shuffle_.size());
+        return shuffle_(static_cast<Index>(place / size), static_cast<Index>(place % size));
     }
 
 private:
-    Index first(const Part& part, Index shard) const noexcept { return batch_ * shard / part.shards; }
+    /// batch · shard / shards, where the product may leave Index.
+    Index first(const Part& part, Index shard) const noexcept {
+        return batch_ / part.shards * shard + batch_ % part.shards * shard / part.shards;
+    }
 
     Shuffle shuffle_;
     Index batch_;

@@ -75,12 +75,7 @@ struct NonFinite {
     double value;
 
     /// "nan in name(row, col)"
-    std::string text() const {
-        return detail::text(std::isnan(value) ? "nan"
-                            : value > 0       ? "inf"
-                                              : "-inf",
-                            " in ", tensor, "(", row, ", ", col, ")");
-    }
+    std::string text() const { return detail::text(value, " in ", tensor, "(", row, ", ", col, ")"); }
 };
 
 /// The first element, in the order of the visit, that is not finite; buffers aside.

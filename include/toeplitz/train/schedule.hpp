@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
+#include <string_view>
 
 #include <toeplitz/core/types.hpp>
 
@@ -69,19 +71,22 @@ struct Schedule {
 
 namespace detail {
 
-/// Throws config_error 802 unless every rate of the schedule is finite and not negative.
-inline void check_schedule(const Schedule& schedule) {
-    const auto require = [](bool ok, const char* expected, const std::string& got) {
+/// Throws config_error 802 unless every rate of the schedule is in 0..most.
+inline void check_schedule(const Schedule& schedule, double most = std::numeric_limits<double>::max()) {
+    const auto require = [](bool ok, std::string_view expected, std::string_view got) {
         if (!ok) raise<config_error>(802, "Schedule", expected, got);
     };
-    const auto rate = [&](double value, const char* expected) {
-        require(std::isfinite(value) && value >= 0, expected, std::to_string(value));
+    const auto rate = [&](double value, const char* name) {
+        require(value >= 0, text(name, " >= 0"), text(value));
+        require(value <= most, text(name, " <= ", most, ", the largest of the parameters' numbers"),
+                text(value));
     };
-    rate(schedule.peak, "peak >= 0");
-    rate(schedule.initial, "initial >= 0");
-    rate(schedule.end, "end >= 0");
-    rate(schedule.power, "power >= 0");
+    rate(schedule.peak, "peak");
+    rate(schedule.initial, "initial");
+    rate(schedule.end, "end");
+    require(std::isfinite(schedule.power) && schedule.power >= 0, "power >= 0", text(schedule.power));
     require(schedule.warmup >= 0, "warmup >= 0", std::to_string(schedule.warmup));
+    require(schedule.total >= 0, "total >= 0", std::to_string(schedule.total));
     const bool ends = schedule.course == Course::cosine || schedule.course == Course::polynomial;
     require(!ends || schedule.total > schedule.warmup, "total > warmup",
             text(schedule.total, " and ", schedule.warmup));

@@ -76,9 +76,9 @@ auto every(Index n, F f);
 /// An objective is called as
 ///     loss = objective(const P& parameters, const Part& part, P& gradients)
 /// and adds to `gradients` those of the *sum* of the losses of this part of the batch; loss has the members
-/// `sum` and `count`. The parts of a micro batch run on threads: what they write to beside `gradients` must
-/// be chosen by part.shard. Each shard has gradients of its own, which are summed in a fixed order: for given
-/// shards, results have the same bits for any number of threads.
+/// `sum` and `count`; both are zero for a part without samples. The parts of a micro batch run on threads:
+/// what they write to beside `gradients` must be chosen by part.shard. Each shard has gradients of its own,
+/// which are summed in a fixed order: for given shards, results have the same bits for any number of threads.
 template <ParameterSet P>
 class Trainer {
 public:
@@ -88,20 +88,27 @@ public:
         : Trainer(TrainerState<P>{options.seed, make_adamw_state(parameters)}, options) {}
 
     /// Goes on with an old one. The seed is the state's.
-    /// \throws config_error 801 (adamw), 802 (schedule), 803 (others)
+    /// \throws config_error 801 (adamw), 802 (schedule), 803 (others); shape_error 820, value_error 821
+    /// (state)
     Trainer(TrainerState<P> state, const TrainerOptions& options)
         : options_(options), state_(std::move(state)) {
-        detail::check_adamw(options.adamw);
-        detail::check_schedule(options.schedule);
+        detail::require_same_shapes<P>(state_.adamw.first, state_.adamw.second, "Trainer", "second moments");
+        const std::string problem = detail::state_problem(state_.adamw);
+        if (!problem.empty()) {
+            detail::raise<value_error>(821, "Trainer", detail::expected_state(), problem);
+        }
+        const detail::ScalarRange range = detail::scalar_range(state_.adamw.first);
+        detail::check_adamw(options.adamw, range);
+        detail::check_schedule(options.schedule, range.largest);
         const auto require = [](bool ok, const char* expected, const std::string& got) {
             if (!ok) detail::raise<config_error>(803, "Trainer", expected, got);
         };
-        require(options.clip_norm >= 0, "clip_norm >= 0", std::to_string(options.clip_norm));
+        require(options.clip_norm >= 0, "clip_norm >= 0", detail::text(options.clip_norm));
         require(options.accumulation >= 1, "accumulation >= 1", std::to_string(options.accumulation));
         require(options.shards >= 1, "shards >= 1", std::to_string(options.shards));
         options_.seed = state_.seed;
         gradients_.assign(static_cast<std::size_t>(options.shards), state_.adamw.first);
-        losses_.resize(static_cast<std::size_t>(options.shards * options.accumulation));
+        losses_.resize(gradients_.size());
     }
 
     const TrainerOptions& options() const noexcept { return options_; }
@@ -111,11 +118,13 @@ public:
     const P& gradients() const noexcept { return gradients_.front(); }
 
     /// One update of the parameters.
-    /// \throws train_error 810 (loss), 811 (gradient), 812 (no loss in the batch), and whatever the objective
-    ///         throws; parameters and state are then as before.
+    /// \throws train_error 810 (loss), 811 (gradient), 812 (no loss in the batch), 813 (a parameter or a
+    ///         moment would not be finite), shape_error 820 (parameters), and whatever the objective throws;
+    ///         parameters and state are then as before.
     /// Cost of the objective, plus O(shards · parameters) | heap: none | thread-safe: no
     template <class Objective>
     StepReport step(P& parameters, Objective&& objective) {
+        detail::require_same_shapes<P>(state_.adamw.first, parameters, "Trainer::step", "parameters");
         compute_gradients(parameters, objective);
         LossSum loss;
         for (const LossSum& part : losses_) {
@@ -127,8 +136,10 @@ public:
                           .gradient_norm = 0,
                           .rate = options_.schedule.rate(state_.step()),
                           .count = loss.count};
-        if (!(loss.count > 0)) fail(812, "losses that count", "none");
-        if (!std::isfinite(loss.sum)) fail(810, "a finite loss", loss_text(loss.sum));
+        if (!(std::isfinite(loss.count) && loss.count > 0)) {
+            fail(812, "losses that count", loss.count == 0 ? "none" : detail::text(loss.count));
+        }
+        if (!std::isfinite(report.loss)) fail(810, "a finite loss", detail::text(report.loss));
         sum_gradients();
         report.gradient_norm = gradient_norm(gradients()) / loss.count;
         if (!std::isfinite(report.gradient_norm)) {
@@ -223,7 +234,9 @@ private:
     template <class Objective>
     void compute_shard(const P& parameters, Objective& objective, Index shard) {
         P& gradients = gradients_[static_cast<std::size_t>(shard)];
+        LossSum& losses = losses_[static_cast<std::size_t>(shard)];
         set_zero(gradients);
+        losses = {};
         Part part{.step = state_.step(),
                   .micro = 0,
                   .micros = options_.accumulation,
@@ -233,8 +246,8 @@ private:
         for (; part.micro < part.micros; ++part.micro) {
             part.seed = part_seed(state_.seed, part.step, part.micro, shard);
             const auto loss = objective(parameters, std::as_const(part), gradients);
-            losses_[static_cast<std::size_t>(part.micro * part.shards + shard)] = {
-                static_cast<double>(loss.sum), static_cast<double>(loss.count)};
+            losses.sum += static_cast<double>(loss.sum);
+            losses.count += static_cast<double>(loss.count);
         }
     }
 
@@ -250,8 +263,6 @@ private:
         }
     }
 
-    static std::string loss_text(double loss) { return std::isnan(loss) ? "nan" : loss > 0 ? "inf" : "-inf"; }
-
     [[noreturn]] void fail(int id, std::string_view expected, std::string_view got) const {
         detail::raise<train_error>(id, "Trainer::step",
                                    detail::text(expected, " in step ", state_.step() + 1), got);
@@ -259,8 +270,8 @@ private:
 
     TrainerOptions options_;
     TrainerState<P> state_;
-    std::vector<P> gradients_;  ///< one per shard
-    std::vector<LossSum> losses_;
+    std::vector<P> gradients_;     ///< one per shard
+    std::vector<LossSum> losses_;  ///< one per shard
     std::vector<std::exception_ptr> errors_;
 };
 

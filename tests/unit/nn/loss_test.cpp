@@ -292,6 +292,28 @@ TYPED_TEST(SquaredErrorTest, AgreesWithTheDefinition) {
     EXPECT_TRUE(same_bits(over, dy));
 }
 
+TYPED_TEST(CrossEntropyTest, NoRowsAreNoLoss) {
+    using Scalar = TypeParam;
+    Workspace ws;
+    Matrix<Scalar> logits(0, 7);
+    for (const CrossEntropyLoss& loss :
+         {cross_entropy<Scalar>(logits, {}, ws), cross_entropy<Scalar>(logits, {}, logits, ws)}) {
+        EXPECT_EQ(loss.sum, 0);
+        EXPECT_EQ(loss.count, 0);
+        EXPECT_EQ(loss.correct, 0);
+    }
+}
+
+TYPED_TEST(SquaredErrorTest, NoRowsAreNoLoss) {
+    using Scalar = TypeParam;
+    Workspace ws;
+    Matrix<Scalar> y(0, 7);
+    for (const SquaredError& loss : {squared_error<Scalar>(y, y, ws), squared_error<Scalar>(y, y, y, ws)}) {
+        EXPECT_EQ(loss.sum, 0);
+        EXPECT_EQ(loss.count, 0);
+    }
+}
+
 TEST(SquaredErrorReferenceTest, AgreesWithPyTorchAndDifferences) {
     Workspace ws;
     Matrix<double> y(2, 2);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <cmath>
+#include <limits>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -196,13 +198,144 @@ TEST(AdamWErrorTest, NamesTheOption) {
         expect_error<config_error>(801, detail::text("[toeplitz.config.801] AdamW: expected ", text),
                                    [&] { adamw_update(p, start(), state, 0.1, options); });
     };
-    expect({.beta1 = 1}, "beta1 in [0, 1), got 1.000000");
-    expect({.beta2 = -0.5}, "beta2 in [0, 1), got -0.500000");
-    expect({.epsilon = -1}, "epsilon >= 0, got -1.000000");
-    expect({.weight_decay = std::nan("")}, "weight_decay >= 0, got nan");
+    expect({.beta1 = 1}, "beta1 in [0, 1), got 1");
+    expect({.beta2 = -0.5}, "beta2 in [0, 1), got -0.5");
+    expect({.epsilon = -1}, "epsilon in [2.22507e-308, 1.79769e+308], got -1");
+    expect({.epsilon = 0}, "epsilon in [2.22507e-308, 1.79769e+308], got 0");
+    expect({.weight_decay = std::nan("")}, "weight_decay in [0, 1.79769e+308], got nan");
     expect({.decay = nullptr}, "a rule for decay, got none");
+    for (const double rate : {-1.0, HUGE_VAL, std::nan("")}) {
+        expect_error<config_error>(
+            801,
+            detail::text("[toeplitz.config.801] AdamW: expected a rate in [0, 1.79769e+308], got ", rate),
+            [&] { adamw_update(p, start(), state, rate); });
+    }
     EXPECT_EQ(state.step, 0);
     EXPECT_TRUE(same_bits(p.weight, start().weight));
+}
+
+TEST(AdamWErrorTest, OptionsAreNumbersOfTheParameters) {
+    Tensors<float> p = random_tensors<float>(3, 2, 1);
+    AdamWState<Tensors<float>> state = make_adamw_state(p);
+    const auto refused = [&](double rate, const AdamWOptions& options) {
+        try {
+            adamw_update(p, zeros_like(p), state, rate, options);
+        } catch (const config_error& caught) {
+            return caught.id() == 801;
+        }
+        return false;
+    };
+    for (const double epsilon : {0.0, 1e-50, 1e-39, 1e39}) EXPECT_TRUE(refused(0.1, {.epsilon = epsilon}));
+    EXPECT_TRUE(refused(0.1, {.weight_decay = 1e39}));
+    EXPECT_TRUE(refused(1e39, {}));
+    EXPECT_EQ(state.step, 0);
+    EXPECT_FALSE(refused(0.1, {.epsilon = 2e-38}));
+    EXPECT_FALSE(refused(1e30, {}));
+}
+
+TYPED_TEST(AdamWTest, SquaresOfLargeGradientsDoNotOverflow) {
+    using Scalar = TypeParam;
+    // g² leaves the type, (1−β₂) g² does not.
+    const Scalar large = std::sqrt(std::numeric_limits<Scalar>::max()) * 2;
+    Tensors<Scalar> p = random_tensors<Scalar>(3, 2, 1);
+    Tensors<Scalar> g = zeros_like(p);
+    g.weight.setConstant(large);
+    AdamWState<Tensors<Scalar>> state = make_adamw_state(p);
+    const Matrix<Scalar> before = p.weight;
+    adamw_update(p, g, state, 0.25, {.weight_decay = 0});
+    // The first step is one rate long.
+    EXPECT_TRUE(near_all(p.weight, (before.array() - Scalar(0.25)).matrix().eval(), 20 * unit<Scalar>));
+}
+
+/// An update that must be refused as a whole.
+template <Real Scalar>
+struct Refused {
+    Tensors<Scalar> p = random_tensors<Scalar>(40, 50, 1);
+    Tensors<Scalar> g = random_tensors<Scalar>(40, 50, 2);
+    AdamWState<Tensors<Scalar>> state = make_adamw_state(p);
+    double rate = 0.1;
+    AdamWOptions options{};
+    double scale = 1;
+
+    void expect(const std::string& got) {
+        const Tensors<Scalar> before = p;
+        const AdamWState<Tensors<Scalar>> old = state;
+        expect_error<train_error>(
+            813, "[toeplitz.train.813] adamw_update: expected an update 1 to finite numbers, got " + got,
+            [&] { adamw_update(p, g, state, rate, options, scale); });
+        EXPECT_TRUE(p.weight == before.weight && p.bias == before.bias);
+        EXPECT_TRUE(state.first.weight == old.first.weight && state.first.bias == old.first.bias);
+        EXPECT_TRUE(state.second.weight == old.second.weight && state.second.bias == old.second.bias);
+        EXPECT_EQ(state.step, 0);
+    }
+};
+
+TYPED_TEST(AdamWTest, AnUpdateToWhatIsNotFiniteChangesNothing) {
+    using Scalar = TypeParam;
+    constexpr Scalar most = std::numeric_limits<Scalar>::max();
+    using Case = Refused<Scalar>;
+    const auto expect = [](const std::string& got, const auto& change) {
+        Case refused;
+        change(refused);
+        refused.expect(got);
+    };
+    // The last element of the last tensor: everything before it would have been committed.
+    expect("inf in the second moment of bias(39, 0)", [](Case& c) { c.g.bias(39) = most; });
+    expect("nan in bias(39, 0)", [](Case& c) { c.g.bias(39) = std::nan(""); });
+    expect("inf in bias(39, 0)", [](Case& c) { c.p.bias(39) = std::numeric_limits<Scalar>::infinity(); });
+    expect("nan in bias(39, 0)", [](Case& c) { c.state.second.bias(39) = -1; });
+    expect("inf in the second moment of weight(21, 7)", [](Case& c) { c.g.weight(21, 7) = -most; });
+    expect("-inf in weight(0, 0)", [](Case& c) {
+        c.rate = static_cast<double>(most) / 2;
+        c.g.weight.setOnes();
+    });
+    expect("-inf in weight(0, 0)", [](Case& c) {
+        c.p.weight.setConstant(most / 4);
+        c.options.weight_decay = 1000;
+    });
+    expect("inf in the second moment of weight(0, 0)", [](Case& c) {
+        c.g.weight.setOnes();
+        c.scale = static_cast<double>(most);
+    });
+    if constexpr (std::is_same_v<Scalar, float>) {
+        expect("nan in weight(0, 0)", [](Case& c) {
+            c.g.weight.setZero();
+            c.scale = 1e300;  // infinite as a float
+        });
+    }
+}
+
+TYPED_TEST(AdamWTest, LargeNumbersThatStayFiniteAreUpdated) {
+    using Scalar = TypeParam;
+    Tensors<Scalar> p = random_tensors<Scalar>(3, 2, 1);
+    p.weight.setConstant(std::numeric_limits<Scalar>::max() / 2);
+    Tensors<Scalar> g = zeros_like(p);
+    g.bias.setConstant(std::sqrt(std::numeric_limits<Scalar>::max()));
+    AdamWState<Tensors<Scalar>> state = make_adamw_state(p);
+    adamw_update(p, g, state, 0.5, {.weight_decay = 1});
+    EXPECT_TRUE((p.weight.array() == std::numeric_limits<Scalar>::max() / 4).all());
+    EXPECT_EQ(state.step, 1);
+}
+
+TEST(AdamWErrorTest, AllSetsHaveTheSameShapes) {
+    Tensors<double> p = start();
+    AdamWState<Tensors<double>> state = make_adamw_state(p);
+    const auto expect = [&](const char* text, const Tensors<double>& g) {
+        expect_error<shape_error>(820, detail::text("[toeplitz.shape.820] adamw_update: expected ", text),
+                                  [&] { adamw_update(p, g, state, 0.1); });
+        EXPECT_TRUE(same_bits(p.weight, start().weight));
+    };
+    Tensors<double> g = start();
+    g.weight.resize(2, 2);
+    expect("gradients with weight of shape 3×2, got 2×2", g);
+    state.first.bias.resize(1);
+    expect("first moments with bias of shape 3×1, got 1×1", start());
+    state = make_adamw_state(p);
+    state.second.weight.resize(6, 1);
+    expect("second moments with weight of shape 3×2, got 6×1", start());
+    state = make_adamw_state(p);
+    state.step = std::numeric_limits<Index>::max();
+    EXPECT_THROW(adamw_update(p, start(), state, 0.1), value_error);
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <cmath>
+#include <limits>
 #include <set>
 #include <vector>
 
@@ -108,6 +110,22 @@ TEST(PartTest, EveryPieceHasASeedOfItsOwn) {
         }
     }
     EXPECT_EQ(seeds.size(), 3U * 125);
+}
+
+TEST(BatchesTest, PlacesBeyondAllRunsAreSamplesAsWell) {
+    constexpr Index huge = std::numeric_limits<Index>::max();
+    const Batches batches(10, huge / 2, 1);
+    for (const Index step : {Index{1} << 60, huge}) {
+        for (const Index shard : {0, 3, 6}) {
+            const Part part{.step = step, .micro = huge - 1, .micros = huge, .shard = shard, .shards = 7};
+            const Index count = batches.count(part);
+            EXPECT_TRUE(count == huge / 14 || count == huge / 14 + 1) << count;
+            for (const Index j : {Index{0}, count - 1}) {
+                const Index sample = batches.sample(part, j);
+                EXPECT_TRUE(sample >= 0 && sample < 10) << sample;
+            }
+        }
+    }
 }
 
 TEST(BatchesErrorTest, NeedsSamples) {

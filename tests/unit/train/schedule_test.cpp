@@ -69,15 +69,17 @@ TEST(ScheduleErrorTest, NamesTheOption) {
         expect_error<config_error>(802, detail::text("[toeplitz.config.802] Schedule: expected ", text),
                                    [&] { detail::check_schedule(schedule); });
     };
-    expect({.peak = -1}, "peak >= 0, got -1.000000");
+    expect({.peak = -1}, "peak >= 0, got -1");
     expect({.peak = std::nan("")}, "peak >= 0, got nan");
     expect({.warmup = -1}, "warmup >= 0, got -1");
-    expect({.initial = -1}, "initial >= 0, got -1.000000");
-    expect({.end = HUGE_VAL}, "end >= 0, got inf");
-    expect({.power = -2}, "power >= 0, got -2.000000");
+    expect({.initial = -1}, "initial >= 0, got -1");
+    expect({.end = HUGE_VAL}, "end <= 1.79769e+308, the largest of the parameters' numbers, got inf");
+    expect({.power = -2}, "power >= 0, got -2");
+    expect({.total = -1}, "total >= 0, got -1");
     expect({.course = Course::cosine, .warmup = 5, .total = 5}, "total > warmup, got 5 and 5");
     expect({.course = Course::polynomial}, "total > warmup, got 0 and 0");
     detail::check_schedule({});
+    detail::check_schedule({.peak = 1e39});
     detail::check_schedule({.course = Course::inverse_sqrt, .warmup = 5});
 }
 

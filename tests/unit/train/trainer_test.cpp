@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -271,6 +273,88 @@ TEST(TrainerErrorTest, ABatchWithoutLossesIsRefused) {
         [](const D&, const Part&, D&) { return CrossEntropyLoss{}; });
 }
 
+TEST(TrainerErrorTest, ACountThatIsNoNumberOfLossesIsRefused) {
+    for (const double count : {HUGE_VAL, std::nan(""), -1.0}) {
+        Broken broken(1);
+        LossSum loss{1, count};
+        expect_error<train_error>(
+            812,
+            detail::text("[toeplitz.train.812] Trainer::step: expected losses that count in step 3, got ",
+                         count),
+            [&] { broken.trainer.step(broken.parameters, [&](const D&, const Part&, D&) { return loss; }); });
+    }
+    // A mean that overflows, and gradients that do.
+    const auto expect = [](int id, LossSum loss, double gradient) {
+        Broken broken(1);
+        const D before = broken.parameters;
+        const TrainerState<D> state = broken.trainer.state();
+        try {
+            broken.trainer.step(broken.parameters, [&](const D&, const Part&, D& gradients) {
+                gradients.linear.weight.setConstant(gradient);
+                return loss;
+            });
+            ADD_FAILURE() << "no error " << id;
+        } catch (const train_error& caught) {
+            EXPECT_EQ(caught.id(), id) << caught.what();
+        }
+        EXPECT_TRUE(broken.parameters == before);
+        EXPECT_TRUE(same(state.adamw, broken.trainer.state().adamw));
+    };
+    expect(810, {1e10, 1e-300}, 0);
+    expect(811, {1, 1e-300}, 1e10);
+    expect(813, {0, 1e-310}, 0);
+}
+
+TEST(TrainerErrorTest, AStepToWhatIsNotFiniteChangesNothing) {
+    Broken broken(2);
+    TrainerOptions options = Broken::options(2);
+    options.schedule = {.peak = 1e308};
+    broken.trainer = Trainer<D>(broken.trainer.state(), options);
+    const D before = broken.parameters;
+    const TrainerState<D> state = broken.trainer.state();
+    EXPECT_THROW(broken.trainer.step(broken.parameters, broken.model.objective()), train_error);
+    EXPECT_TRUE(broken.parameters == before);
+    EXPECT_TRUE(same(state.adamw, broken.trainer.state().adamw));
+}
+
+TEST(TrainerErrorTest, ParametersOfOtherShapesAreRefused) {
+    const LinearModel<double> model = make_linear_model<double>(30, 40, 3, 6);
+    D parameters = model.make_parameters(1);
+    const D smaller = make_linear_model<double>(30, 4, 3, 6).make_parameters(1);
+    Trainer<D> trainer(smaller, some_options());
+    expect_error<shape_error>(
+        820,
+        "[toeplitz.shape.820] Trainer::step: expected parameters with linear.weight of shape 3×4, got 3×40",
+        [&] { trainer.step(parameters, model.objective()); });
+    EXPECT_TRUE(parameters == model.make_parameters(1));
+}
+
+TEST(TrainerErrorTest, AStateThatNoRunLeavesIsRefused) {
+    const D parameters = make_linear_model<double>(30, 4, 3, 6).make_parameters(1);
+    const auto expect = [&](const std::string& got, const auto& change) {
+        TrainerState<D> state{1, make_adamw_state(parameters)};
+        change(state.adamw);
+        expect_error<value_error>(821,
+                                  "[toeplitz.value.821] Trainer: expected a step in 0..9007199254740991, "
+                                  "finite moments, and second "
+                                  "ones from 0 on, got " +
+                                      got,
+                                  [&] { Trainer<D>(state, some_options()); });
+    };
+    using State = AdamWState<D>;
+    expect("step -1", [](State& s) { s.step = -1; });
+    expect("step 9223372036854775807", [](State& s) { s.step = std::numeric_limits<Index>::max(); });
+    expect("nan in the first moment of linear.weight(2, 1)",
+           [](State& s) { s.first.linear.weight(2, 1) = std::nan(""); });
+    expect("inf in the second moment of linear.bias(1, 0)",
+           [](State& s) { s.second.linear.bias(1) = HUGE_VAL; });
+    expect("-1e-20 in the second moment of linear.weight(0, 3)",
+           [](State& s) { s.second.linear.weight(0, 3) = -1e-20; });
+    TrainerState<D> state{1, make_adamw_state(parameters)};
+    state.adamw.second.linear.weight.resize(2, 4);
+    EXPECT_THROW(Trainer<D>(state, some_options()), shape_error);
+}
+
 TEST(TrainerErrorTest, ErrorsLeaveTheShardsThatThrowThem) {
     for (const Index shards : {1, 2, 3}) {
         for (const int threads : {1, 2}) {
@@ -295,13 +379,18 @@ TEST(TrainerErrorTest, NamesTheOption) {
         expect_error<config_error>(803, detail::text("[toeplitz.config.803] Trainer: expected ", text),
                                    [&] { Trainer<D>(parameters, options); });
     };
-    expect({.clip_norm = -1}, "clip_norm >= 0, got -1.000000");
+    expect({.clip_norm = -1}, "clip_norm >= 0, got -1");
     expect({.accumulation = 0}, "accumulation >= 1, got 0");
     expect({.shards = 0}, "shards >= 1, got 0");
     expect_error<config_error>(803, "[toeplitz.config.803] every: expected n >= 1, got 0",
                                [] { every(0, [](const StepReport&) {}); });
     EXPECT_THROW(Trainer<D>(parameters, {.adamw = {.beta1 = 2}}), config_error);
     EXPECT_THROW(Trainer<D>(parameters, {.schedule = {.peak = -2}}), config_error);
+    const auto single = make_linear_model<float>(3, 2, 2, 1).make_parameters(1);
+    using F = ModelParameters<float>;
+    EXPECT_THROW(Trainer<F>(single, {.adamw = {.epsilon = 1e-50}}), config_error);
+    EXPECT_THROW(Trainer<F>(single, {.schedule = {.peak = 1e39}}), config_error);
+    Trainer<F>(single, {.schedule = {.peak = 1e30}});
 }
 
 TEST(TrainerCallbackTest, AreCalledInOrderWithWhatTheyTake) {
@@ -364,6 +453,43 @@ TEST(TrainerShardTest, SeesEveryPartOfEveryStepOnceWithItsSeed) {
             EXPECT_EQ(part.seed, part_seed(options.seed, i / 2, i % 2, shard));
         }
     }
+}
+
+TEST(TrainerShardTest, MayBeWithoutSamples) {
+    // Two samples for five shards: three parts are empty, and say so.
+    const LinearModel<double> model = make_linear_model<double>(30, 4, 3, 2);
+    const auto trained = [&](Index shards) {
+        D parameters = model.make_parameters(1);
+        TrainerOptions options = some_options();
+        options.shards = shards;
+        int empty = 0;
+        const StepReport report =
+            Trainer<D>(parameters, options)
+                .step(parameters, Objective<double>([&](const D& p, const Part& part, D& g) {
+                          if (model.batches.count(part) > 0) return model(p, part, g);
+                          ++empty;
+                          return CrossEntropyLoss{};
+                      }));
+        EXPECT_EQ(report.count, 2);
+        EXPECT_EQ(empty, std::max<Index>(0, shards - 2));
+        return parameters;
+    };
+    const D expected = trained(2);
+    EXPECT_TRUE(trained(5) == expected);
+}
+
+TEST(TrainerShardTest, AHugeNumberOfMicroBatchesIsLegal) {
+    const LinearModel<double> model = make_linear_model<double>(30, 4, 3, 6);
+    D parameters = model.make_parameters(1);
+    TrainerOptions options = some_options();
+    options.shards = 4;
+    options.accumulation = Index{1} << 62;
+    Trainer<D> trainer(parameters, options);
+    const auto stop = [&](const D& p, const Part& part, D& g) {
+        if (part.micro == 2) throw value_error(123, "enough");
+        return model(p, part, g);
+    };
+    EXPECT_THROW(trainer.step(parameters, Objective<double>(stop)), value_error);
 }
 
 TEST(TrainerShardTest, SeesOneThread) {
