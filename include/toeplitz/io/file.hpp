@@ -4,21 +4,21 @@
 /// \file
 /// Files as a whole: read at offsets that were checked before, and replaced either completely or not at all.
 
-#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <toeplitz/core/types.hpp>
+#include <toeplitz/io/checksum.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
@@ -54,6 +54,7 @@ public:
     FileReader(const std::string& path, const char* where)
         // Without O_NONBLOCK a pipe would wait here for its writer.
         : path_(path), where_(where), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+        if (path.find('\0') != std::string::npos) fail("a path with a zero byte");
         struct stat status {};
         if (!file_.is_open() || ::fstat(file_.get(), &status) != 0) fail(system_text(errno));
         if (!S_ISREG(status.st_mode)) fail("something that is not a regular file");
@@ -104,13 +105,68 @@ inline bool write_all(int descriptor, std::span<const std::byte> bytes) noexcept
 /// True once the file's content is on the disk, or where the file system has no notion of that.
 inline bool synchronize(int descriptor) noexcept { return ::fsync(descriptor) == 0 || errno == EINVAL; }
 
-/// Where a symbolic link leads, so that its file is replaced and not the link; otherwise the path itself.
-inline std::string link_target(const std::string& path) {
-    char* const resolved = ::realpath(path.c_str(), nullptr);
-    if (resolved == nullptr) return path;
-    std::string target(resolved);
-    std::free(resolved);
-    return target;
+/// The folder of a path, with its slash; "./" where the path has none.
+inline std::string folder_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string::npos ? "./" : path.substr(0, slash + 1);
+}
+
+/// Where a chain of symbolic links ends, whether there is a file or not. A path of a loop where it is one:
+/// whatever uses that fails.
+inline std::string link_target(std::string path) {
+    constexpr int most_links = 40;
+    for (int links = 0; links < most_links; ++links) {
+        char to[4096];
+        const ::ssize_t length = ::readlink(path.c_str(), to, sizeof(to));
+        if (length <= 0) break;
+        const std::string_view target(to, static_cast<std::size_t>(length));
+        path = target.front() == '/' ? std::string(target) : text(folder_of(path), target);
+    }
+    return path;
+}
+
+/// Whether the open file is the one of this name.
+inline bool has_name(int descriptor, const std::string& name) noexcept {
+    struct stat open {};
+    struct stat named {};
+    return ::fstat(descriptor, &open) == 0 && ::lstat(name.c_str(), &named) == 0 &&
+           open.st_dev == named.st_dev && open.st_ino == named.st_ino;
+}
+
+/// Creates a file for the parts of the file `target`, which nobody else writes to, and puts its name into
+/// `name`; below 0 with errno where that fails.
+///
+/// Its writer holds a lock, which ends with the process: a file of such a name that can be locked is what a
+/// crash left, and is removed.
+inline int create_part(const std::string& target, std::string& name) {
+    constexpr int most_attempts = 10'000;
+    const std::string folder = folder_of(target);
+    // Of the target's name a hash, as names have a largest length.
+    const std::string_view base = std::string_view(target).substr(target.rfind('/') + 1);
+    const std::string prefix =
+        text(folder, ".toeplitz-part-", Crc64().add(std::as_bytes(std::span(base))).text());
+    for (int attempt = 0; attempt < most_attempts; ++attempt) {
+        name = text(prefix, "-", attempt);
+        {
+            const FileDescriptor stale(::open(name.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+            if (stale.is_open() && ::flock(stale.get(), LOCK_EX | LOCK_NB) == 0 &&
+                has_name(stale.get(), name)) {
+                ::unlink(name.c_str());
+            }
+        }
+        const int descriptor = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (descriptor < 0) {
+            if (errno != EEXIST) return descriptor;
+            continue;
+        }
+        // Before it was locked, somebody may have removed it. Some file systems have no locks: nobody removes
+        // files there.
+        const bool locked = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+        if (locked ? has_name(descriptor, name) : errno != EWOULDBLOCK) return descriptor;
+        ::close(descriptor);
+    }
+    errno = EEXIST;
+    return -1;
 }
 
 }  // namespace detail
@@ -119,7 +175,8 @@ inline std::string link_target(const std::string& path) {
 ///
 /// The parts go to a new file beside it, are flushed to the disk, and the new file is renamed over the old
 /// one: a full disk, a crash or a second writer never leaves half a file under the name. An existing file
-/// passes on its permissions; a symbolic link stays and its target is replaced.
+/// passes on its permissions, and one that may not be written is refused; a symbolic link stays and its
+/// target is written. A crash leaves a file `.toeplitz-part-…`, which the next save of this name removes.
 /// \throws io_error 910 when the file cannot be written; an old one is intact
 /// Cost the bytes, and waiting for the disk | heap: names | thread-safe: yes
 inline void replace_file(const std::string& path, std::span<const std::span<const std::byte>> parts,
@@ -128,21 +185,22 @@ inline void replace_file(const std::string& path, std::span<const std::span<cons
         detail::raise<io_error>(910, detail::text(where, ": file ", detail::in_quotes(path)),
                                 "a file that can be written (an old one is intact)", got);
     };
+    if (path.find('\0') != std::string::npos) fail("a path with a zero byte");
     const std::string target = detail::link_target(path);
     struct stat old {};
     const bool exists = ::stat(target.c_str(), &old) == 0;
-    // A rename would replace a device or a pipe just as well.
+    if (!exists && errno != ENOENT) fail(detail::system_text(errno));
+    // A rename asks for the permissions of the folder alone, and replaces a device or a pipe just as well.
     if (exists && !S_ISREG(old.st_mode)) fail("something that is not a regular file");
-
-    static std::atomic<unsigned> counter{0};
-    std::string beside;
-    int descriptor = -1;
-    for (int attempt = 0; attempt < 100; ++attempt) {
-        beside = detail::text(target, ".part-", static_cast<long>(::getpid()), "-", counter++);
-        descriptor = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (descriptor >= 0 || errno != EEXIST) break;
+    if (exists && ::faccessat(AT_FDCWD, target.c_str(), W_OK, AT_EACCESS) != 0) {
+        fail(detail::system_text(errno));
     }
+
+    std::string beside;
+    const int descriptor = detail::create_part(target, beside);
     if (descriptor < 0) fail(detail::text("creating a file beside it: ", detail::system_text(errno)));
+    // Keeps the lock until the file has its name.
+    const detail::FileDescriptor lock(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
 
     const char* step = nullptr;
     int error = 0;
@@ -173,9 +231,7 @@ inline void replace_file(const std::string& path, std::span<const std::span<cons
     }
 
     // The new name, too, should outlive a power failure. The file is in place by now: no reason to fail.
-    const std::size_t slash = target.rfind('/');
-    const std::string folder = slash == std::string::npos ? "." : target.substr(0, slash + 1);
-    const detail::FileDescriptor directory(::open(folder.c_str(), O_RDONLY | O_CLOEXEC));
+    const detail::FileDescriptor directory(::open(detail::folder_of(target).c_str(), O_RDONLY | O_CLOEXEC));
     if (directory.is_open()) detail::synchronize(directory.get());
 }
 

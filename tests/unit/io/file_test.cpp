@@ -2,6 +2,8 @@
 /// \file
 /// Replacing files: completely or not at all, whatever goes wrong.
 
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include <support/errors.hpp>
@@ -64,10 +66,15 @@ TEST(ReplaceFileTest, PathsThatCannotBeWritten) {
     const TemporaryFolder folder;
     expect_not_written(folder / "missing/a", "creating a file beside it: No such file or directory");
     write_bytes(folder / "file", "x");
-    expect_not_written(folder / "file/a", "creating a file beside it: Not a directory");
-    expect_not_written(folder / std::string(300, 'n'), "creating a file beside it: File name too long");
+    expect_not_written(folder / "file/a", "Not a directory");
+    expect_not_written(folder / std::string(300, 'n'), "File name too long");
     expect_not_written("", "renaming: No such file or directory");
-    EXPECT_EQ(folder.entries(), 1U);
+    expect_not_written(folder / std::string("file\0.safetensors", 17), "a path with a zero byte");
+    std::filesystem::create_symlink("b", folder / "a");
+    std::filesystem::create_symlink("a", folder / "b");
+    expect_not_written(folder / "a", "Too many levels of symbolic links");
+    EXPECT_TRUE(std::filesystem::is_symlink(folder / "a"));
+    EXPECT_EQ(folder.entries(), 3U);
 }
 
 TEST(ReplaceFileTest, OnlyRegularFilesAreReplaced) {
@@ -93,12 +100,104 @@ TEST(ReplaceFileTest, PermissionsAndLinksStay) {
     EXPECT_EQ(folder.entries(), 2U);
 }
 
+TEST(ReplaceFileTest, LinksToWhatIsNotThereYetLeadThere) {
+    const TemporaryFolder folder;
+    std::filesystem::create_directory(folder / "models");
+    std::filesystem::create_symlink("models/next", folder / "latest");
+    std::filesystem::create_symlink(folder / "latest", folder / "models/link");
+    replace(folder / "models/link", "content");
+    EXPECT_TRUE(std::filesystem::is_symlink(folder / "models/link"));
+    EXPECT_TRUE(std::filesystem::is_symlink(folder / "latest"));
+    EXPECT_FALSE(std::filesystem::is_symlink(folder / "models/next"));
+    EXPECT_EQ(read_bytes(folder / "models/next"), "content");
+    EXPECT_EQ(folder.entries(), 2U);
+}
+
+TEST(ReplaceFileTest, NamesMayBeAsLongAsTheSystemAllows) {
+    const TemporaryFolder folder;
+    for (const std::size_t length : {250U, 255U}) {
+        const std::string path = folder / std::string(length, 'n');
+        replace(path, "old");
+        replace(path, "content");
+        EXPECT_EQ(read_bytes(path), "content");
+    }
+    EXPECT_EQ(folder.entries(), 2U);
+}
+
+TEST(ReplaceFileTest, FilesThatMayNotBeWrittenStay) {
+    const TemporaryFolder folder;
+    std::filesystem::permissions(folder / ".", std::filesystem::perms(0777));
+    write_bytes(folder / "file", "precious");
+    std::filesystem::permissions(folder / "file", std::filesystem::perms(0444));
+    const bool root = ::geteuid() == 0;  // who may write everything
+    if (root) {
+        ASSERT_EQ(::seteuid(65534), 0);
+    }
+    expect_not_written(folder / "file", "Permission denied");
+    if (root) {
+        ASSERT_EQ(::seteuid(0), 0);
+    }
+    EXPECT_EQ(read_bytes(folder / "file"), "precious");
+    EXPECT_EQ(folder.entries(), 1U);
+}
+
+TEST(ReplaceFileTest, WhatACrashLeftIsRemovedAndWhatIsInUseIsNot) {
+    const TemporaryFolder folder;
+    const std::string path = folder / "checkpoint";
+    std::string stale;
+    std::string used;
+    ::close(detail::create_part(path, stale));
+    EXPECT_EQ(folder.entries(), 1U);
+    write_bytes(stale, "half a file");
+    {
+        const detail::FileDescriptor other(detail::create_part(path, used));
+        EXPECT_EQ(used, stale) << "the first is gone";
+        replace(path, "content");
+        EXPECT_EQ(folder.entries(), 2U);
+        EXPECT_TRUE(detail::has_name(other.get(), used));
+    }
+    replace(path, "other");
+    EXPECT_EQ(read_bytes(path), "other");
+    EXPECT_EQ(folder.entries(), 1U);
+}
+
+TEST(ReplaceFileTest, ManyWritersOfOneFileNeverMix) {
+    const TemporaryFolder folder;
+    const std::string path = folder / "file";
+    const auto write = [&](char c) {
+        for (int i = 0; i < 50; ++i) replace(path, std::string(10'000, c));
+    };
+    std::thread other(write, 'a');
+    write('b');
+    other.join();
+    const std::string bytes = read_bytes(path);
+    EXPECT_TRUE(bytes == std::string(10'000, 'a') || bytes == std::string(10'000, 'b'));
+    EXPECT_EQ(folder.entries(), 1U);
+}
+
 TEST(ReplaceFileTest, MissingFilesAreNamed) {
     expect_error<io_error>(
         901,
         "[toeplitz.io.901] read_safetensors: file 'no/such/file': expected a regular file that can "
         "be read, got No such file or directory",
         [] { read_safetensors("no/such/file"); });
+    const std::string cut("/dev/null\0more", 14);
+    expect_error<io_error>(901,
+                           "[toeplitz.io.901] read_safetensors: file '/dev/null?more': expected a regular "
+                           "file that can be read, got a path with a zero byte",
+                           [&] { read_safetensors(cut); });
+}
+
+TEST(Crc64Test, IsTheOneOfXz) {
+    EXPECT_EQ(Crc64().value(), 0U);
+    const std::string digits = "123456789";
+    EXPECT_EQ(Crc64().add(as_bytes(digits)).value(), 0x995DC9BBDF1939FAU);
+    EXPECT_EQ(Crc64().add(as_bytes(digits)).text(), "995dc9bbdf1939fa");
+    const std::string text = "The same bytes, whatever they are cut into.";
+    const std::uint64_t whole = Crc64().add(as_bytes(text)).value();
+    for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+        EXPECT_EQ(Crc64().add(as_bytes(text).first(cut)).add(as_bytes(text).subspan(cut)).value(), whole);
+    }
 }
 
 TEST(ReplaceFileTest, FilesThatShrinkMeanwhileAreNoticed) {
