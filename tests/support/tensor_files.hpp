@@ -44,12 +44,12 @@ inline std::string entry(const std::string& name, const std::string& dtype, cons
 inline TensorFile sample_file() {
     TensorFile file;
     unsigned next = 1;
-    for (const Dtype dtype : all_dtypes) {
-        StoredTensor tensor{dtype, {2, 3}, std::vector<std::byte>(6 * element_size(dtype))};
+    for (const auto& [dtype, type_name, bits, converts] : detail::dtype_table) {
+        StoredTensor tensor{dtype, {2, 4}, std::vector<std::byte>(static_cast<std::size_t>(bits))};
         for (std::byte& byte : tensor.bytes) {
             byte = dtype == Dtype::boolean ? std::byte(next++ & 1U) : std::byte(next++ * 37U);
         }
-        file.tensors.emplace(detail::text("layers.0.", dtype_name(dtype)), std::move(tensor));
+        file.tensors.emplace(detail::text("layers.0.", type_name), std::move(tensor));
     }
     file.tensors["scalar"] = make_tensor(std::span<const double>(std::array{0.1}), {});
     file.tensors["empty"] = {Dtype::f32, {4, 0, 5}, {}};

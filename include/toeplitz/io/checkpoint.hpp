@@ -69,10 +69,12 @@ inline OptionList in_version_1(OptionList list) {
 
 }  // namespace detail
 
-/// Writes a checkpoint: parameters under their names, moments under "adam.m." and "adam.v.", step, seed and
-/// options in the metadata beside the user's own. The file is replaced completely or not at all.
-/// \throws io_error 910 (the file cannot be written; an old one is intact), 911 (names), 942 (metadata under
-///         "toeplitz.", which is the library's)
+/// Writes a checkpoint: parameters under their names, moments under "adam.m." and "adam.v.", step, seed,
+/// options and a checksum in the metadata beside the user's own. The file is replaced completely or not at
+/// all, and only by one that loads.
+/// \throws io_error 910 (the file cannot be written; an old one is intact), 911 (names), 912 (a number that
+///         is not finite), 942 (metadata under "toeplitz.", which is the library's)
+/// \throws shape_error 820 (parameters of other shapes than the trainer's)
 /// Cost the bytes, and waiting for the disk | heap: the bytes | thread-safe: yes
 template <ParameterSet P>
 void save_checkpoint(const std::string& path, const P& parameters, const Trainer<P>& trainer,
@@ -88,6 +90,8 @@ void save_checkpoint(const std::string& path, const P& parameters, const Trainer
         file.metadata[key] = value;
     }
     const TrainerState<P>& state = trainer.state();
+    detail::require_same_shapes<P>(state.adamw.first, parameters, "save_checkpoint", "parameters");
+    file.checksum = true;
     file.metadata[detail::checkpoint_format] = detail::checkpoint_version;
     file.metadata[detail::checkpoint_step] = detail::exact_text(state.step());
     file.metadata[detail::checkpoint_seed] = detail::exact_text(state.seed);
@@ -102,7 +106,8 @@ void save_checkpoint(const std::string& path, const P& parameters, const Trainer
 /// Fills parameters, which have the right shapes, from a checkpoint, and returns the rest of it: a trainer
 /// made of the state goes on where the old one stopped, with the same bits if its options are the same.
 /// Parameters are as they were where anything is wrong.
-/// \throws io_error 901 to 906 (file), 920 (all mismatches of the tensors), 940 (not a checkpoint)
+/// \throws io_error 901 to 909 (file), 913 (checksum), 920 (all mismatches of the tensors), 940 (not a
+///         checkpoint, or not of a state that a run leaves)
 /// Cost the bytes | heap: the bytes | thread-safe: yes, with distinct parameters
 template <ParameterSet P>
 Checkpoint<P> load_checkpoint(const std::string& path, P& parameters) {
@@ -129,7 +134,6 @@ Checkpoint<P> load_checkpoint(const std::string& path, P& parameters) {
     Checkpoint<P> checkpoint{{0, {0, parameters, parameters}}, std::move(version), {}, {}};
     TrainerState<P>& state = checkpoint.state;
     number(detail::checkpoint_step, state.adamw.step);
-    if (state.step() < 0) fail("a step >= 0", std::to_string(state.step()));
     number(detail::checkpoint_seed, state.seed);
     checkpoint.options = take(detail::checkpoint_options);
     checkpoint.metadata = std::move(file.metadata);
@@ -145,6 +149,8 @@ Checkpoint<P> load_checkpoint(const std::string& path, P& parameters) {
     }
     load_parameters(moments, state.adamw.first, {.prefix = detail::first_moment_prefix});
     load_parameters(moments, state.adamw.second, {.prefix = detail::second_moment_prefix});
+    const std::string problem = detail::state_problem(state.adamw);
+    if (!problem.empty()) fail(detail::expected_state(), problem);
     load_parameters(file, parameters);
     return checkpoint;
 }

@@ -152,18 +152,21 @@ inline void write_model(const std::string& path, TensorFile& file, StoredTensor 
     }
     add_tensor(file, probe_input, std::move(input));
     add_tensor(file, probe_output, std::move(output));
+    file.checksum = true;
     write_safetensors(path, file);
 }
 
 }  // namespace detail
 
-/// Writes parameters, metadata, and the pair `input`, evaluate(parameters, input), as a model file.
+/// Writes parameters, metadata, a checksum, and the pair `input`, evaluate(parameters, input), as a model
+/// file.
 ///
 /// `input` is tokens (std::span<const Token> or std::vector<Token>) or a matrix (Matrix, MatrixView).
 /// evaluate names its second parameter's type: std::span<const Token>, MatrixView<const float> or
 /// MatrixView<const double>; it returns a matrix of float or double. The path is replaced completely or not
 /// at all.
-/// \throws io_error 911 (a name twice), 931 (an output that is not finite), 910 (cannot be written; an old
+/// \throws io_error 911 (a name twice), 912 (a number that is not finite), 931 (such an output), 910 (cannot
+/// be written; an old
 ///         file is intact); what evaluate throws
 /// Cost one evaluation and the bytes | heap: the file's content | thread-safe: yes
 template <ParameterSet P, class Input, class Evaluate, NameMapping Names = SameNames>
@@ -171,6 +174,7 @@ void save_model(const std::string& path, const P& parameters, std::map<std::stri
                 const Input& input, Evaluate&& evaluate, const ModelFileOptions& options = {},
                 Names&& names = {}) {
     TensorFile file;
+    file.source = path;
     file.metadata = std::move(metadata);
     store_parameters(file, parameters, {.prefix = options.prefix}, names);
     StoredTensor stored_input = detail::probe_tensor(input);
@@ -203,7 +207,7 @@ void load_model(const TensorFile& file, P& parameters, Evaluate&& evaluate,
 }
 
 /// Reads a model file and fills parameters from it. Returns its metadata.
-/// \throws io_error 901 to 906 (file), 920, 930, 931
+/// \throws io_error 901 to 909 (file), 913 (checksum), 920, 930, 931
 template <ParameterSet P, class Evaluate, NameMapping Names = SameNames>
 std::map<std::string, std::string> load_model(const std::string& path, P& parameters, Evaluate&& evaluate,
                                               const ModelFileOptions& options = {}, Names&& names = {}) {

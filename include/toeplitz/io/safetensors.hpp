@@ -6,12 +6,14 @@
 ///
 /// A file is an untrusted guest. Every number of its header is checked against the file's size before memory
 /// is taken or bytes are read by it, and a file that the reference implementation would refuse is refused.
+/// Tensors of a type without conversion keep their bytes; fields that are not known are skipped, as there.
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +22,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <toeplitz/io/checksum.hpp>
 #include <toeplitz/io/file.hpp>
 #include <toeplitz/io/tensor.hpp>
 
@@ -30,6 +33,9 @@ struct TensorFile {
     std::map<std::string, StoredTensor> tensors;
     std::map<std::string, std::string> metadata;
     std::string source = "in memory";  ///< where it was read from, for messages
+    /// Whether the metadata in the file have an entry "toeplitz.checksum", of all bytes of the file: one is
+    /// verified when the file is read, and a new one made when it is written.
+    bool checksum = false;
 
     /// The tensor of this name. \throws io_error 908 where there is none
     const StoredTensor& at(const std::string& name) const {
@@ -46,31 +52,32 @@ struct TensorFile {
 inline constexpr std::size_t most_header_bytes = 100'000'000;
 /// Most dimensions of a tensor.
 inline constexpr std::size_t most_dimensions = 64;
+/// Deepest nesting of JSON in fields that are not known, and skipped.
+inline constexpr int most_nesting = 100;
 
 namespace detail {
 
 inline constexpr std::size_t length_bytes = sizeof(std::uint64_t);
 inline constexpr const char* metadata_key = "__metadata__";
+inline constexpr const char* checksum_key = "toeplitz.checksum";
+/// What a checksum's value begins with. A damaged name of the entry does not make it one of somebody else's.
+inline constexpr std::string_view checksum_kind = "toeplitz-crc64:";
 
-/// What the header says of one tensor.
+/// Where the header puts the bytes of a tensor.
 struct HeaderEntry {
-    std::string name;
-    Dtype dtype = Dtype::u8;
-    std::vector<Index> shape;
+    const std::string* name = nullptr;
+    StoredTensor* tensor = nullptr;
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
 };
 
-struct Header {
-    std::vector<HeaderEntry> entries;
-    std::map<std::string, std::string> metadata;
-};
-
 /// Takes a header from the events of the JSON parser. It knows at every point what may follow and stops at
-/// anything else: nothing is nested deeper than three levels, and no document is built first.
+/// anything else: no document is built first. Tensors go to the file, still without their bytes.
 class HeaderBuilder {
 public:
-    explicit HeaderBuilder(Header& header) : header_(header) {}
+    explicit HeaderBuilder(TensorFile& file) : file_(file) {}
+
+    std::vector<HeaderEntry>& entries() noexcept { return entries_; }
 
     /// Id and text of what was wrong.
     int problem_id() const noexcept { return problem_id_; }
@@ -82,19 +89,28 @@ public:
     const std::string& got() const noexcept { return got_; }
 
     // The parser's events; false stops it. Their names and types are those of nlohmann::json_sax.
-    bool null() { return unexpected("null"); }
-    bool boolean(bool /*value*/) { return unexpected("a boolean"); }
-    bool number_integer(std::int64_t value) { return unexpected(text(value)); }
-    bool number_float(double /*value*/, const std::string& source) { return unexpected(in_quotes(source)); }
+    bool null() {
+        if (place_ == Place::value && name_ == metadata_key) {  // none, says the reference implementation
+            place_ = Place::file;
+            return true;
+        }
+        return skips(0) || unexpected("null");
+    }
+    bool boolean(bool /*value*/) { return skips(0) || unexpected("a boolean"); }
+    bool number_integer(std::int64_t value) { return skips(0) || unexpected(text(value)); }
+    bool number_float(double /*value*/, const std::string& source) {
+        return skips(0) || unexpected(in_quotes(source));
+    }
     bool binary(nlohmann::json::binary_t& /*value*/) { return unexpected("bytes"); }
 
     bool number_unsigned(std::uint64_t value) {
         if (place_ == Place::dimensions) {
-            if (entry_.shape.size() == most_dimensions) {
+            std::vector<Index>& shape = entry_.tensor->shape;
+            if (shape.size() == most_dimensions) {
                 return problem(905, text("at most ", most_dimensions, " dimensions"), "more");
             }
             if (!std::in_range<Index>(value)) return problem(905, "a dimension below 2^63", text(value));
-            entry_.shape.push_back(static_cast<Index>(value));
+            shape.push_back(static_cast<Index>(value));
             return true;
         }
         if (place_ == Place::offset_values) {
@@ -102,28 +118,28 @@ public:
             (offsets_++ == 0 ? entry_.begin : entry_.end) = value;
             return true;
         }
-        return unexpected(text(value));
+        return skips(0) || unexpected(text(value));
     }
 
     bool string(std::string& value) {
         if (place_ == Place::metadata_value) {
-            header_.metadata[metadata_name_] = std::move(value);
+            file_.metadata[metadata_name_] = std::move(value);
             place_ = Place::metadata;
             return true;
         }
         if (place_ == Place::dtype) {
             place_ = Place::fields;
-            for (const Dtype dtype : all_dtypes) {
-                if (value == dtype_name(dtype)) {
-                    entry_.dtype = dtype;
+            for (const DtypeRow& row : dtype_table) {
+                if (value == row.name) {
+                    entry_.tensor->dtype = row.dtype;
                     return true;
                 }
             }
             std::string known;
-            for (const Dtype dtype : all_dtypes) known.append(" ").append(dtype_name(dtype));
+            for (const DtypeRow& row : dtype_table) known.append(" ").append(row.name);
             return problem(904, text("a dtype out of", known), in_quotes(value));
         }
-        return unexpected("a string");
+        return skips(0) || unexpected("a string");
     }
 
     bool start_object(std::size_t /*size*/) {
@@ -134,7 +150,7 @@ public:
         } else if (place_ == Place::value) {
             place_ = Place::fields;
         } else {
-            return unexpected("an object");
+            return skips(1) || unexpected("an object");
         }
         return true;
     }
@@ -143,24 +159,32 @@ public:
         if (place_ == Place::file) {
             name_ = value;
             place_ = Place::value;
-            if (!names_.emplace(value, true).second) return problem(904, "different names", "this one twice");
-            entry_ = {.name = std::move(value), .dtype = {}, .shape = {}, .begin = 0, .end = 0};
+            const auto twice = [&] { return problem(904, "different names", "this one twice"); };
+            if (value == metadata_key) {
+                if (has_metadata_) return twice();
+                has_metadata_ = true;
+                return true;
+            }
+            const auto [at, is_new] = file_.tensors.try_emplace(std::move(value));
+            if (!is_new) return twice();
+            entry_ = {.name = &at->first, .tensor = &at->second, .begin = 0, .end = 0};
             offsets_ = 0;
             has_dtype_ = has_shape_ = has_offsets_ = false;
             return true;
         }
         if (place_ == Place::metadata) {
-            if (header_.metadata.count(value) != 0) {
+            if (file_.metadata.count(value) != 0) {
                 return problem(904, "different keys", text(in_quotes(value), " twice"));
             }
             metadata_name_ = std::move(value);
             place_ = Place::metadata_value;
             return true;
         }
-        return field(value);
+        return place_ == Place::skipped || field(value);
     }
 
     bool end_object() {
+        if (place_ == Place::skipped) return skips(-1);
         if (place_ == Place::fields) {
             const char* missing = !has_dtype_     ? "dtype"
                                   : !has_shape_   ? "shape"
@@ -169,7 +193,7 @@ public:
             if (missing != nullptr) {
                 return problem(904, "dtype, shape and data_offsets", text("no ", missing));
             }
-            header_.entries.push_back(std::move(entry_));
+            entries_.push_back(entry_);
         }
         place_ = Place::file;
         return true;
@@ -181,12 +205,13 @@ public:
         } else if (place_ == Place::offsets) {
             place_ = Place::offset_values;
         } else {
-            return unexpected("an array");
+            return skips(1) || unexpected("an array");
         }
         return true;
     }
 
     bool end_array() {
+        if (place_ == Place::skipped) return skips(-1);
         if (place_ == Place::offset_values && offsets_ != 2) return unexpected(text(offsets_, " numbers"));
         place_ = Place::fields;
         return true;
@@ -211,7 +236,15 @@ private:
         offset_values,
         metadata,
         metadata_value,
+        skipped,
     };
+
+    /// Inside a field that is not known: takes a value, or with ±1 the begin or end of an array or object.
+    bool skips(int nesting) {
+        if (place_ != Place::skipped || (nesting_ += nesting) > most_nesting) return false;
+        if (nesting_ == 0) place_ = Place::fields;
+        return true;
+    }
 
     bool field(const std::string& value) {
         bool* given = nullptr;
@@ -224,8 +257,10 @@ private:
         } else if (value == "data_offsets") {
             given = &has_offsets_;
             place_ = Place::offsets;
-        } else {
-            return problem(904, "dtype, shape and data_offsets", in_quotes(value));
+        } else {  // the reference implementation skips it as well
+            place_ = Place::skipped;
+            nesting_ = 0;
+            return true;
         }
         if (*given) return problem(904, "each field once", text(in_quotes(value), " twice"));
         *given = true;
@@ -247,6 +282,8 @@ private:
                 case Place::offsets:
                 case Place::offset_values:
                     return "two whole numbers from 0 on as data_offsets";
+                case Place::skipped:
+                    return "no deeper nesting in fields that are not known";
                 default:
                     return "strings only";
             }
@@ -261,13 +298,15 @@ private:
         return false;
     }
 
-    Header& header_;
+    TensorFile& file_;
+    std::vector<HeaderEntry> entries_;
     Place place_ = Place::start;
-    std::map<std::string, bool> names_;
     std::string name_;
     std::string metadata_name_;
     HeaderEntry entry_;
     int offsets_ = 0;
+    int nesting_ = 0;
+    bool has_metadata_ = false;
     bool has_dtype_ = false;
     bool has_shape_ = false;
     bool has_offsets_ = false;
@@ -294,52 +333,55 @@ private:
     std::string where_;
 };
 
+/// Fills tensors, but for their bytes, and metadata.
 /// \throws io_error 903, 904, 905
-inline Header parse_header(std::string_view json, const FileComplaint& complaint) {
+inline std::vector<HeaderEntry> parse_header(std::string_view json, TensorFile& file,
+                                             const FileComplaint& complaint) {
     // The parser takes a zero byte for the end and would not look at what follows.
     if (json.empty() || json.front() != '{' || json.find('\0') != std::string_view::npos) {
         complaint.raise(903, "a header that begins with '{' and has no zero bytes",
                         in_quotes(json.substr(0, 16)));
     }
-    Header header;
-    HeaderBuilder builder(header);
+    HeaderBuilder builder(file);
     if (!nlohmann::json::sax_parse(json.data(), json.data() + json.size(), &builder)) {
         complaint.raise(builder.problem_id(), builder.where(), builder.expected(), builder.got());
     }
-    return header;
+    return std::move(builder.entries());
 }
 
 /// Shapes must fit the bytes, and the bytes of all tensors must tile the data. Sorts the entries by offset.
 /// \throws io_error 905, 906
-inline void check_layout(Header& header, std::uint64_t data_bytes, const FileComplaint& complaint) {
-    for (const HeaderEntry& entry : header.entries) {
-        const auto tensor = [&] { return text("tensor ", in_quotes(entry.name)); };
+inline void check_layout(std::vector<HeaderEntry>& entries, std::uint64_t data_bytes,
+                         const FileComplaint& complaint) {
+    for (const HeaderEntry& entry : entries) {
+        const StoredTensor& stored = *entry.tensor;
+        const auto tensor = [&] { return text("tensor ", in_quotes(*entry.name)); };
         const auto range = [&] { return text("[", entry.begin, ", ", entry.end, ")"); };
         if (entry.begin > entry.end) complaint.raise(906, tensor(), "begin <= end as data_offsets", range());
         if (entry.end > data_bytes) {
             complaint.raise(906, tensor(), text("data_offsets within ", data_bytes, " bytes of data"),
                             range());
         }
-        Index count = 0;
-        if (!count_elements(entry.shape, entry.dtype, count)) {
-            complaint.raise(905, tensor(), "a size below 2^63", text("shape ", shape_text(entry.shape)));
+        const auto shape = [&] {
+            return text(dtype_name(stored.dtype), " of shape ", shape_text(stored.shape));
+        };
+        TensorSize size;
+        if (!measure(stored.shape, stored.dtype, size)) {
+            complaint.raise(905, tensor(), "whole bytes, fewer than 2^60", shape());
         }
-        const std::uint64_t bytes = static_cast<std::uint64_t>(count) * element_size(entry.dtype);
-        if (bytes != entry.end - entry.begin) {
-            complaint.raise(
-                905, tensor(),
-                text(bytes, " bytes for ", dtype_name(entry.dtype), " of shape ", shape_text(entry.shape)),
-                text(entry.end - entry.begin));
+        if (size.bytes != entry.end - entry.begin) {
+            complaint.raise(905, tensor(), text(size.bytes, " bytes for ", shape()),
+                            text(entry.end - entry.begin));
         }
     }
 
-    std::sort(header.entries.begin(), header.entries.end(), [](const HeaderEntry& a, const HeaderEntry& b) {
+    std::sort(entries.begin(), entries.end(), [](const HeaderEntry& a, const HeaderEntry& b) {
         return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
     });
     std::uint64_t filled = 0;
-    for (const HeaderEntry& entry : header.entries) {
+    for (const HeaderEntry& entry : entries) {
         if (entry.begin != filled) {
-            complaint.raise(906, text("tensor ", in_quotes(entry.name)),
+            complaint.raise(906, text("tensor ", in_quotes(*entry.name)),
                             text("data from offset ", filled, " on, without gap or overlap"),
                             text("offset ", entry.begin));
         }
@@ -350,10 +392,36 @@ inline void check_layout(Header& header, std::uint64_t data_bytes, const FileCom
     }
 }
 
+/// The metadata's entry of a checksum as the writer puts it.
+inline std::string checksum_entry(std::string_view value) {
+    return text("\"", checksum_key, "\":\"", value, "\"");
+}
+
+/// Takes the entry of a checksum out of the metadata, and its digits out of the header. Returns the value;
+/// empty where there is none.
+/// \throws io_error 913 where half of one is left
+inline std::string take_checksum(std::map<std::string, std::string>& metadata, std::string& header,
+                                 const FileComplaint& complaint) {
+    const auto entry = metadata.find(checksum_key);
+    const bool has_value = std::any_of(metadata.begin(), metadata.end(), [](const auto& named) {
+        return named.second.starts_with(checksum_kind);
+    });
+    if (entry == metadata.end() && !has_value) return {};
+    const std::size_t at =
+        entry == metadata.end() ? std::string::npos : header.find(checksum_entry(entry->second));
+    if (at == std::string::npos || !entry->second.starts_with(checksum_kind)) {
+        complaint.raise(913, "metadata", text(in_quotes(checksum_key), " as it was written"), "another one");
+    }
+    std::string value = std::move(metadata.extract(entry).mapped());
+    const std::size_t digits = at + checksum_entry(checksum_kind).size() - 1;
+    const std::size_t count = value.size() - checksum_kind.size();
+    header.replace(digits, count, count, '0');
+    return value;
+}
+
 /// Reads a file of `size` bytes through read(offset, span), which fills the span.
 template <class Read>
-TensorFile read_tensor_file(std::uint64_t size, Read&& read, const char* function, std::string source) {
-    const FileComplaint complaint(function, source);
+TensorFile read_tensor_file(std::uint64_t size, Read&& read, const FileComplaint& complaint) {
     if (size < length_bytes) complaint.raise(902, "8 bytes of header length", text(size, " bytes"));
     std::uint64_t header_bytes = 0;
     read(0, std::as_writable_bytes(std::span(&header_bytes, 1)));
@@ -367,22 +435,47 @@ TensorFile read_tensor_file(std::uint64_t size, Read&& read, const char* functio
 
     std::string json(to_size(header_bytes), '\0');
     read(length_bytes, std::as_writable_bytes(std::span(json)));
-    Header header = parse_header(json, complaint);
-    json = {};
-    const std::uint64_t data_begin = length_bytes + header_bytes;
-    check_layout(header, size - data_begin, complaint);
-
     TensorFile file;
-    file.source = std::move(source);
-    file.metadata = std::move(header.metadata);
-    for (HeaderEntry& entry : header.entries) {
-        StoredTensor& tensor = file.tensors[std::move(entry.name)];
-        tensor.dtype = entry.dtype;
-        tensor.shape = std::move(entry.shape);
-        tensor.bytes.resize(to_size(entry.end - entry.begin));
-        read(data_begin + entry.begin, std::span(tensor.bytes));
+    std::vector<HeaderEntry> entries = parse_header(json, file, complaint);
+    const std::uint64_t data_begin = length_bytes + header_bytes;
+    check_layout(entries, size - data_begin, complaint);
+    const std::string checksum = take_checksum(file.metadata, json, complaint);
+    file.checksum = !checksum.empty();
+    Crc64 crc;
+    if (file.checksum) {
+        crc.add(std::as_bytes(std::span(&header_bytes, 1))).add(std::as_bytes(std::span(json)));
+    }
+    json = {};
+
+    for (const HeaderEntry& entry : entries) {
+        std::vector<std::byte>& bytes = entry.tensor->bytes;
+        bytes.resize(to_size(entry.end - entry.begin));
+        read(data_begin + entry.begin, std::span(bytes));
+        if (file.checksum) crc.add(bytes);
+    }
+    const std::string found = text(checksum_kind, crc.text());
+    if (file.checksum && found != checksum) {
+        complaint.raise(913, text("content of the checksum ", in_quotes(checksum)), in_quotes(found));
     }
     return file;
+}
+
+/// The same for a guest that may ask for more memory than there is.
+/// \throws io_error 902 to 906, 909, 913
+template <class Read>
+TensorFile read_tensor_file(std::uint64_t size, Read&& read, const char* function, std::string source) {
+    const FileComplaint complaint(function, source);
+#if defined(__cpp_exceptions)
+    try {
+#endif
+        TensorFile file = read_tensor_file(size, read, complaint);
+        file.source = std::move(source);
+        return file;
+#if defined(__cpp_exceptions)
+    } catch (const std::bad_alloc&) {
+        complaint.raise(909, text("memory for a file of ", size, " bytes"), "too little");
+    }
+#endif
 }
 
 /// Bytes of the character of UTF-8 at the start of `rest`; 0 where there is none.
@@ -442,10 +535,18 @@ inline std::pair<std::string, std::vector<const StoredTensor*>> lay_out(const Te
         if (!append_json(header, value)) complaint.raise(911, text(what, " in UTF-8"), in_quotes(value));
     };
     const auto begin_member = [&] { header.append(header.size() == length_bytes ? "{" : ","); };
-    if (!file.metadata.empty()) {
+    if (file.metadata.count(checksum_key) != 0) {
+        complaint.raise(911, "other metadata", in_quotes(checksum_key));
+    }
+    const std::string no_checksum(16, '0');
+    if (file.checksum || !file.metadata.empty()) {
         begin_member();
         header.append("\"").append(metadata_key).append("\":{");
         const char* separator = "";
+        if (file.checksum) {
+            header.append(checksum_entry(text(checksum_kind, no_checksum)));
+            separator = ",";
+        }
         for (const auto& [key, value] : file.metadata) {
             header.append(separator);
             append(key, "metadata");
@@ -465,7 +566,8 @@ inline std::pair<std::string, std::vector<const StoredTensor*>> lay_out(const Te
             complaint.raise(911, text("tensor ", in_quotes(name)),
                             text("at most ", most_dimensions, " dimensions"), text(tensor.shape.size()));
         }
-        const std::size_t end = offset + static_cast<std::size_t>(tensor.size()) * element_size(tensor.dtype);
+        static_cast<void>(tensor.size());  // throws where the bytes do not fit
+        const std::size_t end = offset + tensor.bytes.size();
         begin_member();
         append(name, "a name");
         header.append(":{\"dtype\":\"").append(dtype_name(tensor.dtype));
@@ -485,6 +587,12 @@ inline std::pair<std::string, std::vector<const StoredTensor*>> lay_out(const Te
         complaint.raise(911, text("a header of at most ", most_header_bytes, " bytes"), text(header_bytes));
     }
     std::memcpy(header.data(), &header_bytes, length_bytes);
+    if (file.checksum) {
+        Crc64 crc;
+        crc.add(std::as_bytes(std::span(header)));
+        for (const StoredTensor* tensor : tensors) crc.add(tensor->bytes);
+        header.replace(header.find(no_checksum), no_checksum.size(), crc.text());
+    }
     return {std::move(header), std::move(tensors)};
 }
 
@@ -492,7 +600,7 @@ inline std::pair<std::string, std::vector<const StoredTensor*>> lay_out(const Te
 
 /// Reads a file.
 /// \throws io_error 901 (no access), 902 (truncated), 903 (not JSON), 904 (not a header), 905 (shapes),
-///         906 (offsets)
+///         906 (offsets), 909 (memory), 913 (checksum)
 /// Cost the bytes | heap: the file's content | thread-safe: yes
 inline TensorFile read_safetensors(const std::string& path) {
     const detail::FileReader reader(path, "read_safetensors");
@@ -502,7 +610,7 @@ inline TensorFile read_safetensors(const std::string& path) {
 }
 
 /// Reads a file that lies in memory. `source` is its name in messages.
-/// \throws io_error 902 to 906
+/// \throws io_error 902 to 906, 909, 913
 inline TensorFile parse_safetensors(std::span<const std::byte> bytes, std::string source = "in memory") {
     return detail::read_tensor_file(
         bytes.size(),

@@ -96,6 +96,7 @@ struct WantedTensor {
 /// What keeps a stored tensor from filling ours; empty where nothing does.
 inline std::string mismatch(const StoredTensor& stored, const WantedTensor& wanted) {
     const auto count = static_cast<std::size_t>(stored.size());
+    if (!dtype_row(stored.dtype).converts) return text("expected numbers, got ", dtype_name(stored.dtype));
     if (!shape_fits(wanted.shape, stored.shape)) {
         return text("expected shape ", shape_text(wanted.shape), ", got ", shape_text(stored.shape));
     }
@@ -191,6 +192,18 @@ inline std::vector<const StoredTensor*> find_tensors(const TensorFile& file,
     return sources;
 }
 
+/// Throws io_error 912 where a number is not finite: load_parameters would refuse it.
+template <class T>
+void require_finite(std::span<T> numbers, const std::string& name, const TensorFile& file) {
+    if constexpr (std::floating_point<std::remove_const_t<T>>) {
+        for (std::size_t i = 0; i < numbers.size(); ++i) {
+            if (std::isfinite(numbers[i])) continue;
+            raise<io_error>(912, text("store_parameters: file ", in_quotes(file.source)), "finite numbers",
+                            text(static_cast<double>(numbers[i]), " in ", in_quotes(name), " at ", i));
+        }
+    }
+}
+
 /// Adds a tensor under a new name.
 /// \throws io_error 911
 inline void add_tensor(TensorFile& file, const std::string& name, StoredTensor tensor) {
@@ -203,7 +216,7 @@ inline void add_tensor(TensorFile& file, const std::string& name, StoredTensor t
 
 /// Puts every tensor of a set into a file under options.prefix + names(its name), in the set's own element
 /// type; a matrix with shape (rows, cols), a vector with shape (size).
-/// \throws io_error 911 where the file has a tensor of that name already
+/// \throws io_error 911 where the file has a tensor of that name already, 912 where a number is not finite
 /// Cost the bytes | heap: the bytes | thread-safe: yes
 template <ParameterSet P, NameMapping Names = SameNames>
 void store_parameters(TensorFile& file, const P& parameters, const StateDictOptions& options = {},
@@ -212,8 +225,10 @@ void store_parameters(TensorFile& file, const P& parameters, const StateDictOpti
         [&](const ParameterName& name, const auto& tensor) {
             const std::string theirs(names(name.text()));
             if (theirs.empty()) return;
-            detail::add_tensor(file, detail::text(options.prefix, theirs),
-                               make_tensor(detail::numbers_of(tensor), detail::shape_of(tensor)));
+            const std::string full = detail::text(options.prefix, theirs);
+            const auto numbers = detail::numbers_of(tensor);
+            detail::require_finite(numbers, full, file);
+            detail::add_tensor(file, full, make_tensor(numbers, detail::shape_of(tensor)));
         },
         parameters);
 }

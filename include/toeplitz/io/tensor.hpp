@@ -24,11 +24,72 @@ static_assert(std::endian::native == std::endian::little,
               "toeplitz: files are little-endian, and so must be the machine.");
 
 /// Element types of the safetensors format, in the order in which its reference implementation sorts them.
-enum class Dtype { boolean, u8, i8, i16, u16, f16, bf16, i32, u32, f32, f64, i64, u64 };
+/// Of those below a byte, of the 8-bit floating-point ones and of complex numbers files hold the bytes; they
+/// have no conversion.
+enum class Dtype {
+    boolean,
+    f4,
+    f6_e2m3,
+    f6_e3m2,
+    u8,
+    i8,
+    f8_e5m2,
+    f8_e4m3,
+    f8_e8m0,
+    f8_e4m3fnuz,
+    f8_e5m2fnuz,
+    i16,
+    u16,
+    f16,
+    bf16,
+    i32,
+    u32,
+    f32,
+    c64,
+    f64,
+    i64,
+    u64,
+};
 
-inline constexpr Dtype all_dtypes[] = {Dtype::boolean, Dtype::u8,   Dtype::i8,  Dtype::i16, Dtype::u16,
-                                       Dtype::f16,     Dtype::bf16, Dtype::i32, Dtype::u32, Dtype::f32,
-                                       Dtype::f64,     Dtype::i64,  Dtype::u64};
+namespace detail {
+
+struct DtypeRow {
+    Dtype dtype;
+    const char* name;  ///< the format's
+    int bits;          ///< of one element
+    bool converts = true;
+};
+
+inline constexpr DtypeRow dtype_table[] = {
+    {Dtype::boolean, "BOOL", 8},
+    {Dtype::f4, "F4", 4, false},
+    {Dtype::f6_e2m3, "F6_E2M3", 6, false},
+    {Dtype::f6_e3m2, "F6_E3M2", 6, false},
+    {Dtype::u8, "U8", 8},
+    {Dtype::i8, "I8", 8},
+    {Dtype::f8_e5m2, "F8_E5M2", 8, false},
+    {Dtype::f8_e4m3, "F8_E4M3", 8, false},
+    {Dtype::f8_e8m0, "F8_E8M0", 8, false},
+    {Dtype::f8_e4m3fnuz, "F8_E4M3FNUZ", 8, false},
+    {Dtype::f8_e5m2fnuz, "F8_E5M2FNUZ", 8, false},
+    {Dtype::i16, "I16", 16},
+    {Dtype::u16, "U16", 16},
+    {Dtype::f16, "F16", 16},
+    {Dtype::bf16, "BF16", 16},
+    {Dtype::i32, "I32", 32},
+    {Dtype::u32, "U32", 32},
+    {Dtype::f32, "F32", 32},
+    {Dtype::c64, "C64", 64, false},
+    {Dtype::f64, "F64", 64},
+    {Dtype::i64, "I64", 64},
+    {Dtype::u64, "U64", 64},
+};
+
+constexpr const DtypeRow& dtype_row(Dtype dtype) noexcept {
+    return dtype_table[static_cast<std::size_t>(dtype)];
+}
+
+}  // namespace detail
 
 namespace detail {
 
@@ -59,12 +120,13 @@ struct BrainFloat {
 };
 
 /// f(value of the C++ type that stores `dtype`).
+/// \throws io_error 907 where there is none
 template <class F>
-constexpr decltype(auto) with_stored_type(Dtype dtype, F&& f) {
+decltype(auto) with_stored_type(Dtype dtype, F&& f) {
     switch (dtype) {
         case Dtype::boolean:
         case Dtype::u8:
-            break;
+            return f(std::uint8_t{});
         case Dtype::i8:
             return f(std::int8_t{});
         case Dtype::i16:
@@ -87,23 +149,19 @@ constexpr decltype(auto) with_stored_type(Dtype dtype, F&& f) {
             return f(std::int64_t{});
         case Dtype::u64:
             return f(std::uint64_t{});
+        default:
+            raise<io_error>(907, "StoredTensor", "an element type that converts to numbers",
+                            dtype_row(dtype).name);
     }
-    return f(std::uint8_t{});
 }
 
 }  // namespace detail
 
-/// Bytes of one element.
-constexpr std::size_t element_size(Dtype dtype) {
-    return detail::with_stored_type(dtype, [](auto stored) { return sizeof(stored); });
-}
+/// Bits of one element.
+constexpr int element_bits(Dtype dtype) noexcept { return detail::dtype_row(dtype).bits; }
 
 /// The format's name of an element type, for example "BF16".
-constexpr const char* dtype_name(Dtype dtype) noexcept {
-    constexpr const char* names[] = {"BOOL", "U8",  "I8",  "I16", "U16", "F16", "BF16",
-                                     "I32",  "U32", "F32", "F64", "I64", "U64"};
-    return names[static_cast<std::size_t>(dtype)];
-}
+constexpr const char* dtype_name(Dtype dtype) noexcept { return detail::dtype_row(dtype).name; }
 
 /// The element type that holds T without a change: float, double, bool, and integers.
 template <class T>
@@ -127,14 +185,22 @@ constexpr Dtype dtype_of() noexcept {
 
 namespace detail {
 
-/// Elements of a shape; false where their number or their bytes leave Index, or a dimension is negative.
-inline bool count_elements(std::span<const Index> shape, Dtype dtype, Index& count) noexcept {
-    count = 1;
+struct TensorSize {
+    Index count = 0;  ///< elements
+    std::size_t bytes = 0;
+};
+
+/// What a shape takes; false where that leaves Index in bits, is no whole number of bytes, or a dimension is
+/// negative.
+inline bool measure(std::span<const Index> shape, Dtype dtype, TensorSize& size) noexcept {
+    size.count = 1;
     for (const Index dimension : shape) {
-        if (dimension < 0 || __builtin_mul_overflow(count, dimension, &count)) return false;
+        if (dimension < 0 || __builtin_mul_overflow(size.count, dimension, &size.count)) return false;
     }
-    Index bytes = 0;
-    return !__builtin_mul_overflow(count, static_cast<Index>(element_size(dtype)), &bytes);
+    Index bits = 0;
+    if (__builtin_mul_overflow(size.count, Index{element_bits(dtype)}, &bits) || bits % 8 != 0) return false;
+    size.bytes = static_cast<std::size_t>(bits / 8);
+    return true;
 }
 
 /// Whether a number has a counterpart in T: in floating point always, in integers only an integer within
@@ -180,25 +246,24 @@ inline std::string shape_text(std::span<const Index> shape) {
 struct StoredTensor {
     Dtype dtype = Dtype::f32;
     std::vector<Index> shape;      ///< empty for a single number
-    std::vector<std::byte> bytes;  ///< element_size(dtype) times the product of the shape
+    std::vector<std::byte> bytes;  ///< element_bits(dtype) times the product of the shape, without gaps
 
     friend bool operator==(const StoredTensor&, const StoredTensor&) = default;
 
     /// Numbers in it.
     /// \throws io_error 907 where the bytes do not fit the shape
     Index size() const {
-        Index count = 0;
-        if (!detail::count_elements(shape, dtype, count) ||
-            bytes.size() != static_cast<std::size_t>(count) * element_size(dtype)) {
+        detail::TensorSize size;
+        if (!detail::measure(shape, dtype, size) || bytes.size() != size.bytes) {
             detail::raise<io_error>(907, "StoredTensor", "as many bytes as its shape needs",
                                     detail::text(bytes.size(), " bytes for ", dtype_name(dtype), " of shape ",
                                                  detail::shape_text(shape)));
         }
-        return count;
+        return size.count;
     }
 
     /// f(i, value of the i-th number) for all of them; half precision comes as float, BOOL as bytes.
-    /// \throws io_error 907 where the bytes do not fit the shape
+    /// \throws io_error 907 where the bytes do not fit the shape, or the element type has no conversion
     template <class F>
     void for_each(F&& f) const {
         const auto count = static_cast<std::size_t>(size());

@@ -85,7 +85,8 @@ struct Saved {
     }
 
     /// The error of loading a changed file, which must leave the parameters alone.
-    void expect_refused(int id, const std::string& complaint, const TensorFile& file) {
+    void expect_refused(int id, const std::string& complaint, TensorFile file) {
+        file.source = path;
         write_safetensors(path, file);
         const P before = parameters;
         expect_error<io_error>(id,
@@ -273,7 +274,16 @@ TEST(CheckpointFileTest, WhatIsNoCheckpointIsRefused) {
         saved.expect_refused(940, detail::text("metadata '", key, "', got none"), file);
     }
     saved.expect_refused(940, "version 1 or 2, got '3'", changed("toeplitz.checkpoint", "3"));
-    saved.expect_refused(940, "a step >= 0, got -1", changed("toeplitz.step", "-1"));
+    const std::string state =
+        "a step in 0..9007199254740991, finite moments, and second ones from 0 on, got ";
+    for (const char* step : {"-1", "9007199254740992", "1152921504606846976", "9223372036854775807"}) {
+        saved.expect_refused(940, detail::text(state, "step ", step), changed("toeplitz.step", step));
+    }
+    TensorFile negative = good;
+    const double number = -1;
+    std::memcpy(negative.tensors["adam.v.linear.bias"].bytes.data() + sizeof(number), &number,
+                sizeof(number));
+    saved.expect_refused(940, state + "-1 in the second moment of linear.bias(1, 0)", negative);
     for (const char* bad : {"", "5 ", " 5", "x", "5.5", "9223372036854775808"}) {
         saved.expect_refused(940, detail::text("a number as 'toeplitz.step', got '", bad, "'"),
                              changed("toeplitz.step", bad));
@@ -308,6 +318,42 @@ TEST(CheckpointFileTest, MissingAndUnexpectedTensorsAreRefused) {
     }
     write_bytes(saved.path, saved.bytes.substr(0, saved.bytes.size() - 1));
     EXPECT_THROW(load_checkpoint(saved.path, saved.parameters), io_error);
+}
+
+TEST(CheckpointFileTest, WhatWouldNotLoadIsNotSaved) {
+    Saved saved;
+    P broken = saved.parameters;
+    broken.linear.weight(1, 1) = std::nan("");
+    EXPECT_THROW(save_checkpoint(saved.path, broken, saved.trainer), io_error);
+    broken = saved.parameters;
+    broken.seen(0) = HUGE_VAL;  // a buffer
+    EXPECT_THROW(save_checkpoint(saved.path, broken, saved.trainer), io_error);
+    const P other = make_linear_model<double>(50, 7, 3, 8).make_parameters(1);
+    EXPECT_THROW(save_checkpoint(saved.path, other, saved.trainer), shape_error);
+    EXPECT_EQ(read_bytes(saved.path), saved.bytes);
+}
+
+TEST(CheckpointFileTest, AFlippedBitIsNoticed) {
+    Saved saved;
+    const P before = saved.parameters;
+    for (std::size_t i = 0; i < saved.bytes.size(); i += 7) {
+        std::string changed = saved.bytes;
+        changed[i] = static_cast<char>(changed[i] ^ 1 << i * 5 % 8);
+        write_bytes(saved.path, changed);
+        EXPECT_THROW(load_checkpoint(saved.path, saved.parameters), io_error) << "byte " << i;
+    }
+    EXPECT_TRUE(saved.parameters == before);
+}
+
+TEST(CheckpointFileTest, OldOnesWithoutAChecksumLoad) {
+    Saved saved;
+    TensorFile file = read_safetensors(saved.path);
+    EXPECT_TRUE(file.checksum);
+    file.checksum = false;
+    write_safetensors(saved.path, file);
+    P parameters = saved.model.make_parameters(9);
+    EXPECT_EQ(load_checkpoint(saved.path, parameters).state.step(), 5);
+    EXPECT_TRUE(parameters == saved.parameters);
 }
 
 TEST(CheckpointFileTest, MetadataOfTheLibraryIsReserved) {

@@ -180,12 +180,35 @@ TEST(ModelFileTest, ModelsThatAreNotFiniteAreNotSaved) {
     auto parameters = some_parameters<float>(1);
     save_model(path, parameters, {}, std::vector<Token>{2}, embed);
     const std::string before = read_bytes(path);
-    parameters.weight(0, 2) = NAN;
+    const auto overflows = [](const auto& p, std::span<const Token> tokens) {
+        return (embed(p, tokens).array() * HUGE_VALF).matrix().eval();
+    };
     expect_error<io_error>(931,
                            "[toeplitz.io.931] save_model: file " + detail::in_quotes(path) +
                                ": expected a probe with finite outputs, got a NaN or an infinity",
-                           [&] { save_model(path, parameters, {}, std::vector<Token>{2}, embed); });
+                           [&] { save_model(path, parameters, {}, std::vector<Token>{2}, overflows); });
+    parameters.weight(0, 2) = NAN;  // which no output shows
+    expect_error<io_error>(912,
+                           "[toeplitz.io.912] store_parameters: file " + detail::in_quotes(path) +
+                               ": expected finite numbers, got nan in 'weight' at 2",
+                           [&] { save_model(path, parameters, {}, std::vector<Token>{1}, embed); });
     EXPECT_EQ(read_bytes(path), before);
+}
+
+TEST(ModelFileTest, AFlippedBitIsNoticed) {
+    const TemporaryFolder folder;
+    const std::string path = folder / "a";
+    auto parameters = some_parameters<float>(1);
+    save_model(path, parameters, {{"config", "{}"}}, std::vector<Token>{2}, embed);
+    const std::string bytes = read_bytes(path);
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        std::string changed = bytes;
+        changed[i] = static_cast<char>(changed[i] ^ 1 << i * 5 % 8);
+        write_bytes(path, changed);
+        EXPECT_THROW(load_model(path, parameters, embed), io_error) << "byte " << i;
+    }
+    write_bytes(path, bytes);
+    EXPECT_EQ(load_model(path, parameters, embed), (std::map<std::string, std::string>{{"config", "{}"}}));
 }
 
 }  // namespace

@@ -167,6 +167,30 @@ TEST(StateDictTest, OtherShapesAreMismatches) {
                       file);
 }
 
+TEST(StateDictTest, TypesWithoutConversionAreMismatches) {
+    TensorFile file = stored(small_set<float>(1));
+    file.tensors["alphas"] = {Dtype::f8_e4m3, {3, 2}, std::vector<std::byte>(6)};
+    file.tensors["steps"] = {Dtype::c64, {1}, std::vector<std::byte>(8)};
+    expect_mismatches("2 mismatches:",
+                      "\n  'alphas': expected numbers, got F8_E4M3"
+                      "\n  'steps': expected numbers, got C64",
+                      file);
+}
+
+TEST(StateDictTest, WhatWouldNotLoadIsNotStored) {
+    for (const float bad : {std::numeric_limits<float>::infinity(), std::nanf("")}) {
+        auto set = small_set<float>(1);
+        set.alphas(2, 1) = bad;
+        TensorFile file;
+        expect_error<io_error>(
+            912,
+            detail::text(
+                "[toeplitz.io.912] store_parameters: file 'in memory': expected finite numbers, got ",
+                static_cast<double>(bad), " in 'm.alphas' at 5"),
+            [&] { store_parameters(file, set, {.prefix = "m."}); });
+    }
+}
+
 TEST(StateDictTest, AllMismatchesAreReportedAtOnce) {
     TensorFile file = stored(small_set<double>(1), {.prefix = "m."});
     file.tensors.erase("m.layers.0.weight");

@@ -54,13 +54,35 @@ TYPED_TEST(StoredTensorTest, KeepsTheExtremesOfEveryType) {
 }
 
 TEST(StoredTensorTest, EveryTypeHasANameAndASize) {
-    std::size_t bytes = 0;
-    for (const Dtype dtype : all_dtypes) bytes += element_size(dtype);
-    EXPECT_EQ(bytes, 3 * 1 + 4 * 2 + 3 * 4 + 3 * 8U);
+    int bits = 0;
+    int index = 0;
+    for (const detail::DtypeRow& row : detail::dtype_table) {
+        EXPECT_EQ(static_cast<int>(row.dtype), index++) << row.name;
+        EXPECT_STREQ(dtype_name(row.dtype), row.name);
+        bits += element_bits(row.dtype);
+    }
+    EXPECT_EQ(index, 22);
+    EXPECT_EQ(bits, 4 + 2 * 6 + 8 * 8 + 4 * 16 + 3 * 32 + 4 * 64);
     EXPECT_STREQ(dtype_name(Dtype::boolean), "BOOL");
+    EXPECT_STREQ(dtype_name(Dtype::f4), "F4");
+    EXPECT_STREQ(dtype_name(Dtype::c64), "C64");
     EXPECT_STREQ(dtype_name(Dtype::bf16), "BF16");
     EXPECT_STREQ(dtype_name(Dtype::u64), "U64");
     EXPECT_EQ(dtype_of<bool>(), Dtype::boolean);
+}
+
+TEST(StoredTensorTest, TypesWithoutConversionAreRefusedWhenTheyAreConverted) {
+    const StoredTensor complex{Dtype::c64, {1}, std::vector<std::byte>(8)};
+    EXPECT_EQ(complex.size(), 1);
+    expect_error<io_error>(
+        907, "[toeplitz.io.907] StoredTensor: expected an element type that converts to numbers, got C64",
+        [&] { static_cast<void>(complex.matrix<double>()); });
+    const StoredTensor packed{Dtype::f4, {3, 2}, std::vector<std::byte>(3)};
+    EXPECT_EQ(packed.size(), 6);
+    EXPECT_THROW(static_cast<void>(packed.matrix<float>()), io_error);
+    EXPECT_THROW(static_cast<void>(packed.first_misfit<int>()), io_error);
+    const StoredTensor half_a_byte{Dtype::f4, {3}, std::vector<std::byte>(2)};
+    EXPECT_THROW(static_cast<void>(half_a_byte.size()), io_error);
 }
 
 TEST(StoredTensorTest, HalfPrecisionIsThatOfIeee) {
