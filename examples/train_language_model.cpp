@@ -97,9 +97,14 @@ void run(Settings& settings) {
         std::string_view(text).substr(cut, settings.validation_bytes == 0
                                                ? std::string_view::npos
                                                : static_cast<std::size_t>(settings.validation_bytes))};
-    if (static_cast<Index>(corpus.validation.size()) < 2 ||
-        static_cast<Index>(cut) <= settings.model.length) {
-        throw std::runtime_error("the text is too short: " + std::to_string(text.size()) + " bytes");
+    if (settings.validation_bytes == 1) {
+        throw std::runtime_error("--validation-bytes: at least 2, as the first byte is not predicted");
+    }
+    if (corpus.validation.size() < 2 || static_cast<Index>(cut) <= settings.model.length) {
+        throw std::runtime_error(
+            "the text is too short: of its " + std::to_string(text.size()) + " bytes " + std::to_string(cut) +
+            " are to train on, which must be more than a window of " + std::to_string(settings.model.length) +
+            ", and " + std::to_string(corpus.validation.size()) + " to validate on, which must be 2 or more");
     }
     const TrainingSettings& training = settings.training;
     const LanguageModelOptions& model = settings.model;

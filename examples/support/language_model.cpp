@@ -147,11 +147,13 @@ LanguageModelReport run(const LanguageModelOptions& options, const TrainingSetti
         return loss;
     };
 
-    const RunDescription description{.name = options.mixer,
-                                     .tokens_per_step = settings.batch * n,
-                                     .loss_unit = std::numbers::ln2,
-                                     .validation = "bits per byte",
-                                     .validate_every = options.validate_every};
+    const RunDescription description{
+        .name = options.mixer,
+        .tokens_per_step = settings.batch * n,
+        .data = fingerprint(corpus.train) + " in windows of " + std::to_string(n),
+        .loss_unit = std::numbers::ln2,
+        .validation = "bits per byte",
+        .validate_every = options.validate_every};
     const std::string_view watched = corpus.validation.substr(0, 1 << 16);
     report.run = train(parameters, settings, description, objective,
                        [&](const Parameters& p) { return bits_per_byte(model, p, watched, n, n); });

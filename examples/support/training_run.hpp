@@ -8,10 +8,14 @@
 #include <chrono>
 #include <iostream>
 #include <map>
+#include <span>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <toeplitz/io/checkpoint.hpp>
+#include <toeplitz/io/checksum.hpp>
 #include <toeplitz/train/trainer.hpp>
 
 #include "interrupt.hpp"
@@ -52,10 +56,19 @@ inline toeplitz::TrainerOptions trainer_options(const TrainingSettings& settings
 struct RunDescription {
     std::string name;        ///< of its files
     Index tokens_per_step;   ///< padding included
+    std::string data;        ///< what the batches are cut from, for --resume
     double loss_unit = 1;    ///< what losses are divided by, from nats
     std::string validation;  ///< what `validate` returns, for the log
     Index validate_every = 100;
 };
+
+/// Tells data sets apart.
+template <class... Arrays>
+std::string fingerprint(const Arrays&... arrays) {
+    toeplitz::Crc64 crc;
+    (crc.add(std::as_bytes(std::span(arrays))), ...);
+    return crc.text();
+}
 
 struct RunReport {
     Index steps = 0;       ///< done altogether
@@ -77,6 +90,25 @@ inline std::string validation_path(const TrainingSettings& settings, const RunDe
     return settings.out + "/" + run.name + "_validation.csv";
 }
 
+/// What a run sees of its data, beside what is in the options: kept in the checkpoint.
+inline std::map<std::string, std::string> input_of(const TrainingSettings& settings,
+                                                   const RunDescription& run) {
+    return {{"batch", std::to_string(settings.batch)}, {"data", run.data}};
+}
+
+/// \throws std::runtime_error where a checkpoint's run saw something else
+inline void require_same_input(const std::map<std::string, std::string>& wanted,
+                               const std::map<std::string, std::string>& found, const std::string& path) {
+    for (const auto& [name, value] : wanted) {
+        const auto at = found.find(name);
+        const std::string other = at == found.end() ? "nothing" : at->second;
+        if (other != value) {
+            throw std::runtime_error("cannot go on from '" + path + "': its " + name + " is " + other +
+                                     ", and not " + value);
+        }
+    }
+}
+
 /// Trains from the start, or from the checkpoint that the settings name, until the last step, the time limit
 /// or Ctrl-C. validate(parameters) is a number to watch.
 template <toeplitz::ParameterSet P, class Objective, class Validate>
@@ -87,7 +119,9 @@ RunReport train(P& parameters, const TrainingSettings& settings, const RunDescri
     const toeplitz::TrainerOptions options = trainer_options(settings);
     Trainer<P> trainer = [&] {
         if (settings.resume.empty()) return Trainer<P>(parameters, options);
-        return Trainer<P>(toeplitz::load_checkpoint(settings.resume, parameters, options).state, options);
+        auto checkpoint = toeplitz::load_checkpoint(settings.resume, parameters, options);
+        require_same_input(input_of(settings, run), checkpoint.metadata, settings.resume);
+        return Trainer<P>(std::move(checkpoint.state), options);
     }();
     const Index first = trainer.state().step();
     if (first > 0) std::cerr << "Going on from step " << first << " of " << settings.resume << ".\n";
@@ -104,7 +138,7 @@ RunReport train(P& parameters, const TrainingSettings& settings, const RunDescri
     Index saved = -1;
     const auto save = [&](const P& set, const Trainer<P>& of) {
         if (saved == of.state().step()) return;
-        toeplitz::save_checkpoint(checkpoint_path(settings, run), set, of);
+        toeplitz::save_checkpoint(checkpoint_path(settings, run), set, of, input_of(settings, run));
         saved = of.state().step();
     };
 

@@ -211,7 +211,7 @@ public:
     }
 
     /// y = norm(x); padding becomes zero.
-    /// \throws shape_error 405 (parameters), 406 (x, y), 210 to 212; value_error 710 (no valid row)
+    /// \throws shape_error 405 (parameters), 406 (x, y), 210 to 212; value_error 710 (no valid row), 712 (one)
     /// Cost O(size) | heap: the cache at the first call | thread-safe: yes
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
                  MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
@@ -231,6 +231,9 @@ public:
         cache.count = count;
         if (count == 0 && checked.batch() > 0) {
             detail::raise<value_error>(710, where, "at least one valid time step", "none");
+        }
+        if (count == 1) {  // which would drive the running variance to 0
+            detail::raise<value_error>(712, where, "more than one valid time step, for a variance", "1");
         }
         const double n = static_cast<double>(std::max<Index>(count, 1));
         cache.mean.resize(d);

@@ -231,6 +231,18 @@ TEST(BatchNormErrorTest, NamesWhatDoesNotFit) {
         710, "[toeplitz.value.710] BatchNorm::forward: expected at least one valid time step, got none", [&] {
             forward(norm, parameters, x, {3, none});
         });
+    // One has a mean and no variance, as in PyTorch.
+    const std::vector<Index> one = {0, 1};
+    const auto expect_one = [&](const Matrix<double>& rows, const Sequences& sequences) {
+        expect_error<value_error>(712,
+                                  "[toeplitz.value.712] BatchNorm::forward: expected more than one valid "
+                                  "time step, for a variance, "
+                                  "got 1",
+                                  [&] { forward(norm, parameters, rows, sequences); });
+    };
+    expect_one(x, {3, one});
+    expect_one(Matrix<double>::Ones(1, 2), {1});
+    forward(norm, parameters, Matrix<double>::Ones(2, 2), {1});
     expect_error<shape_error>(406,
                               "[toeplitz.shape.406] BatchNorm::forward: expected x of shape 6×2, got 6×3",
                               [&] { forward(norm, parameters, Matrix<double>(6, 3), {3}); });
