@@ -281,7 +281,7 @@ TYPED_TEST(AdamWTest, AnUpdateToWhatIsNotFiniteChangesNothing) {
     };
     // The last element of the last tensor: everything before it would have been committed.
     expect("inf in the second moment of bias(39, 0)", [](Case& c) { c.g.bias(39) = most; });
-    expect("nan in bias(39, 0)", [](Case& c) { c.g.bias(39) = std::nan(""); });
+    expect("nan in bias(39, 0)", [](Case& c) { c.g.bias(39) = std::numeric_limits<Scalar>::quiet_NaN(); });
     expect("inf in bias(39, 0)", [](Case& c) { c.p.bias(39) = std::numeric_limits<Scalar>::infinity(); });
     expect("nan in bias(39, 0)", [](Case& c) { c.state.second.bias(39) = -1; });
     expect("inf in the second moment of weight(21, 7)", [](Case& c) { c.g.weight(21, 7) = -most; });
