@@ -211,7 +211,8 @@ public:
     }
 
     /// y = norm(x); padding becomes zero.
-    /// \throws shape_error 405 (parameters), 406 (x, y), 210 to 212; value_error 710 (no valid row), 712 (one)
+    /// \throws shape_error 405 (parameters), 406 (x, y), 210 to 212
+    /// \throws value_error 710 (no valid row), 712 (only one)
     /// Cost O(size) | heap: the cache at the first call | thread-safe: yes
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
                  MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
