@@ -166,8 +166,7 @@ inline void write_model(const std::string& path, TensorFile& file, StoredTensor 
 /// MatrixView<const double>; it returns a matrix of float or double. The path is replaced completely or not
 /// at all.
 /// \throws io_error 911 (a name twice), 912 (a number that is not finite), 931 (such an output), 910 (cannot
-/// be written; an old
-///         file is intact); what evaluate throws
+///         be written; an old file is intact); what evaluate throws
 /// Cost one evaluation and the bytes | heap: the file's content | thread-safe: yes
 template <ParameterSet P, class Input, class Evaluate, NameMapping Names = SameNames>
 void save_model(const std::string& path, const P& parameters, std::map<std::string, std::string> metadata,

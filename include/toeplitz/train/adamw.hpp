@@ -313,8 +313,8 @@ void require_finite_update(const AdamWFactors<Scalar>& c, const ParameterName& n
 ///     p ← p (1 − η·weight_decay),  m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,
 ///     p ← p − η/(1−β₁ᵗ) · m/(√v/√(1−β₂ᵗ) + ε).
 /// Buffers keep their values. All sets of the same shapes. Where anything is thrown, nothing has changed.
-/// \throws config_error 801 (options, rate), shape_error 820, train_error 813 (a parameter or a moment would
-///         not be finite)
+/// \throws config_error 801 (options, rate), shape_error 820, value_error 821 (the step), train_error 813 (a
+///         parameter or a moment would not be finite)
 /// Cost O(parameters), two passes | heap: none | thread-safe: yes, with distinct parameters and state
 template <ParameterSet P>
 void adamw_update(P& parameters, const P& gradients, AdamWState<P>& state, double rate,

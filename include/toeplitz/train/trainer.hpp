@@ -88,8 +88,8 @@ public:
         : Trainer(TrainerState<P>{options.seed, make_adamw_state(parameters)}, options) {}
 
     /// Goes on with an old one. The seed is the state's.
-    /// \throws config_error 801 (adamw), 802 (schedule), 803 (others); shape_error 820, value_error 821
-    /// (state)
+    /// \throws config_error 801 (adamw), 802 (schedule), 803 (others)
+    /// \throws shape_error 820, value_error 821 (both: the state)
     Trainer(TrainerState<P> state, const TrainerOptions& options)
         : options_(options), state_(std::move(state)) {
         detail::require_same_shapes<P>(state_.adamw.first, state_.adamw.second, "Trainer", "second moments");
