@@ -66,6 +66,9 @@ int kill_while_writing(const TemporaryFolder& folder, int kills, Write write, Ch
         // Some writes take longer than others: a moment of any of the first few.
         const CounterRandom random(static_cast<std::uint64_t>(kills));
         ::usleep(static_cast<::useconds_t>(random.uniform(static_cast<std::uint64_t>(kill), 0, 30'000)));
+        // Every other time in the middle of a file, wherever a write spends its time.
+        for (int look = 0; kill % 2 == 1 && look < 100'000 && folder.entries() < 2; ++look) {
+        }
         ::kill(child, SIGKILL);
         int status = 0;
         ::waitpid(child, &status, 0);
