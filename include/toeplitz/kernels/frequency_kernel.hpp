@@ -90,9 +90,10 @@ public:
     /// Bytes that backward takes from its workspace.
     std::size_t backward_workspace(Index grid) const { return mlp_.backward_workspace(frequencies(grid)); }
 
-    /// response = R, or A + iB, on a grid of N points; keeps in `cache`, unless it is null, what backward
-    /// needs. \throws config_error 201 (grid < 1), shape_error 403, 405 (parameters) Cost that of the
-    /// perceptron at N/2+1 positions | heap: none, but for a cache that grows | thread-safe: yes
+    /// response = R, or A + iB, on a grid of N points; keeps in `cache`, unless null, what backward needs.
+    /// \throws config_error 201 (grid < 1), shape_error 403, 405 (parameters)
+    /// Cost that of the perceptron at N/2+1 positions | heap: none, but for a cache that grows
+    /// | thread-safe: yes
     void evaluate(const Parameters& parameters, Index grid, MatrixView<Response> response, Workspace& ws,
                   Cache* cache = nullptr) const {
         const char* where = "FrequencyKernel::evaluate";
