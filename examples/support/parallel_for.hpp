@@ -14,15 +14,14 @@ namespace examples {
 inline int parallel_threads() { return toeplitz::available_threads(); }
 
 /// Calls f(i, thread) for i = 0..count−1, in chunks of neighbours. Operators called from there run on one
-/// thread each. f must not throw.
+/// thread each. Throws what f throws.
 template <class F>
 void parallel_for(toeplitz::Index count, F&& f) {
-#if defined(_OPENMP)
-#pragma omp parallel for schedule(static)
-    for (toeplitz::Index i = 0; i < count; ++i) f(i, omp_get_thread_num());
-#else
-    for (toeplitz::Index i = 0; i < count; ++i) f(i, 0);
-#endif
+    using toeplitz::Index;
+    const int threads = static_cast<int>(std::min<Index>(count, parallel_threads()));
+    toeplitz::detail::parallel_chunks(count, threads, [&](Index begin, Index end, int thread) {
+        for (Index i = begin; i < end; ++i) f(i, thread);
+    });
 }
 
 }  // namespace examples

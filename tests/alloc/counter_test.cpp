@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
-// The C library's allocation functions are replaced by ones that count; operator new and OpenMP's runtime end
-// up in them as well.
+// The C library's allocation functions are replaced by ones that count and may fail; operator new and
+// OpenMP's runtime end up in them as well.
 
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
+#include <new>
 #include <vector>
+
+#if defined(__GLIBC__)
+#include <dlfcn.h>
+#endif
 
 #include <gtest/gtest.h>
 
@@ -21,8 +26,33 @@
 #define TOEPLITZ_TEST_COUNTS_ALLOCATIONS
 
 namespace {
+
 std::atomic<long> allocations{0};
+std::atomic<long> until_failure{0};
+std::atomic<bool> has_failed{false};
+
+// The file that a function is in.
+const void* file_of(const void* address) {
+    Dl_info info{};
+    return dladdr(address, &info) != 0 ? info.dli_fbase : nullptr;
 }
+
+// Counts an allocation; whether it must fail.
+bool fails(const void* caller) {
+    ++allocations;
+    if (until_failure.load(std::memory_order_relaxed) <= 0) return false;
+    // Only what the program and operator new ask for.
+    static const void* const program = file_of(reinterpret_cast<const void*>(&fails));
+    static const void* const library = file_of(reinterpret_cast<const void*>(&std::set_new_handler));
+    const void* const file = file_of(caller);
+    if (file != program && file != library) return false;
+    if (until_failure.fetch_sub(1) != 1) return false;
+    has_failed = true;
+    errno = ENOMEM;
+    return true;
+}
+
+}  // namespace
 
 extern "C" {
 void* __libc_malloc(std::size_t);
@@ -30,28 +60,30 @@ void* __libc_calloc(std::size_t, std::size_t);
 void* __libc_realloc(void*, std::size_t);
 void* __libc_memalign(std::size_t, std::size_t);
 
+#define TOEPLITZ_TEST_CALLER __builtin_extract_return_addr(__builtin_return_address(0))
+
 void* malloc(std::size_t size) {
-    ++allocations;
+    if (fails(TOEPLITZ_TEST_CALLER)) return nullptr;
     return __libc_malloc(size);
 }
 void* calloc(std::size_t count, std::size_t size) {
-    ++allocations;
+    if (fails(TOEPLITZ_TEST_CALLER)) return nullptr;
     return __libc_calloc(count, size);
 }
 void* realloc(void* p, std::size_t size) {
-    ++allocations;
+    if (fails(TOEPLITZ_TEST_CALLER)) return nullptr;
     return __libc_realloc(p, size);
 }
 void* memalign(std::size_t alignment, std::size_t size) {
-    ++allocations;
+    if (fails(TOEPLITZ_TEST_CALLER)) return nullptr;
     return __libc_memalign(alignment, size);
 }
 void* aligned_alloc(std::size_t alignment, std::size_t size) {
-    ++allocations;
+    if (fails(TOEPLITZ_TEST_CALLER)) return nullptr;
     return __libc_memalign(alignment, size);
 }
 int posix_memalign(void** p, std::size_t alignment, std::size_t size) {
-    ++allocations;
+    if (fails(TOEPLITZ_TEST_CALLER)) return ENOMEM;
     *p = __libc_memalign(alignment, size);
     return *p == nullptr ? ENOMEM : 0;
 }
@@ -68,6 +100,21 @@ long allocation_count() {
 #endif
 }
 
+void fail_allocation([[maybe_unused]] long k) {
+#if defined(TOEPLITZ_TEST_COUNTS_ALLOCATIONS)
+    has_failed = false;
+    until_failure = k;
+#endif
+}
+
+bool allocation_has_failed() {
+#if defined(TOEPLITZ_TEST_COUNTS_ALLOCATIONS)
+    return has_failed;
+#else
+    return false;
+#endif
+}
+
 namespace {
 
 TEST_F(Allocations, AreCounted) {
@@ -81,6 +128,14 @@ TEST_F(Allocations, AreCounted) {
     EXPECT_GE(count([] { EXPECT_EQ(Buffer<float>(100)[99], 0); }), 1);
     EXPECT_GE(count([] { EXPECT_EQ(Matrix<float>::Ones(9, 9).eval()(8, 8), 1); }), 1);
     EXPECT_EQ(count([] {}), 0);
+}
+
+TEST_F(Allocations, FailOneByOne) {
+    const auto two = [] {
+        EXPECT_EQ(std::vector<int>(3).size(), 3U);
+        EXPECT_EQ(Buffer<float>(100)[99], 0);
+    };
+    EXPECT_EQ(fail_each(two, two), 2);
 }
 
 }  // namespace

@@ -2,7 +2,10 @@
 #pragma once
 
 /// \file
-/// Counts allocations of the whole program. For the tests in alloc/, where counter_test.cpp defines it.
+/// Counts allocations of the whole program, and lets one fail. For the tests in alloc/, where
+/// counter_test.cpp defines it.
+
+#include <new>
 
 #include <gtest/gtest.h>
 
@@ -10,6 +13,13 @@ namespace toeplitz::test {
 
 /// Calls of the C library's allocation functions so far; −1 where they cannot be counted.
 long allocation_count();
+
+/// The k-th allocation from now on fails, counted from 1 in all threads; 0: none does. Those of OpenMP's
+/// runtime and of the loader are left alone: they would end the process.
+void fail_allocation(long k);
+
+/// Whether it has failed.
+bool allocation_has_failed();
 
 class Allocations : public testing::Test {
 protected:
@@ -22,6 +32,29 @@ protected:
         const long before = allocation_count();
         f();
         return allocation_count() - before;
+    }
+
+    /// Calls f() with one of its allocations failing, the first, the second and so on; beyond `dense` of them
+    /// only some. Each time f must throw std::bad_alloc, and works() is called afterwards. Returns how many
+    /// were tried.
+    template <class F, class Works>
+    static long fail_each(F&& f, Works&& works, long dense = 64) {
+        long tried = 0;
+        for (long k = 1;; k += 1 + k / dense) {
+            bool thrown = false;
+            fail_allocation(k);
+            try {
+                f();
+            } catch (const std::bad_alloc&) {
+                thrown = true;
+            }
+            const bool failed = allocation_has_failed();
+            fail_allocation(0);
+            EXPECT_EQ(thrown, failed) << "allocation " << k;
+            works();
+            if (!failed) return tried;
+            ++tried;
+        }
     }
 };
 

@@ -373,19 +373,25 @@ private:
     Choice<Scalar> best_;
 };
 
-/// Absolute tolerances of all channels, from a lower estimate of the norm where they are relative.
+/// Throws shape_error 550, value_error 530 or config_error 553: before the channels are split, so that
+/// messages name the caller's.
 template <Real Scalar>
-Vector<double> absolute_tolerances(MatrixView<const Scalar> lags, const ChooseOptions& options) {
+void check_choice(MatrixView<const Scalar> lags, const ChooseOptions& options) {
     const Index n = checked_length(lags, "choose");
     require_finite(lags, "choose", "lag", 1 - n);
     if (!(options.tolerance > 0) || !is_finite(options.tolerance)) {
         raise<config_error>(553, "choose", "a tolerance above 0 that is finite",
                             options.tolerance > 0 ? "infinity" : "one that is not");
     }
+}
+
+/// Absolute tolerances of all channels, from a lower estimate of the norm where they are relative.
+template <Real Scalar>
+Vector<double> absolute_tolerances(MatrixView<const Scalar> lags, const ChooseOptions& options) {
     if (options.kind == ToleranceKind::absolute) {
         return Vector<double>::Constant(lags.cols(), options.tolerance);
     }
-    const Fft<Scalar> exact({.length = n, .channels = lags.cols()}, lags);
+    const Fft<Scalar> exact({.length = (lags.rows() + 1) / 2, .channels = lags.cols()}, lags);
     // Less by what the products may round.
     constexpr double safety = 1 - 1e4 * std::numeric_limits<Scalar>::epsilon();
     Vector<double> tolerances = norm_estimate(exact);
@@ -393,6 +399,7 @@ Vector<double> absolute_tolerances(MatrixView<const Scalar> lags, const ChooseOp
     return tolerances;
 }
 
+/// Of lags and options that check_choice has seen.
 template <Real Scalar>
 Choice<Scalar> choose_group(MatrixView<const Scalar> lags, const Sampler<Scalar>& sampler,
                             const ChooseOptions& options) {
@@ -404,6 +411,7 @@ Choice<Scalar> choose_group(MatrixView<const Scalar> lags, const Sampler<Scalar>
 template <Real Scalar>
 std::vector<Choice<Scalar>> choose_channels(MatrixView<const Scalar> lags, const Sampler<Scalar>& sampler,
                                             const ChooseOptions& options) {
+    check_choice(lags, options);
     const Vector<double> tolerances = absolute_tolerances(lags, options);
     const TreeConvolution<Scalar> tree((lags.rows() + 1) / 2);
     std::vector<Choice<Scalar>> choices(static_cast<std::size_t>(lags.cols()));
@@ -433,6 +441,7 @@ std::vector<Choice<Scalar>> choose_channels(MatrixView<const Scalar> lags, const
 template <class Lags>
 Choice<typename Lags::Scalar> choose(const Lags& lags, const ChooseOptions& options) {
     const MatrixView<const typename Lags::Scalar> view(lags);
+    detail::check_choice(view, options);
     return detail::choose_group(view, detail::LagSampler<typename Lags::Scalar>(view), options);
 }
 
@@ -442,6 +451,7 @@ template <class Lags, class Kernel>
 Choice<typename Lags::Scalar> choose(const Lags& lags, const Kernel& kernel, const ChooseOptions& options) {
     using Scalar = typename Lags::Scalar;
     const MatrixView<const Scalar> view(lags);
+    detail::check_choice(view, options);
     const detail::FunctionSampler<Scalar, Kernel> sampler(kernel, view);
     return detail::choose_group(view, sampler, options);
 }

@@ -5,6 +5,7 @@
 /// Static loops over independent items: OpenMP where the consumer compiles with it, serial otherwise.
 
 #include <algorithm>
+#include <exception>
 
 #if defined(_OPENMP)
 #include <omp.h>
@@ -34,18 +35,54 @@ inline int thread_count(Index items, Index work) noexcept {
     return static_cast<int>(std::min<Index>(items, available_threads()));
 }
 
+#if defined(_OPENMP)
+/// Carries an error out of a parallel region, which no exception may leave. Of several it is that of the
+/// lowest chunk: the one that a serial loop stops at.
+class FirstError {
+public:
+    template <class F>
+    void guard([[maybe_unused]] Index chunk, F&& f) {
+#if defined(__cpp_exceptions)
+        try {
+            f();
+        } catch (...) {
+#pragma omp critical(toeplitz_first_error)
+            if (chunk < chunk_) {
+                chunk_ = chunk;
+                error_ = std::current_exception();
+            }
+        }
+#else
+        f();
+#endif
+    }
+    void rethrow() const {
+        if (error_) std::rethrow_exception(error_);
+    }
+
+private:
+    std::exception_ptr error_;
+    Index chunk_ = std::numeric_limits<Index>::max();
+};
+#endif
+
 /// Calls f(begin, end, thread) on one contiguous chunk of 0..items−1 per thread. Chunks depend on the
-/// thread count alone; items must not depend on each other, so results do not depend on it.
+/// thread count alone; items must not depend on each other, so results do not depend on it. An error of f is
+/// thrown again here, the same one for any number of threads if f takes its items in order.
 template <class F>
 void parallel_chunks(Index items, int threads, F&& f) {
 #if defined(_OPENMP)
     if (threads > 1) {
+        FirstError error;
 #pragma omp parallel num_threads(threads)
         {
             const Index team = omp_get_num_threads();
             const Index thread = omp_get_thread_num();
-            f(items * thread / team, items * (thread + 1) / team, static_cast<int>(thread));
+            error.guard(thread, [&] {
+                f(items * thread / team, items * (thread + 1) / team, static_cast<int>(thread));
+            });
         }
+        error.rethrow();
         return;
     }
 #endif

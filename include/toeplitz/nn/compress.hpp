@@ -262,6 +262,10 @@ inline constexpr double block_overhead = 1.7;
 /// The cheaper of one choice for all channels, and one for every block of them.
 template <Real Scalar>
 std::vector<Choice<Scalar>> choose_blocks(MatrixView<const Scalar> lags, const ChooseOptions& options) {
+    check_choice(lags, options);
+    const auto choose_all = [&](MatrixView<const Scalar> part) {
+        return choose_group(part, LagSampler<Scalar>(part), options);
+    };
     const Index blocks = (lags.cols() + compressed_channels - 1) / compressed_channels;
     std::vector<Choice<Scalar>> parts(static_cast<std::size_t>(blocks));
     parallel_chunks(blocks, thread_count(blocks, lags.size() * 100), [&](Index begin, Index end, int) {
@@ -271,7 +275,7 @@ std::vector<Choice<Scalar>> choose_blocks(MatrixView<const Scalar> lags, const C
             const Matrix<Scalar> block =
                 columns(lags, first, std::min(compressed_channels, lags.cols() - first)).eigen();
             Choice<Scalar>& part = parts[static_cast<std::size_t>(b)];
-            part = choose(block, options);
+            part = choose_all(block);
             part.first = first;
         }
     });
@@ -281,7 +285,7 @@ std::vector<Choice<Scalar>> choose_blocks(MatrixView<const Scalar> lags, const C
         const double overhead = part.certificate.method == Method::fft ? 1 : block_overhead;
         together += overhead * part.certificate.cost * static_cast<double>(part.channels);
     }
-    Choice<Scalar> whole = choose(lags, options);
+    Choice<Scalar> whole = choose_all(lags);
     if (whole.certificate.cost * static_cast<double>(lags.cols()) > together) return parts;
     parts.clear();
     parts.push_back(std::move(whole));

@@ -6,7 +6,6 @@
 /// update that happens only if all is finite.
 
 #include <cmath>
-#include <exception>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -202,33 +201,11 @@ private:
     void compute_gradients(const P& parameters, Objective& objective) {
         static_assert(std::is_invocable_v<Objective&, const P&, const Part&, P&>,
                       "toeplitz: an objective takes (const P& parameters, const Part&, P& gradients).");
-        std::vector<std::exception_ptr>& errors = errors_;
-        errors.assign(gradients_.size(), nullptr);
         const int threads =
             static_cast<int>(std::min<Index>(options_.shards, static_cast<Index>(available_threads())));
         detail::parallel_chunks(options_.shards, threads, [&](Index begin, Index end, int) {
-            for (Index shard = begin; shard < end; ++shard) {
-                // No exception may leave a parallel region.
-                const auto work = [&] { compute_shard(parameters, objective, shard); };
-                guard(work, errors[static_cast<std::size_t>(shard)]);
-            }
+            for (Index shard = begin; shard < end; ++shard) compute_shard(parameters, objective, shard);
         });
-        for (const std::exception_ptr& error : errors) {
-            if (error) std::rethrow_exception(error);
-        }
-    }
-
-    template <class F>
-    static void guard(F& f, [[maybe_unused]] std::exception_ptr& error) {
-#if defined(__cpp_exceptions)
-        try {
-            f();
-        } catch (...) {
-            error = std::current_exception();
-        }
-#else
-        f();
-#endif
     }
 
     template <class Objective>
@@ -272,7 +249,6 @@ private:
     TrainerState<P> state_;
     std::vector<P> gradients_;     ///< one per shard
     std::vector<LossSum> losses_;  ///< one per shard
-    std::vector<std::exception_ptr> errors_;
 };
 
 template <class F>

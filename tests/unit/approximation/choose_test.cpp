@@ -5,6 +5,7 @@
 #include <support/choose.hpp>
 #include <support/errors.hpp>
 #include <support/random.hpp>
+#include <support/threads.hpp>
 #include <support/tolerance.hpp>
 
 namespace toeplitz::test {
@@ -168,6 +169,21 @@ TEST(ChooseTest, RefusesATolerance) {
             553,
             "[toeplitz.config.553] choose: expected a tolerance above 0 that is finite, got one that is not",
             [&] { choose(lags, {.tolerance = tolerance}); });
+    }
+}
+
+TEST(ChooseTest, NamesTheChannelThatIsNotFiniteForAnyNumberOfThreads) {
+    Matrix<double> lags = random_matrix<double>(99, 40, 1);
+    lags(49 - 3, 37) = std::numeric_limits<double>::infinity();
+    lags(49, 39) = std::numeric_limits<double>::quiet_NaN();
+    const std::string message =
+        "[toeplitz.value.530] choose: expected a finite kernel, got a NaN or an infinity at lag -3, channel "
+        "37";
+    for (const int threads : {1, 2, 7}) {
+        with_threads(threads, [&] {
+            expect_error<value_error>(530, message, [&] { choose(lags, {.tolerance = 1}); });
+            expect_error<value_error>(530, message, [&] { choose_each(lags, {.tolerance = 1}); });
+        });
     }
 }
 

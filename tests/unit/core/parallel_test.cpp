@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <support/errors.hpp>
+
 #include <toeplitz/core/parallel.hpp>
 
 namespace toeplitz::test {
@@ -21,6 +23,33 @@ TEST(ParallelChunksTest, EveryItemIsVisitedOnceByAThreadOfTheTeam) {
             EXPECT_TRUE(in_range);
             for (const auto& count : visits) EXPECT_EQ(count, 1);
         }
+    }
+}
+
+TEST(ParallelChunksTest, ThrowTheErrorThatALoopWouldStopAt) {
+    constexpr Index items = 100;
+    for (const int threads : {1, 2, 7}) {
+        for (const Index first : {0, 13, 50, 99}) {
+            std::vector<int> visits(items);
+            expect_error<value_error>(7, detail::text("[toeplitz.value.7] item ", first), [&] {
+                detail::parallel_chunks(items, threads, [&](Index begin, Index end, int) {
+                    for (Index i = begin; i < end; ++i) {
+                        ++visits[static_cast<std::size_t>(i)];
+                        if (i >= first) throw value_error(7, detail::text("item ", i));
+                    }
+                });
+            });
+            for (Index i = 0; i <= first; ++i) EXPECT_EQ(visits[static_cast<std::size_t>(i)], 1);
+        }
+    }
+}
+
+TEST(ParallelChunksTest, ErrorsOfAnyTypeLeaveNestedRegions) {
+    for (const int threads : {1, 2, 7}) {
+        const auto nested = [&](Index begin, Index end, int) {
+            detail::parallel_chunks(end - begin, threads, [&](Index, Index, int) { throw 42; });
+        };
+        EXPECT_THROW(detail::parallel_chunks(20, threads, nested), int);
     }
 }
 

@@ -10,6 +10,7 @@
 #include <support/errors.hpp>
 #include <support/nn.hpp>
 #include <support/options.hpp>
+#include <support/threads.hpp>
 
 #include <toeplitz/core/options_text.hpp>
 #include <toeplitz/nn/compress.hpp>
@@ -181,7 +182,28 @@ TEST(CompressTest, RefusesOtherLengthsAndParametersThatDoNotFit) {
     parameters.groups[0].lags.resize(14, 3);
     refuses("taps, inducing values or 2n-1 lags in every group");
     EXPECT_THROW(Mixer({.channels = 3}), config_error);
-    EXPECT_THROW(compress_lags<double>(mixed_lags(8, 1), {.tolerance = 0}), config_error);
+}
+
+TEST(CompressTest, RefusesAKernelOrAToleranceForAnyNumberOfThreads) {
+    Matrix<double> lags = mixed_lags(200, 64);
+    for (const int threads : {1, 2, 7}) {
+        with_threads(threads, [&] {
+            const auto compress_all = [&](double tolerance) {
+                return [&, tolerance] { compress_lags<double>(lags, {.tolerance = tolerance}); };
+            };
+            lags(0, 37) = 0;
+            expect_error<config_error>(553,
+                                       "[toeplitz.config.553] choose: expected a tolerance above 0 that is "
+                                       "finite, got one that is not",
+                                       compress_all(0));
+            lags(0, 37) = std::numeric_limits<double>::quiet_NaN();
+            expect_error<value_error>(530,
+                                      "[toeplitz.value.530] choose: expected a finite kernel, got a NaN or "
+                                      "an infinity at lag -199, "
+                                      "channel 37",
+                                      compress_all(1));
+        });
+    }
 }
 
 }  // namespace

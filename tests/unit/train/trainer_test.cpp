@@ -356,8 +356,8 @@ TEST(TrainerErrorTest, AStateThatNoRunLeavesIsRefused) {
 }
 
 TEST(TrainerErrorTest, ErrorsLeaveTheShardsThatThrowThem) {
-    for (const Index shards : {1, 2, 3}) {
-        for (const int threads : {1, 2}) {
+    for (const Index shards : {1, 2, 3, 9}) {
+        for (const int threads : {1, 2, 7}) {
             with_threads(threads, [&] {
                 Broken broken(shards);
                 broken.expect<value_error>(123,
