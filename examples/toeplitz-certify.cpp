@@ -10,7 +10,6 @@
 // the bound of T in the 2-norm. A part that a method lacks has the shape [0]; `fft` is the exact product,
 // with neither.
 
-#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <map>
@@ -132,7 +131,7 @@ Matrix<double> read_lags(const StoredTensor& lags, const std::string& path) {
     Matrix<double> values = lags.matrix<double>();
     for (Index i = 0; i < values.rows(); ++i) {
         for (Index c = 0; c < values.cols(); ++c) {
-            if (std::isfinite(values(i, c))) continue;
+            if (toeplitz::detail::is_finite(values(i, c))) continue;
             fail("lag " + std::to_string(i - (values.rows() - 1) / 2) + " of channel " + std::to_string(c) +
                  " is not a finite number");
         }
@@ -172,8 +171,8 @@ int main(int argc, char** argv) {
     const auto positive = [](const std::string& text) {
         double value = 0;
         const bool is_number = CLI::detail::lexical_cast(text, value);
-        return is_number && value > 0 && std::isfinite(value) ? std::string()
-                                                              : "a number above 0, not " + text;
+        return is_number && value > 0 && toeplitz::detail::is_finite(value) ? std::string()
+                                                                            : "a number above 0, not " + text;
     };
     app.add_option("file", settings.file, "File with the tensor lags, (2n-1) x d: row t+n-1 is lag t")
         ->required();

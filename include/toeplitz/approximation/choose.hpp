@@ -300,7 +300,9 @@ private:
         std::vector<WindowSums> sums(static_cast<std::size_t>(count));
         evaluation.windows(sums.data());
         Vector<double> bounds(count);
-        const auto fails = [&](Index c) { return !(bounds(c) <= best_.tolerances(first + c)); };
+        const auto fails = [&](Index c) {
+            return !(is_finite(bounds(c)) && bounds(c) <= best_.tolerances(first + c));
+        };
         bool wants_spectra = false;
         for (Index c = 0; c < count; ++c) {
             const WindowSums& s = sums[static_cast<std::size_t>(c)];

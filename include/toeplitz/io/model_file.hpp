@@ -5,7 +5,6 @@
 /// A file of parameters that carries an input with its output, and proves itself when it is loaded.
 
 #include <algorithm>
-#include <cmath>
 #include <concepts>
 #include <cstdio>
 #include <limits>
@@ -104,7 +103,8 @@ struct StoredProbe {
                  text(dtype_name(stored.dtype), " of shape ", shape_text(stored.shape)));
         }
         output = stored.matrix<double>();
-        if (!output.allFinite()) fail(file, "a 'probe.output' of finite numbers", "others");
+        if (!all_finite(output.data(), output.size()))
+            fail(file, "a 'probe.output' of finite numbers", "others");
         if (stored.dtype == Dtype::f32) output_tolerance = probe_tolerance<float>;
     }
 
@@ -120,7 +120,7 @@ struct StoredProbe {
         const double size = output.norm();
         const double distance = (replayed - output).norm();
         const double deviation = size > 0 ? distance / size : distance;
-        if (!(deviation <= tolerance)) {  // a NaN deviates
+        if (!(is_finite(deviation) && deviation <= tolerance)) {
             raise<io_error>(
                 931, where,
                 text("the replayed output within ", number_text(tolerance), " of the stored one, relatively"),
@@ -144,7 +144,7 @@ private:
 inline void write_model(const std::string& path, TensorFile& file, StoredTensor input, StoredTensor output) {
     bool finite = output.size() > 0;
     output.for_each([&](std::size_t, auto value) {
-        if constexpr (std::floating_point<decltype(value)>) finite = finite && std::isfinite(value);
+        if constexpr (std::floating_point<decltype(value)>) finite = finite && is_finite(value);
     });
     if (!finite) {
         raise<io_error>(931, text("save_model: file ", in_quotes(path)), "a probe with finite outputs",

@@ -4,13 +4,13 @@
 /// \file
 /// Options as JSON: sets are objects, sequences arrays, enumerators their names, absent fields null.
 
-#include <cmath>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include <toeplitz/core/finite.hpp>
 #include <toeplitz/core/options_text.hpp>
 #include <toeplitz/io/safetensors.hpp>
 
@@ -53,7 +53,7 @@ void append_option_json(std::string& json, const std::string& name, const T& val
         json.append("\"").append(option_word(value, name, "options_json")).append("\"");
     } else {
         if constexpr (std::floating_point<T>) {
-            if (!std::isfinite(value)) refuse("a finite number, which JSON can hold", exact_text(value));
+            if (!is_finite(value)) refuse("a finite number, which JSON can hold", exact_text(value));
         }
         json.append(exact_text(value));
         // A reader takes -0 for the integer.

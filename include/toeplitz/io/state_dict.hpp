@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include <toeplitz/core/finite.hpp>
 #include <toeplitz/core/parameter.hpp>
 #include <toeplitz/io/safetensors.hpp>
 
@@ -112,20 +113,20 @@ inline std::string mismatch(const StoredTensor& stored, const WantedTensor& want
         return text("expected numbers that fit ", dtype_name(wanted.dtype), ", got one of ",
                     dtype_name(stored.dtype), " that does not, at ", misfit);
     }
-    const bool narrow = wanted.dtype == Dtype::f32;
+    const double most = wanted.dtype == Dtype::f32 ? double{std::numeric_limits<float>::max()}
+                                                   : std::numeric_limits<double>::max();
     std::size_t at = count;
     double wrong = 0;
     stored.for_each([&](std::size_t i, auto value) {
         if constexpr (std::floating_point<decltype(value)>) {
             const auto number = static_cast<double>(value);
-            const bool finite = narrow ? std::isfinite(converted<float>(number)) : std::isfinite(number);
-            if (finite || at != count) return;
+            if ((is_finite(number) && std::abs(number) <= most) || at != count) return;
             at = i;
             wrong = number;
         }
     });
     if (at == count) return {};
-    return text("expected finite numbers, got ", std::isnan(wrong) ? "a NaN" : "an infinity", " at ", at);
+    return text("expected finite numbers, got ", is_nan(wrong) ? "a NaN" : "an infinity", " at ", at);
 }
 
 inline bool is_ignorable(std::string_view name, const std::vector<std::string>& ignorable) {
@@ -197,7 +198,7 @@ template <class T>
 void require_finite(std::span<T> numbers, const std::string& name, const TensorFile& file) {
     if constexpr (std::floating_point<std::remove_const_t<T>>) {
         for (std::size_t i = 0; i < numbers.size(); ++i) {
-            if (std::isfinite(numbers[i])) continue;
+            if (is_finite(numbers[i])) continue;
             raise<io_error>(912, text("store_parameters: file ", in_quotes(file.source)), "finite numbers",
                             text(static_cast<double>(numbers[i]), " in ", in_quotes(name), " at ", i));
         }

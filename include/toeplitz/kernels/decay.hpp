@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include <toeplitz/core/finite.hpp>
 #include <toeplitz/core/parameter.hpp>
 #include <toeplitz/core/random.hpp>
 #include <toeplitz/core/sweep.hpp>
@@ -106,7 +107,7 @@ public:
 
 private:
     static void require_rate(double lambda) {
-        if (!(lambda > 0 && lambda <= 1)) {
+        if (!(detail::is_finite(lambda) && lambda > 0 && lambda <= 1)) {
             detail::raise<config_error>(410, "Decay", "lambda in (0, 1]", std::to_string(lambda));
         }
     }

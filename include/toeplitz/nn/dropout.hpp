@@ -4,6 +4,7 @@
 /// \file
 /// Dropout whose mask is a function of a seed: nothing is stored, and threads do not matter.
 
+#include <toeplitz/core/finite.hpp>
 #include <toeplitz/core/random.hpp>
 #include <toeplitz/core/view.hpp>
 #include <toeplitz/dense/row_tiles.hpp>
@@ -14,7 +15,7 @@ namespace detail {
 
 /// Throws config_error 720 unless the rate is in [0, 1).
 inline void require_dropout_rate(double rate, const char* where) {
-    if (!(rate >= 0 && rate < 1)) {
+    if (!(is_finite(rate) && rate >= 0 && rate < 1)) {
         raise<config_error>(720, where, "a dropout rate in [0, 1)", std::to_string(rate));
     }
 }

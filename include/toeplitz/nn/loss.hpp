@@ -10,6 +10,7 @@
 #include <span>
 
 #include <toeplitz/core/checks.hpp>
+#include <toeplitz/core/finite.hpp>
 #include <toeplitz/core/parallel.hpp>
 #include <toeplitz/core/sweep.hpp>
 #include <toeplitz/core/workspace.hpp>
@@ -129,8 +130,9 @@ template <Real Scalar>
 Index check_cross_entropy(MatrixView<const Scalar> logits, std::span<const Token> targets,
                           const CrossEntropyOptions& options) {
     const char* const where = "cross_entropy";
-    if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1)) {
-        raise<config_error>(753, where, "label_smoothing in [0, 1]", std::to_string(options.label_smoothing));
+    const double smoothing = options.label_smoothing;
+    if (!(is_finite(smoothing) && smoothing >= 0 && smoothing <= 1)) {
+        raise<config_error>(753, where, "label_smoothing in [0, 1]", std::to_string(smoothing));
     }
     const Index rows = static_cast<Index>(targets.size());
     if (logits.rows() != rows || logits.cols() < 1) {

@@ -5,9 +5,9 @@
 /// The contract of an operator, which is all that generic code uses, and a base that provides most of it.
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
+#include <toeplitz/core/finite.hpp>
 #include <toeplitz/core/sequences.hpp>
 #include <toeplitz/core/view.hpp>
 #include <toeplitz/core/workspace.hpp>
@@ -148,25 +148,15 @@ bool overlap(MatrixView<const T> a, MatrixView<const T> b) noexcept {
     return gap < low.bytes || gap + high.bytes > low.pitch;
 }
 
-/// A number minus itself is zero unless it is a NaN or an infinity; real or complex.
-template <class T>
-TOEPLITZ_INLINE bool is_finite(const T& value) noexcept {
-    return value - value == T(0);
-}
-
 /// Throws value_error 530 unless every element is finite; names the row as `first_row + i`.
 template <class T>
 void require_finite(MatrixView<const T> kernel, const char* where, const char* row_name, Index first_row) {
+    const bool has_rows = kernel.has_contiguous_rows();
+    // All at once where it is one piece of memory: it costs no more than reading the kernel.
+    if (has_rows && kernel.row_stride() == kernel.cols() && all_finite(kernel.data(), kernel.size())) return;
     for (Index i = 0; i < kernel.rows(); ++i) {
-        // Whole rows without a branch, so that the check costs no more than reading the kernel.
-        int bad = 0;
-        if (kernel.has_contiguous_rows()) {
-            const T* row = kernel.row(i);
-            for (Index j = 0; j < kernel.cols(); ++j) bad |= !is_finite(row[j]);
-        } else {
-            for (Index j = 0; j < kernel.cols(); ++j) bad |= !is_finite(kernel(i, j));
-        }
-        for (Index j = 0; bad != 0 && j < kernel.cols(); ++j) {
+        if (has_rows && all_finite(kernel.row(i), kernel.cols())) continue;
+        for (Index j = 0; j < kernel.cols(); ++j) {
             if (!is_finite(kernel(i, j))) {
                 raise<value_error>(
                     530, where, "a finite kernel",

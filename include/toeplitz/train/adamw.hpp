@@ -14,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include <toeplitz/core/finite.hpp>
 #include <toeplitz/core/memory.hpp>
 #include <toeplitz/core/parallel.hpp>
 #include <toeplitz/core/parameter.hpp>
@@ -98,7 +99,7 @@ ScalarRange scalar_range(const P& parameters) {
 /// divide zero by zero where gradients vanish.
 inline void check_adamw(const AdamWOptions& options, const ScalarRange& range) {
     const auto require = [](bool ok, std::string_view expected, double got) {
-        if (!ok) raise<config_error>(801, "AdamW", expected, text(got));
+        if (!ok || !is_finite(got)) raise<config_error>(801, "AdamW", expected, text(got));
     };
     require(options.beta1 >= 0 && options.beta1 < 1, "beta1 in [0, 1)", options.beta1);
     require(options.beta2 >= 0 && options.beta2 < 1, "beta2 in [0, 1)", options.beta2);
@@ -145,8 +146,8 @@ std::string state_problem(const AdamWState<P>& state) {
                 for (Index j = 0; j < first.cols() && problem.empty(); ++j) {
                     const auto m = static_cast<double>(first(i, j));
                     const auto v = static_cast<double>(second(i, j));
-                    const bool bad_m = !std::isfinite(m);
-                    if (bad_m || !(std::isfinite(v) && v >= 0)) {
+                    const bool bad_m = !is_finite(m);
+                    if (bad_m || !(is_finite(v) && v >= 0)) {
                         problem = text(bad_m ? m : v, " in the ", bad_m ? "first" : "second", " moment of ",
                                        name.text(), "(", i, ", ", j, ")");
                     }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include <toeplitz/core/finite.hpp>
 #include <toeplitz/core/parallel.hpp>
 #include <toeplitz/core/parameter.hpp>
 
@@ -88,7 +89,7 @@ std::optional<NonFinite> find_non_finite(const P& parameters) {
             for (Index i = 0; i < tensor.rows() && !found; ++i) {
                 for (Index j = 0; j < tensor.cols() && !found; ++j) {
                     const double value = static_cast<double>(tensor(i, j));
-                    if (!std::isfinite(value)) found = NonFinite{name.text(), i, j, value};
+                    if (!detail::is_finite(value)) found = NonFinite{name.text(), i, j, value};
                 }
             }
         },

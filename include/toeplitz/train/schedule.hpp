@@ -10,7 +10,7 @@
 #include <numbers>
 #include <string_view>
 
-#include <toeplitz/core/types.hpp>
+#include <toeplitz/core/finite.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -77,14 +77,14 @@ inline void check_schedule(const Schedule& schedule, double most = std::numeric_
         if (!ok) raise<config_error>(802, "Schedule", expected, got);
     };
     const auto rate = [&](double value, const char* name) {
-        require(value >= 0, text(name, " >= 0"), text(value));
+        require(is_finite(value) && value >= 0, text(name, " >= 0"), text(value));
         require(value <= most, text(name, " <= ", most, ", the largest of the parameters' numbers"),
                 text(value));
     };
     rate(schedule.peak, "peak");
     rate(schedule.initial, "initial");
     rate(schedule.end, "end");
-    require(std::isfinite(schedule.power) && schedule.power >= 0, "power >= 0", text(schedule.power));
+    require(is_finite(schedule.power) && schedule.power >= 0, "power >= 0", text(schedule.power));
     require(schedule.warmup >= 0, "warmup >= 0", std::to_string(schedule.warmup));
     require(schedule.total >= 0, "total >= 0", std::to_string(schedule.total));
     const bool ends = schedule.course == Course::cosine || schedule.course == Course::polynomial;

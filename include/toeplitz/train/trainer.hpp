@@ -102,7 +102,8 @@ public:
         const auto require = [](bool ok, const char* expected, const std::string& got) {
             if (!ok) detail::raise<config_error>(803, "Trainer", expected, got);
         };
-        require(options.clip_norm >= 0, "clip_norm >= 0", detail::text(options.clip_norm));
+        require(!detail::is_nan(options.clip_norm) && options.clip_norm >= 0, "clip_norm >= 0",
+                detail::text(options.clip_norm));
         require(options.accumulation >= 1, "accumulation >= 1", std::to_string(options.accumulation));
         require(options.shards >= 1, "shards >= 1", std::to_string(options.shards));
         options_.seed = state_.seed;
@@ -135,13 +136,13 @@ public:
                           .gradient_norm = 0,
                           .rate = options_.schedule.rate(state_.step()),
                           .count = loss.count};
-        if (!(std::isfinite(loss.count) && loss.count > 0)) {
+        if (!(detail::is_finite(loss.count) && loss.count > 0)) {
             fail(812, "losses that count", loss.count == 0 ? "none" : detail::text(loss.count));
         }
-        if (!std::isfinite(report.loss)) fail(810, "a finite loss", detail::text(report.loss));
+        if (!detail::is_finite(report.loss)) fail(810, "a finite loss", detail::text(report.loss));
         sum_gradients();
         report.gradient_norm = gradient_norm(gradients()) / loss.count;
-        if (!std::isfinite(report.gradient_norm)) {
+        if (!detail::is_finite(report.gradient_norm)) {
             const std::optional<NonFinite> first = find_non_finite(gradients());
             fail(811, "finite gradients", first ? first->text() : "a norm that overflows");
         }
