@@ -15,63 +15,72 @@
 
 #include <toeplitz/core/config.hpp>
 
+namespace toeplitz::inline TOEPLITZ_ABI {
+namespace detail {
+
+/// "[toeplitz.<kind>.<id>] <message>"
+inline std::string compose(std::string_view kind, int id, std::string_view message) {
+    std::string text("[toeplitz.");
+    text.append(kind).append(".").append(std::to_string(id)).append("] ").append(message);
+    return text;
+}
+
+}  // namespace detail
+}  // namespace toeplitz::inline TOEPLITZ_ABI
+
+/// One catch clause serves objects compiled with different settings: errors live outside the inline
+/// namespace. Their constructors have no symbol that such objects could share, and what else they have is no
+/// arithmetic.
 namespace toeplitz {
 
-/// Base of everything the library throws. Lives outside the inline namespace, so that one catch
-/// clause serves objects compiled with different settings.
+/// Base of everything the library throws.
 class error : public std::runtime_error {
 public:
     /// \param kind "shape", "config", "value" or "plan"
-    error(std::string_view kind, int id, std::string_view message)
-        : std::runtime_error(compose(kind, id, message)), id_(id) {}
+    TOEPLITZ_INLINE error(std::string_view kind, int id, std::string_view message)
+        : std::runtime_error(detail::compose(kind, id, message)), id_(id) {}
 
     /// Stable number of the error, as in the message.
     int id() const noexcept { return id_; }
 
 private:
-    static std::string compose(std::string_view kind, int id, std::string_view message) {
-        std::string text("[toeplitz.");
-        text.append(kind).append(".").append(std::to_string(id)).append("] ").append(message);
-        return text;
-    }
-
     int id_;
 };
 
 /// An argument has the wrong shape, or two arguments overlap in memory.
 class shape_error : public error {
 public:
-    shape_error(int id, std::string_view message) : error("shape", id, message) {}
+    TOEPLITZ_INLINE shape_error(int id, std::string_view message) : error("shape", id, message) {}
 };
 
 /// An option is out of its range.
 class config_error : public error {
 public:
-    config_error(int id, std::string_view message) : error("config", id, message) {}
+    TOEPLITZ_INLINE config_error(int id, std::string_view message) : error("config", id, message) {}
 };
 
 /// A number is not finite where it must be.
 class value_error : public error {
 public:
-    value_error(int id, std::string_view message) : error("value", id, message) {}
+    TOEPLITZ_INLINE value_error(int id, std::string_view message) : error("value", id, message) {}
 };
 
 /// A file cannot be read or written, or does not hold what it should.
 class io_error : public error {
 public:
-    io_error(int id, std::string_view message) : error("io", id, message) {}
+    TOEPLITZ_INLINE io_error(int id, std::string_view message) : error("io", id, message) {}
 };
 
 /// A transform could not be planned, or wisdom could not be read or written.
 class plan_error : public error {
 public:
-    plan_error(int id, std::string_view message) : error("plan", id, message) {}
+    TOEPLITZ_INLINE plan_error(int id, std::string_view message) : error("plan", id, message) {}
 };
 
 /// A training step met a loss or a gradient, or would make a parameter, that is not finite.
 class train_error : public error {
 public:
-    train_error(int id, std::string_view message) : error("train", id, message) {}
+    TOEPLITZ_INLINE train_error(int id, std::string_view message) : error("train", id, message) {}
 };
 
 }  // namespace toeplitz
