@@ -35,11 +35,11 @@ protected:
     }
 
     /// Calls f() with one of its allocations failing, the first, the second and so on; beyond `dense` of them
-    /// only some. Each time f must throw std::bad_alloc, and works() is called afterwards. Returns how many
-    /// were tried.
+    /// only some. works() is called after each. Returns how often f threw std::bad_alloc; std::stable_sort
+    /// copes without.
     template <class F, class Works>
     static long fail_each(F&& f, Works&& works, long dense = 64) {
-        long tried = 0;
+        long thrown_count = 0;
         for (long k = 1;; k += 1 + k / dense) {
             bool thrown = false;
             fail_allocation(k);
@@ -50,11 +50,24 @@ protected:
             }
             const bool failed = allocation_has_failed();
             fail_allocation(0);
-            EXPECT_EQ(thrown, failed) << "allocation " << k;
+            EXPECT_TRUE(failed || !thrown) << "allocation " << k;
             works();
-            if (!failed) return tried;
-            ++tried;
+            if (!failed) return thrown_count;
+            thrown_count += thrown ? 1 : 0;
         }
+    }
+
+    /// The same for change(object) of objects from make(). After a failure it must work on the same object,
+    /// and is_right(object) says whether it has.
+    template <class Make, class Change, class Check>
+    static void fail_each_change(Make&& make, Change&& change, Check&& is_right) {
+        auto object = make();
+        const auto again = [&] {
+            change(*object);
+            EXPECT_TRUE(is_right(*object));
+            object = make();
+        };
+        EXPECT_GT(fail_each([&] { change(*object); }, again), 0);
     }
 };
 

@@ -5,6 +5,7 @@
 /// Aligned storage for spectra, tables and workspaces.
 
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -24,9 +25,48 @@ inline constexpr std::size_t buffer_alignment = 64;
 /// Alignment that keeps the pieces of different threads on different pages, in bytes.
 inline constexpr std::size_t page_alignment = 4096;
 
+/// The next multiple of a power of two; the largest one where there is no next.
 constexpr std::size_t round_up(std::size_t bytes, std::size_t alignment) noexcept {
-    return (bytes + alignment - 1) / alignment * alignment;
+    const std::size_t most = std::numeric_limits<std::size_t>::max() / alignment * alignment;
+    return bytes > most ? most : (bytes + alignment - 1) / alignment * alignment;
 }
+
+namespace detail {
+
+/// Sizes that no memory has stay that large: they end as std::bad_alloc instead of as a small number.
+constexpr std::size_t saturated_sum(std::size_t a, std::size_t b) noexcept {
+    std::size_t sum = 0;
+    return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<std::size_t>::max() : sum;
+}
+template <class T>
+constexpr std::size_t saturated_bytes(Index count) noexcept {
+    std::size_t bytes = 0;
+    return __builtin_mul_overflow(count, sizeof(T), &bytes) ? std::numeric_limits<std::size_t>::max() : bytes;
+}
+
+[[noreturn]] inline void throw_bad_alloc() {
+#if defined(__cpp_exceptions)
+    throw std::bad_alloc();
+#else
+    std::abort();
+#endif
+}
+
+/// Gives a matrix another size and no values. It stays as it is where memory runs out: Eigen's own resize
+/// frees before it asks, and what is gone is freed once more.
+template <class M>
+void resize_kept(M& matrix, Index rows, Index cols = 1) {
+    if (matrix.rows() != rows || matrix.cols() != cols) matrix = M(rows, cols);
+}
+
+/// matrix = values, likewise.
+template <class M, class Values>
+void assign_kept(M& matrix, const Values& values) {
+    resize_kept(matrix, values.rows(), values.cols());
+    matrix = values;
+}
+
+}  // namespace detail
 
 /// Owns `size` trivial objects, zeroed, aligned to buffer_alignment.
 ///
@@ -46,8 +86,9 @@ public:
         const Index bytes = detail::checked_product(size, static_cast<Index>(sizeof(T)), "Buffer");
         const std::size_t alignment = static_cast<std::size_t>(bytes) >= huge ? huge : page_alignment;
         const std::size_t rounded = round_up(static_cast<std::size_t>(bytes), alignment);
+        if (!std::in_range<Index>(rounded)) detail::throw_bad_alloc();  // a negative size, too
         data_.reset(static_cast<T*>(std::aligned_alloc(alignment, rounded)));
-        if (!data_) throw_bad_alloc();
+        if (!data_) detail::throw_bad_alloc();
 #if defined(__linux__)
         if (alignment == huge) ::madvise(data_.get(), rounded, MADV_HUGEPAGE);
 #endif
@@ -75,14 +116,6 @@ private:
     struct Free {
         void operator()(T* p) const noexcept { std::free(p); }
     };
-
-    [[noreturn]] static void throw_bad_alloc() {
-#if defined(__cpp_exceptions)
-        throw std::bad_alloc();
-#else
-        std::abort();
-#endif
-    }
 
     std::unique_ptr<T, Free> data_;
     Index size_ = 0;

@@ -167,6 +167,8 @@ public:
         sequences_ = checked;
         outermost_ = !given.is_checked();
     }
+    /// Empty until the next keep(); the memory stays.
+    void forget() noexcept { sequences_ = Sequences(); }
     /// Whether any were kept.
     bool empty() const noexcept { return sequences_.length() == 0; }
     /// Whether nobody handed them down: padding is then this module's to clear.

@@ -44,8 +44,8 @@ struct Simd {
         std::memcpy(p, &v, static_cast<std::size_t>(count) * sizeof(Scalar));
     }
 
-    /// The first `count` ≤ lanes channels, at any address. Incomplete rows out of line: they go through memory,
-    /// where the compiler would keep the vector in either case.
+    /// The first `count` ≤ lanes channels, at any address. Incomplete rows out of line: they go through
+    /// memory, where the compiler would keep the vector in either case.
     TOEPLITZ_INLINE static Pack load_row(const Scalar* p, Index count) noexcept {
         return count == lanes ? load_unaligned(p) : load_tail(p, count);
     }

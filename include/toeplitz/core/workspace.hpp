@@ -5,6 +5,7 @@
 /// Scratch memory that is allocated once and lent out as a stack.
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include <toeplitz/core/memory.hpp>
@@ -29,17 +30,21 @@ public:
     Workspace& operator=(const Workspace&) = delete;
 
     /// Makes at least `bytes` available beyond what is lent out now. Keeps the memory when it is enough.
-    /// \throws std::bad_alloc
+    /// \throws std::bad_alloc; the workspace is as before then
     void reserve(std::size_t bytes) {
         bytes = round_up(bytes, buffer_alignment);
-        most_ = std::max(most_, lent_ + bytes);
+        const std::size_t most = std::max(most_, detail::saturated_sum(lent_, bytes));
         if (lent_ == 0) {
-            if (blocks_.size() == 1 && size(0) >= most_) return;
-            blocks_.clear();  // nothing is lent: one block takes the place of all
-            if (most_ != 0) blocks_.emplace_back(static_cast<Index>(most_));
+            // Nothing is lent: one block takes the place of all.
+            if (most != 0 && (blocks_.size() != 1 || size(0) < most)) {
+                std::vector<Buffer<std::byte>> one;
+                append(one, most);
+                blocks_ = std::move(one);
+            }
         } else if (rest() < bytes) {
-            append(bytes);
+            append(blocks_, bytes);
         }
+        most_ = most;
     }
 
     /// Bytes owned.
@@ -69,14 +74,14 @@ public:
         /// \throws std::bad_alloc
         template <class T>
         T* take(Index count, std::size_t alignment = buffer_alignment) {
-            const std::size_t bytes = round_up(static_cast<std::size_t>(count) * sizeof(T), buffer_alignment);
+            const std::size_t bytes = round_up(detail::saturated_bytes<T>(count), buffer_alignment);
             return reinterpret_cast<T*>(workspace_.take(bytes, alignment));
         }
 
-        /// Lends a matrix.
+        /// Lends a matrix. \throws config_error 202, std::bad_alloc
         template <class T>
         MatrixView<T> matrix(Index rows, Index cols) {
-            return {take<T>(rows * cols), rows, cols};
+            return {take<T>(detail::checked_product(rows, cols, "Workspace")), rows, cols};
         }
 
     private:
@@ -89,8 +94,8 @@ public:
     /// Bytes that `take<T>(count, alignment)` uses at most.
     template <class T>
     static constexpr std::size_t bytes_for(Index count, std::size_t alignment = buffer_alignment) noexcept {
-        return round_up(static_cast<std::size_t>(count) * sizeof(T), buffer_alignment) +
-               (alignment > buffer_alignment ? alignment : 0);
+        return detail::saturated_sum(round_up(detail::saturated_bytes<T>(count), buffer_alignment),
+                                     alignment > buffer_alignment ? alignment : 0);
     }
 
 private:
@@ -103,16 +108,19 @@ private:
         for (std::size_t i = block_ + 1; i < blocks_.size(); ++i) most = std::max(most, size(i));
         return most;
     }
-    void append(std::size_t bytes) { blocks_.emplace_back(static_cast<Index>(bytes)); }
+    static void append(std::vector<Buffer<std::byte>>& blocks, std::size_t bytes) {
+        if (!std::in_range<Index>(bytes)) detail::throw_bad_alloc();
+        blocks.emplace_back(static_cast<Index>(bytes));
+    }
 
     std::byte* take(std::size_t bytes, std::size_t alignment) {
         if (lent_ == 0 && blocks_.size() > 1) reserve(0);
-        lent_ += bytes + (alignment > buffer_alignment ? alignment : 0);
-        most_ = std::max(most_, lent_);
         for (std::size_t block = block_, used = used_;; ++block, used = 0) {
-            if (block == blocks_.size()) append(bytes);
+            if (block == blocks_.size()) append(blocks_, bytes);
             const std::size_t start = round_up(used, alignment);
-            if (start + bytes > size(block)) continue;
+            if (detail::saturated_sum(start, bytes) > size(block)) continue;
+            lent_ += bytes + (alignment > buffer_alignment ? alignment : 0);
+            most_ = std::max(most_, lent_);
             block_ = block;
             used_ = start + bytes;
             return blocks_[block].data() + start;
@@ -145,7 +153,7 @@ public:
 
 private:
     static constexpr std::size_t pages(Index count) noexcept {
-        return round_up(static_cast<std::size_t>(count) * sizeof(T), page_alignment);
+        return round_up(detail::saturated_bytes<T>(count), page_alignment);
     }
 
     Index stride_;

@@ -81,8 +81,9 @@ public:
     const PositionMlp<Scalar>& mlp() const noexcept { return mlp_; }
     const Decay<Scalar>& decay() const noexcept { return decay_; }
 
-    /// Bytes that evaluate takes from its workspace for a length.
+    /// Bytes that evaluate takes from its workspace for a length. \throws config_error 202
     std::size_t required_workspace(Index length) const {
+        detail::checked_product(length, 64 * static_cast<Index>(sizeof(double)), "PositionKernel");
         const Index rows = lag_count(length, kind);
         return 2 * Workspace::bytes_for<Scalar>(rows) +
                detail::DecayPowers<Scalar>::bytes(decay_, length - 1) + mlp_.required_workspace(rows);
@@ -184,13 +185,15 @@ private:
         const detail::DecayPowers<Scalar> powers(scope, decay_, parameters.decay, reach);
         Matrix<Scalar>* undecayed = nullptr;
         if (cache != nullptr) {
-            cache->lags = lags.eigen();
+            detail::assign_kept(cache->lags, lags.eigen());
             cache->reach = reach;
             if (decay_.is_learned()) {
                 undecayed = &cache->undecayed;
-                undecayed->resize(positions.rows(), channels());
+                detail::resize_kept(*undecayed, positions.rows(), channels());
             }
-            if (activation_ != Activation::identity) cache->decayed.resize(positions.rows(), channels());
+            if (activation_ != Activation::identity) {
+                detail::resize_kept(cache->decayed, positions.rows(), channels());
+            }
         }
         mlp_.forward_tiles(parameters.rpe, positions, cache == nullptr ? nullptr : &cache->mlp, values, ws,
                            [&](Index first, MatrixView<Scalar> tile) {

@@ -191,9 +191,9 @@ public:
         const Index tile_count = tiles(rows);
         Scalar* kept = nullptr;
         if (cache != nullptr) {
-            cache->positions = positions.eigen();
             const Index size = tile_count * (options_.layers + 1) * tile_size();
             if (cache->hidden.size() != size) cache->hidden = Buffer<Scalar>(size);
+            detail::assign_kept(cache->positions, positions.eigen());
             kept = cache->hidden.data();
         }
         ws.reserve(required_workspace(rows));

@@ -221,7 +221,7 @@ private:
              MatrixView<Scalar> values, Cache* cache, const char* where) const {
         detail::require_rows<Scalar>(values, lags.rows(), channels_, 403, where, "values");
         require_set(parameters, "parameters", where);
-        if (cache != nullptr) cache->lags = lags.eigen();
+        if (cache != nullptr) detail::assign_kept(cache->lags, lags.eigen());
         const Table table = fill_table(scope, parameters);
         const detail::DecayPowers<Scalar> powers(scope, decay_, parameters.decay, -1);
         const int threads = detail::thread_count(lags.rows(), lags.rows() * channels_ / 4);

@@ -138,17 +138,17 @@ public:
         const Index rows = x.rows();
         const bool pre = is_pre();
         cache.seed = dropout_seed;
-        cache.gtu_sum.resize(rows, width());
-        cache.glu_input.resize(rows, width());
+        detail::resize_kept(cache.gtu_sum, rows, width());
+        detail::resize_kept(cache.glu_input, rows, width());
         Workspace::Scope scope(ws);
         if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
         MatrixView<const Scalar> input = x;
         if (pre) {
-            cache.gtu_input.resize(rows, width());
+            detail::resize_kept(cache.gtu_input, rows, width());
             norm_.forward(parameters.gtu_norm, x, checked, cache.gtu_input, cache.gtu_norm, ws);
             input = cache.gtu_input;
         } else {
-            cache.glu_sum.resize(rows, width());
+            detail::resize_kept(cache.glu_sum, rows, width());
         }
         gtu_.forward(parameters.gtu, input, checked, cache.gtu_sum, cache.gtu, ws);
         dropout<Scalar>(options_.dropout, mask(cache, 0), cache.gtu_sum);

@@ -337,7 +337,7 @@ CompressedMixer<Scalar> compress_lags(std::type_identity_t<MatrixView<const Scal
         }
         detail::append_rows(group.bounds, choice.bounds);
         detail::append_rows(certificate.tolerances, choice.tolerances);
-        certificate.bounds = group.bounds;
+        detail::assign_kept(certificate.bounds, group.bounds);
         certificate.channels += choice.channels;
         certificate.certificate.bound = std::max(certificate.certificate.bound, made.bound);
     }

@@ -90,9 +90,9 @@ public:
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& /*sequences*/,
                  MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
         check(parameters, "parameters", x, y, "Glu::forward");
-        cache.gate.resize(x.rows(), inner_width());
-        cache.value.resize(x.rows(), inner_width());
-        if (has_final()) cache.last.resize(x.rows(), width());
+        if (has_final()) detail::resize_kept(cache.last, x.rows(), width());
+        detail::resize_kept(cache.value, x.rows(), inner_width());
+        detail::resize_kept(cache.gate, x.rows(), inner_width());
         run(parameters, x, &cache, y, ws);
     }
 

@@ -110,7 +110,9 @@ public:
         const Sequences checked = sequences.within(x.rows(), 0, where);
         cache.sequences.keep(sequences, checked);
         const Index rows = x.rows();
-        for (Matrix<Scalar>* kept : {&cache.u, &cache.v, &cache.mixed}) kept->resize(rows, inner_width());
+        for (Matrix<Scalar>* kept : {&cache.v, &cache.mixed, &cache.u}) {
+            detail::resize_kept(*kept, rows, inner_width());
+        }
         Workspace::Scope scope(ws);
         if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
         run(parameters, x, cache.v, cache.u, cache.mixed, scope.matrix<Scalar>(rows, inner_width()), y, ws,

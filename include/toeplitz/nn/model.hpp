@@ -164,12 +164,12 @@ public:
         const Index rows = Input::rows(inputs);
         const Sequences checked = sequences.within(rows, 0, where);
         check(parameters, "parameters", checked, outputs, where);
-        cache.sequences.keep(sequences, checked);
+        cache.sequences.forget();  // until all is in the cache
         cache.seed = dropout_seed;
         const std::size_t depth = parameters.layers.size();
         cache.stream.resize(depth + 1);
         cache.layers.resize(depth);
-        for (Matrix<Scalar>& stream : cache.stream) stream.resize(rows, width());
+        for (Matrix<Scalar>& stream : cache.stream) detail::resize_kept(stream, rows, width());
         embed(parameters, inputs, cache.stream[0], ws);
         detail::clear_padding<Scalar>(cache.stream[0], checked);
         dropout<Scalar>(options_.dropout, mask(cache, 0), cache.stream[0]);
@@ -178,17 +178,18 @@ public:
                            cache.layers[l], ws, mask(cache, l + 1));
         }
         if (has_norm()) {
-            cache.normed.resize(rows, width());
+            detail::resize_kept(cache.normed, rows, width());
             norm_.forward(parameters.norm, cache.stream[depth], checked, cache.normed, cache.norm, ws);
         }
         MatrixView<const Scalar> features = head_input(cache);
         if (options_.head == Head::mean_pool) {
-            cache.pooled.resize(rows / checked.length(), width());
+            detail::resize_kept(cache.pooled, rows / checked.length(), width());
             pool(features, checked, cache.pooled);
             features = cache.pooled;
         }
         apply_head(parameters, features, outputs, ws);
         if (options_.head == Head::per_token) detail::clear_padding(outputs, checked);
+        cache.sequences.keep(sequences, checked);
     }
 
     /// gradients += the gradient with respect to the parameters, given g with respect to the outputs.
@@ -200,7 +201,7 @@ public:
         const char* where = "Model::backward";
         const Index rows = Input::rows(inputs);
         const std::size_t depth = parameters.layers.size();
-        if (cache.stream.size() != depth + 1 || cache.stream[0].rows() != rows) {
+        if (cache.sequences.empty() || cache.stream.size() != depth + 1 || cache.stream[0].rows() != rows) {
             detail::raise<shape_error>(705, where, "the cache of a forward pass of these inputs",
                                        "another one");
         }

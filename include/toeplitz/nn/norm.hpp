@@ -237,9 +237,9 @@ public:
             detail::raise<value_error>(712, where, "more than one valid time step, for a variance", "1");
         }
         const double n = static_cast<double>(std::max<Index>(count, 1));
-        cache.mean.resize(d);
-        cache.inverse.resize(d);
-        cache.variance.resize(d);
+        detail::resize_kept(cache.mean, d);
+        detail::resize_kept(cache.inverse, d);
+        detail::resize_kept(cache.variance, d);
         for (Index c = 0; c < d; ++c) {
             sums[c] /= n;
             cache.mean(c) = static_cast<Scalar>(sums[c]);

@@ -47,10 +47,10 @@ public:
         cache.lengths.assign(checked.lengths().begin(), checked.lengths().end());
         cache.lengths.insert(cache.lengths.end(), checked.lengths().begin(), checked.lengths().end());
         const Index rows = checked.batch() * checked.length();
-        cache.inputs.resize(rows + ones(checked), x.cols());
+        detail::resize_kept(cache.inputs, rows + ones(checked), x.cols());
         stack(x, checked, cache.inputs);
         cache.inputs.bottomRows(ones(checked)).setOnes();
-        cache.outputs.resize(cache.inputs.rows(), x.cols());
+        detail::resize_kept(cache.outputs, cache.inputs.rows(), x.cols());
         mixer_.forward(parameters, cache.inputs, {checked.length(), cache.lengths}, cache.outputs,
                        cache.mixer, ws);
         divide(cache.outputs, checked, y);

@@ -207,7 +207,9 @@ public:
     Index channels() const noexcept { return channels_; }
 
     /// Bytes that a call on a batch of B sequences takes from its workspace, with the threads available now.
+    /// \throws config_error 202
     std::size_t required_workspace(Index batch = 1, Layout layout = Layout::row_major) const {
+        check_sizes(batch);
         const std::size_t copies = layout == Layout::strided ? 3 * copy_bytes(batch * length_) : 0;
         return copies + std::max(self().product_workspace(batch), self().gradient_workspace(batch));
     }
@@ -311,9 +313,16 @@ protected:
     Operator(Index length, Index channels) : length_(length), channels_(channels) {
         detail::require_positive(length, Derived::name, "length");
         detail::require_positive(channels, Derived::name, "channels");
-        // Bounds every size computed from n and d, 2n lags of complex numbers included.
-        detail::checked_product(detail::checked_product(length, channels, Derived::name),
-                                64 * static_cast<Index>(sizeof(Scalar)), Derived::name);
+        check_sizes(1);
+    }
+
+    /// Throws config_error 202 unless every size computed from B, n and d is an Index, 2n lags of complex
+    /// numbers included.
+    void check_sizes(Index batch) const {
+        using detail::checked_product;
+        const Index size = checked_product(length_, channels_, Derived::name);
+        checked_product(checked_product(batch, size, Derived::name), 64 * static_cast<Index>(sizeof(Scalar)),
+                        Derived::name);
     }
 
     /// A matrix with neighbouring channels: itself, or a copy.

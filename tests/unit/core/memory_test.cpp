@@ -81,6 +81,41 @@ TEST(WorkspaceTest, ReserveGrowsAndNeverShrinks) {
     EXPECT_GE(Workspace(77).capacity(), 77U);
 }
 
+TEST(WorkspaceTest, AFailedReservationChangesNothing) {
+#if !defined(TOEPLITZ_TEST_SANITIZED)
+    constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+    Workspace ws(256);
+    const auto refuses = [&](std::size_t bytes) { EXPECT_THROW(ws.reserve(bytes), std::bad_alloc) << bytes; };
+    for (const std::size_t bytes : {std::size_t{1} << 62, most / 2, most - 100, most - 10, most}) {
+        const std::size_t capacity = ws.capacity();
+        refuses(bytes);
+        EXPECT_EQ(ws.capacity(), capacity);
+        ws.reserve(2 * capacity);
+        EXPECT_EQ(ws.capacity(), 2 * capacity) << "the size that failed is forgotten";
+        Workspace::Scope scope(ws);
+        scope.take<char>(100);
+        refuses(bytes);
+        EXPECT_THROW(scope.take<double>(static_cast<Index>(bytes / 8)), std::bad_alloc);
+        EXPECT_THROW(scope.take<double>(-1), std::bad_alloc);
+        const char* const next = scope.take<char>(1);
+        EXPECT_EQ(scope.take<char>(1), next + 64);
+    }
+    EXPECT_EQ(ws.capacity(), 256U << 5);
+    Workspace::Scope scope(ws);
+    EXPECT_THROW(scope.matrix<float>(Index{1} << 40, Index{1} << 40), config_error);
+#endif
+}
+
+TEST(RoundUpTest, StopsAtTheLastMultiple) {
+    constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+    static_assert(round_up(0, 64) == 0);
+    static_assert(round_up(1, 64) == 64);
+    static_assert(round_up(64, 64) == 64);
+    static_assert(round_up(most - 63, 64) == most - 63);
+    static_assert(round_up(most - 62, 64) == most - 63);
+    static_assert(round_up(most, 4096) == most - 4095);
+}
+
 TEST(WorkspaceTest, LendsAlignedPiecesThatDoNotOverlap) {
     Workspace ws(Workspace::bytes_for<char>(1) + Workspace::bytes_for<double>(9) +
                  Workspace::bytes_for<float>(5, page_alignment));

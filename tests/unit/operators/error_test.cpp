@@ -48,6 +48,16 @@ TEST(OperatorErrors, ChannelsZeroOrNegative) {
     expect("Spectral", "-3", [] { CausalSpectral<double>({.length = 1, .channels = -3}); });
 }
 
+TEST(OperatorErrors, BatchesThatOverflow) {
+    const Fft<float> op({.length = 100, .channels = 7}, Matrix<float>(Matrix<float>::Zero(199, 7)));
+    EXPECT_GT(op.required_workspace(1000), op.required_workspace(1));
+    for (const Index batch : {Index{1} << 47, Index{1} << 56, Index{1} << 62}) {
+        for (const Layout layout : {Layout::row_major, Layout::strided}) {
+            EXPECT_THROW(op.required_workspace(batch, layout), config_error);
+        }
+    }
+}
+
 TEST(OperatorErrors, SizesThatOverflow) {
     expect_error<config_error>(202,
                                "[toeplitz.config.202] Fft: expected a size below 2^63, got "
