@@ -65,6 +65,25 @@ TYPED_TEST(FftTest, IsZeroUntilItsKernelIsSet) {
     }
 }
 
+TYPED_TEST(FftTest, DoesNotOverflowWhereTheSumOfMagnitudesIsAQuarterOfTheRange) {
+    using S = TypeParam;
+    for (const Index n : {100, 1000, 4099}) {
+        Matrix<S> impulse = Matrix<S>::Zero(2 * n - 1, 2);
+        impulse.row(n - 1).setOnes();
+        const Matrix<S> mean = Matrix<S>::Constant(2 * n - 1, 2, S(1) / static_cast<S>(2 * n - 1));
+        const S most = std::numeric_limits<S>::max() / 4 / static_cast<S>(n);
+        const Matrix<S> x = Matrix<S>::Constant(n, 2, most);
+        Matrix<S> y(n, 2);
+        Workspace ws;
+        for (const auto& [kernel, gain] :
+             {std::pair(impulse, 1.0), std::pair(mean, double(n) / double(2 * n - 1))}) {
+            Fft<S>({.length = n, .channels = 2}, kernel).apply(x, y, ws);
+            EXPECT_NEAR(static_cast<double>((y / most).minCoeff()), gain, 1e-4);
+            EXPECT_NEAR(static_cast<double>((y / most).maxCoeff()), gain, 1e-4);
+        }
+    }
+}
+
 TYPED_TEST(FftTest, KernelsMayHaveAnyStrides) {
     using S = TypeParam;
     for (const Index n : {20, 90}) {
