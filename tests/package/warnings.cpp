@@ -16,7 +16,7 @@ template class Transpose<Fft<float>>;
 template class Model<Tno<float, Causality::bidirectional>, BatchNorm<float>, Linear<float>>;
 template class Model<SkiTno<double, Causality::bidirectional>, BatchNorm<double>, Linear<double>>;
 template class Model<FdTno<float, Causality::causal>>;
-template class Model<SkiTno<float, Causality::causal, PositionKernel<float>>>;
+template class Model<SkiTno<float, Causality::causal, PositionKernel<float, Causality::causal>>>;
 template class Trainer<Model<Tno<float, Causality::causal>>::Parameters>;
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

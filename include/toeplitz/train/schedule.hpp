@@ -77,8 +77,8 @@ inline void check_schedule(const Schedule& schedule, double most = std::numeric_
         if (!ok) raise<config_error>(802, "Schedule", expected, got);
     };
     const auto rate = [&](double value, const char* name) {
-        require(is_finite(value) && value >= 0, text(name, " >= 0"), text(value));
-        require(value <= most, text(name, " <= ", most, ", the largest of the parameters' numbers"),
+        require(!is_nan(value) && value >= 0, text(name, " >= 0"), text(value));
+        require(is_finite(value) && value <= most, text(name, " <= ", most, ", the largest of the parameters' numbers"),
                 text(value));
     };
     rate(schedule.peak, "peak");
