@@ -78,7 +78,7 @@ TEST(TrainingTest, InFloatIsWithinRoundingOfDouble) {
     const std::vector<double> expected = losses_of_training<double>();
     const std::vector<double> actual = losses_of_training<float>();
     EXPECT_LT(expected.back(), 0.7 * expected.front());  // it learns
-    // MATH 13: a product errs by transform_error(N) u. Ten products per step, whose errors add up over steps
+    // A product errs by transform_error(N) u. Ten products per step, whose errors add up over steps
     // through the parameters.
     for (int step = 0; step < steps; ++step) {
         const auto at = static_cast<std::size_t>(step);

@@ -59,7 +59,7 @@ void expect_solution(Solver& solver, const Matrix& A, const Columns<T>& dense, T
 template <class T>
 class EigenSolvers : public testing::Test {
 protected:
-    // Above the error of a product, 4 u √log₂ N of MATH 13 with N = 512, times some iterations.
+    // Above the error of a product, 4 u √log₂ N with N = 512, times some iterations.
     static constexpr T tolerance = 100 * unit_roundoff<T>;
     static constexpr Index length = 200;
 };

@@ -86,7 +86,7 @@ TEST(FdTnoTest, IsCausalOrNot) {
 }
 
 TEST(FdTnoTest, AFinerGridUnfoldsTheSameResponse) {
-    // MATH 9: taps at N points are those at 2N points folded, h_N(t) = h_2N(t) + h_2N(N − t).
+    // Taps at N points are those at 2N points folded, h_N(t) = h_2N(t) + h_2N(N − t).
     FdTnoOptions options = small();
     options.grid = FrequencyGrid::power_of_two;
     options.input = FrequencyInput::angle;  // slow decay: what is folded is not small
