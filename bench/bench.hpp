@@ -112,6 +112,15 @@ Work product_of(Op op) {
             data->op.required_workspace()};
 }
 
+/// Views of the values of a kernel.
+template <class Values>
+Values& views(Values& values) {
+    return values;
+}
+inline auto views(std::pair<Matrix<float>, Matrix<float>>& values) {
+    return std::pair<MatrixView<float>, MatrixView<float>>(values.first, values.second);
+}
+
 /// dx = Tᵀ g and the gradient of the kernel: the backward pass of one forward pass.
 template <class Op, class Gradient>
 Work backward_of(Op op, Gradient zero) {
@@ -129,7 +138,9 @@ Work backward_of(Op op, Gradient zero) {
         Workspace ws{op.required_workspace()};
     };
     const auto data = std::make_shared<Data>(std::move(op), std::move(zero));
-    return {[data] { data->op.backward(data->x, data->cache, data->g, data->dx, data->dkernel, data->ws); },
+    return {[data] {
+                data->op.backward(data->x, data->cache, data->g, data->dx, views(data->dkernel), data->ws);
+            },
             data->op.state_bytes(), data->op.required_workspace()};
 }
 
@@ -163,7 +174,7 @@ Work step_of(Op op, Set set, Gradient gradient, AsGradient as_gradient = {}) {
         data->op.forward(data->x, data->y, data->cache, data->ws);
         clear(data->dkernel);
         auto&& dkernel = as_gradient(data->dkernel);
-        data->op.backward(data->x, data->cache, data->g, data->dx, dkernel, data->ws);
+        data->op.backward(data->x, data->cache, data->g, data->dx, views(dkernel), data->ws);
     };
     run();  // the workspace has the size of the kernel's evaluation then, too
     return {run, data->op.state_bytes(), data->ws.capacity()};

@@ -78,7 +78,7 @@ struct Sides {
 
 /// Products and kernel gradient of an operator that has its kernel.
 template <class Op, class Gradient>
-Sides run(const Op& op, Gradient& gradient) {
+Sides run(const Op& op, const Gradient& gradient) {
     Sides sides;
     Workspace ws;
     typename Op::Cache cache;
@@ -93,7 +93,7 @@ void print_operator(const char* path, Op op, Index kernel_rows) {
     const Kernel kernel = random_matrix<typename Op::Kernel::Scalar>(kernel_rows, d, 3);
     op.set_kernel(kernel);
     Kernel gradient = Kernel::Zero(kernel.rows(), kernel.cols());
-    const Sides sides = run(op, gradient);
+    const Sides sides = run(op, typename Op::KernelValues(gradient));
     Printer printer(path);
     sides.print(printer);
     printer.add("kernel", kernel);
@@ -107,7 +107,8 @@ void print_band_ski() {
                     Ski<float>({.length = n, .channels = d, .rank = rank}, inducing);
     std::pair<Matrix<float>, Matrix<float>> gradient(Matrix<float>::Zero(taps, d),
                                                      Matrix<float>::Zero(2 * rank - 1, d));
-    const Sides sides = run(op, gradient);
+    using Values = decltype(op)::KernelValues;
+    const Sides sides = run(op, Values(gradient.first, gradient.second));
     Printer printer("BandSki");
     sides.print(printer);
     printer.add("kernel", band);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -462,7 +463,7 @@ TEST(TrainerShardTest, MayBeWithoutSamples) {
         D parameters = model.make_parameters(1);
         TrainerOptions options = some_options();
         options.shards = shards;
-        int empty = 0;
+        std::atomic<int> empty = 0;  // shards run at the same time
         const StepReport report =
             Trainer<D>(parameters, options)
                 .step(parameters, Objective<double>([&](const D& p, const Part& part, D& g) {
