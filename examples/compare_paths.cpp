@@ -18,7 +18,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include <toeplitz/approximation/approximation.hpp>
+#include <toeplitz/approximation/approximate.hpp>
 #include <toeplitz/toeplitz.hpp>
 
 #include "support/csv.hpp"

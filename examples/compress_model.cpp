@@ -29,7 +29,7 @@ using namespace toeplitz;
 using namespace examples;
 
 using ExactModel = Model<FullTno>;
-using Compressed = CompressedModel<Model<CertifiedTno<float>>>;
+using CompressedClassifier = Compressed<Model<CompressedTno<float>>>;
 
 struct Settings {
     TrainingSettings common{.out = "compress_model_out"};  // threads, out and quick of it
@@ -75,29 +75,31 @@ std::pair<double, double> fastest(F&& f, G&& g) {
 }
 
 LayerReport report_layer(const ExactModel& exact, const FullTno::Parameters& parameters,
-                         const CertifiedTno<float>& mixer, const CertifiedTnoParameters<float>& made,
-                         const std::vector<GroupCertificate>& certificates, double tolerance) {
+                         const CompressedTno<float>& mixer, const CompressedTnoParameters<float>& made,
+                         double tolerance) {
     const Index n = mixer.options().length;
     const FullTno& tno = exact.block().gtu().mixer();
     const Matrix<float> lags = tno.kernel_lags(parameters, n);
     const auto prepared = mixer.prepare(made, n);
     LayerReport report;
-    for (std::size_t g = 0; g < certificates.size(); ++g) {
-        const GroupCertificate& group = certificates[g];
-        const Certificate& found = group.certificate;
-        report.groups += (g == 0 ? "" : " ") + std::to_string(found.taps) + "/" + std::to_string(found.rank) +
-                         (certificates.size() > 1 ? "×" + std::to_string(group.channels) : "");
-        if (found.method == Method::fft) continue;
-        const Matrix<float> part = lags.middleCols(group.first, group.channels);
-        const Fft<float> product({.length = n, .channels = group.channels}, part);
+    Index next = 0;
+    for (std::size_t g = 0; g < made.groups.size(); ++g) {
+        const Approximation<float>& group = made.groups[g];
+        const Index first = std::exchange(next, next + group.channels());
+        report.groups += (g == 0 ? "" : " ") + std::to_string(group.tap_count()) + "/" +
+                         std::to_string(group.rank()) +
+                         (made.groups.size() > 1 ? "×" + std::to_string(group.channels()) : "");
+        if (group.method() == Method::fft) continue;
+        const Matrix<float> part = lags.middleCols(first, group.channels());
+        const Fft<float> product({.length = n, .channels = group.channels()}, part);
         const Vector<double> errors = norm_estimate(Difference(product, prepared.ops()[g]));
-        for (Index c = 0; c < group.channels; ++c) {
+        for (Index c = 0; c < group.channels(); ++c) {
             const double norm = group.tolerances(c) / tolerance;
             report.bound = std::max(report.bound, group.bounds(c) / norm);
             report.error = std::max(report.error, errors(c) / norm);
         }
     }
-    report.cost = cost_ratio(certificates);
+    report.cost = made.cost_ratio();
 
     const Matrix<float> x = Matrix<float>::Ones(timed_batch * n, lags.cols());
     Matrix<float> y(x.rows(), x.cols());
@@ -110,18 +112,18 @@ LayerReport report_layer(const ExactModel& exact, const FullTno::Parameters& par
 }
 
 /// Saves the compressed model with some images as its probe, and loads it back. Whether it still is the same.
-bool survives_a_file(const ExactModel& exact, const Compressed& made, std::span<const Token> tokens, Index n,
-                     const std::string& path) {
+bool survives_a_file(const ExactModel& exact, const CompressedClassifier& made, std::span<const Token> tokens,
+                     Index n, const std::string& path) {
     const auto evaluate = [&](const auto& parameters, std::span<const Token> input) {
-        Matrix<float> logits(static_cast<Index>(input.size()) / n, made.model.outputs());
+        Matrix<float> logits(static_cast<Index>(input.size()) / n, made.module.outputs());
         Workspace ws;
-        made.model.prepare(parameters, n).evaluate(input, logits, ws);
+        made.module.prepare(parameters, n).evaluate(input, logits, ws);
         return logits;
     };
     save_model(path, made.parameters, {{"length", std::to_string(n)}},
                std::vector<Token>(tokens.begin(), tokens.end()), evaluate);
     const TensorFile file = read_safetensors(path);
-    const Model<CertifiedTno<float>> model(compressed_options(exact, n));
+    const Model<CompressedTno<float>> model(compressed_options(exact, n));
     auto loaded = compressed_parameters(file, model);
     load_model(file, loaded, evaluate);
     bool same = true;
@@ -130,7 +132,7 @@ bool survives_a_file(const ExactModel& exact, const Compressed& made, std::span<
     return same;
 }
 
-SparsePlusLowRank<float> with_a_band(const Matrix<float>& lags, Index rank) {
+Approximation<float> with_a_band(const Matrix<float>& lags, Index rank) {
     return approximate(lags, {.half_width = std::min<Index>(4, (lags.rows() - 1) / 2),
                               .rank = rank,
                               .mode = InducingMode::balanced_bridge});
@@ -167,8 +169,7 @@ void write_curves(const Matrix<float>& lags, const std::string& directory) {
         const Index rank = static_cast<Index>(next);
         const auto made = with_a_band(kernel, rank);
         const Vector<double> bounds = error_bound<float>(kernel, made);
-        const Vector<double> errors =
-            norm_estimate(Difference(exact, CertifiedOperator<float>(kernel, made)));
+        const Vector<double> errors = norm_estimate(Difference(exact, made.make_operator(n)));
         std::vector<std::string> row{std::to_string(rank)};
         for (Index c = 0; c < kernel.cols(); ++c) {
             row.push_back(scientific(bounds(c) / norms(c), 4));
@@ -226,13 +227,12 @@ void print_causal_kernels(const Settings& settings) {
             std::vector<Index> taps;
             std::vector<Index> ranks;
             double cost = 0;
-            for (const Choice<float>& choice : choices) {
-                const Certificate& made = choice.certificate;
-                ++counts[static_cast<std::size_t>(made.method)];
-                cost += made.cost_ratio / static_cast<double>(choices.size());
-                if (made.method == Method::fft) continue;
-                taps.push_back(made.taps);
-                ranks.push_back(made.rank);
+            for (const Approximation<float>& choice : choices) {
+                ++counts[static_cast<std::size_t>(choice.method())];
+                cost += choice.cost_ratio() / static_cast<double>(choices.size());
+                if (choice.method() == Method::fft) continue;
+                taps.push_back(choice.tap_count());
+                ranks.push_back(choice.rank());
             }
             std::vector<std::string> row{l == 0 ? scientific(tolerance, 0) : "", std::to_string(l)};
             for (const Index count : counts) row.push_back(std::to_string(count));
@@ -277,18 +277,18 @@ void run(Settings& settings) {
     const CostModel cost = read_cost_model(settings.cost_model);
     bool saved = false;
     for (const double tolerance : settings.tolerances) {
-        const Compressed made = compress(
+        const CompressedClassifier made = compress(
             model, parameters, n, {.tolerance = tolerance, .kind = ToleranceKind::relative, .cost = cost});
-        const auto other = made.model.prepare(made.parameters, n);
+        const auto other = made.module.prepare(made.parameters, n);
         const OutputError error = output_error<float>(prepared, other, tokens, images, model.outputs());
-        const CrossEntropyLoss after = evaluate(made.model, made.parameters, test, timed_batch);
+        const CrossEntropyLoss after = evaluate(made.module, made.parameters, test, timed_batch);
         Workspace ws;
         const auto [exact_seconds, seconds] = fastest([&] { prepared.evaluate(tokens, logits, ws); },
                                                       [&] { other.evaluate(tokens, logits, ws); });
-        for (std::size_t l = 0; l < made.layers.size(); ++l) {
+        for (std::size_t l = 0; l < parameters.layers.size(); ++l) {
             const LayerReport layer =
-                report_layer(model, parameters.layers[l].gtu.toep, made.model.block().gtu().mixer(),
-                             made.parameters.layers[l].gtu.toep, made.layers[l], tolerance);
+                report_layer(model, parameters.layers[l].gtu.toep, made.module.block().gtu().mixer(),
+                             made.parameters.layers[l].gtu.toep, tolerance);
             std::vector<std::string> row{"",
                                          std::to_string(l),
                                          layer.groups,

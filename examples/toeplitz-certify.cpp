@@ -43,13 +43,13 @@ struct Settings {
 };
 
 /// Channels with the same taps and rank are products of one operator.
-std::vector<std::vector<Index>> equal_shapes(const std::vector<Choice<double>>& choices) {
+std::vector<std::vector<Index>> equal_shapes(const std::vector<Approximation<double>>& choices) {
     constexpr std::size_t most = 16;  // so that threads have something to share
     std::map<std::pair<Index, Index>, std::vector<std::vector<Index>>> by_shape;
     for (std::size_t c = 0; c < choices.size(); ++c) {
-        const Certificate& made = choices[c].certificate;
-        if (made.method == Method::fft) continue;
-        auto& groups = by_shape[{made.taps, made.rank}];
+        const Approximation<double>& made = choices[c];
+        if (made.method() == Method::fft) continue;
+        auto& groups = by_shape[{made.tap_count(), made.rank()}];
         if (groups.empty() || groups.back().size() == most) groups.emplace_back();
         groups.back().push_back(static_cast<Index>(c));
     }
@@ -59,7 +59,8 @@ std::vector<std::vector<Index>> equal_shapes(const std::vector<Choice<double>>& 
 }
 
 /// ‖T − (band + W A Wᵀ)‖₂ of all channels by products, from below.
-std::vector<double> estimate_errors(const Matrix<double>& lags, const std::vector<Choice<double>>& choices) {
+std::vector<double> estimate_errors(const Matrix<double>& lags,
+                                    const std::vector<Approximation<double>>& choices) {
     const auto groups = equal_shapes(choices);
     std::vector<double> errors(choices.size());
     examples::parallel_for(static_cast<Index>(groups.size()), [&](Index g, int) {
@@ -72,16 +73,16 @@ std::vector<double> estimate_errors(const Matrix<double>& lags, const std::vecto
             return columns;
         };
         const auto approximation = [&](Index c) -> const auto& {
-            return choices[static_cast<std::size_t>(c)].approximation;
+            return choices[static_cast<std::size_t>(c)];
         };
         const auto& shape = approximation(members[0]);
         const Matrix<double> kernel = gather([&](Index c) { return lags.col(c); }, lags.rows());
-        SparsePlusLowRank<double> parts;
+        Approximation<double> parts;
         parts.taps = gather([&](Index c) { return approximation(c).taps.col(0); }, shape.taps.rows());
         parts.inducing =
             gather([&](Index c) { return approximation(c).inducing.col(0); }, shape.inducing.rows());
         const Fft<double> exact({.length = (lags.rows() + 1) / 2, .channels = kernel.cols()}, kernel);
-        const CertifiedOperator<double> op(kernel, parts);
+        const AnyOperator<double> op = parts.make_operator(exact.length());
         const Vector<double> norms = norm_estimate(Difference(exact, op));
         for (std::size_t j = 0; j < members.size(); ++j) {
             errors[static_cast<std::size_t>(members[j])] = norms(static_cast<Index>(j));
@@ -99,19 +100,19 @@ StoredTensor vector_tensor(const Matrix<double>& column) {
 }
 
 /// Taps and inducing values have the element type of the lags.
-TensorFile make_file(const std::vector<Choice<double>>& choices, Dtype dtype) {
+TensorFile make_file(const std::vector<Approximation<double>>& choices, Dtype dtype) {
     const auto tensor = [&](const Matrix<double>& column) {
         return dtype == Dtype::f32 ? vector_tensor<float>(column) : vector_tensor<double>(column);
     };
     TensorFile file;
     for (std::size_t c = 0; c < choices.size(); ++c) {
         const std::string channel = std::to_string(c) + ".";
-        const Choice<double>& choice = choices[c];
-        file.metadata[channel + "method"] = name(choice.certificate.method);
+        const Approximation<double>& choice = choices[c];
+        file.metadata[channel + "method"] = name(choice.method());
         file.tensors[channel + "bound"] = vector_tensor<double>(choice.bounds);
-        if (choice.certificate.method == Method::fft) continue;
-        file.tensors[channel + "taps"] = tensor(choice.approximation.taps);
-        file.tensors[channel + "inducing"] = tensor(choice.approximation.inducing);
+        if (choice.method() == Method::fft) continue;
+        file.tensors[channel + "taps"] = tensor(choice.taps);
+        file.tensors[channel + "inducing"] = tensor(choice.inducing);
     }
     return file;
 }
@@ -147,7 +148,7 @@ void run(const Settings& settings) {
     const TensorFile file = read_safetensors(settings.file);
     const StoredTensor& stored = file.at("lags");
     const Matrix<double> lags = read_lags(stored, settings.file);
-    const std::vector<Choice<double>> choices =
+    const std::vector<Approximation<double>> choices =
         choose_each(lags, {.tolerance = settings.tolerance,
                            .kind = settings.relative ? ToleranceKind::relative : ToleranceKind::absolute,
                            .cost = cost,
@@ -156,9 +157,9 @@ void run(const Settings& settings) {
     if (!settings.out.empty()) write_safetensors(settings.out, make_file(choices, stored.dtype));
     std::printf("channel bound true_estimate taps r method cost_ratio\n");
     for (std::size_t c = 0; c < choices.size(); ++c) {
-        const Certificate& made = choices[c].certificate;
-        std::printf("%zu %.10g %.10g %td %td %s %.4g\n", c, made.bound, errors[c], made.taps, made.rank,
-                    name(made.method), made.cost_ratio);
+        const Approximation<double>& made = choices[c];
+        std::printf("%zu %.10g %.10g %td %td %s %.4g\n", c, made.bound(), errors[c], made.tap_count(),
+                    made.rank(), name(made.method()), made.cost_ratio());
     }
 }
 

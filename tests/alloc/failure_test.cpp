@@ -35,7 +35,8 @@ protected:
 
 TEST_F(FailingAllocations, InParallelRegionsOfBounds) {
     const Matrix<double> lags = random_matrix<double>(999, 64, 1);
-    const SparsePlusLowRank<double> made{random_matrix<double>(5, 64, 2), random_matrix<double>(39, 64, 3)};
+    const Approximation<double> made{.taps = random_matrix<double>(5, 64, 2),
+                                     .inducing = random_matrix<double>(39, 64, 3)};
     expect_result([&] { return error_bound(lags, made); });
     expect_result([&] { return norm_bound(lags); });
 }
@@ -46,7 +47,7 @@ TEST_F(FailingAllocations, InParallelRegionsOfAChoice) {
     expect_result(
         [&] {
             std::vector<Index> taps;
-            for (const auto& choice : choose_each(lags, options)) taps.push_back(choice.certificate.taps);
+            for (const auto& choice : choose_each(lags, options)) taps.push_back(choice.tap_count());
             return taps;
         },
         1);

@@ -3,7 +3,7 @@
 
 #include <support/certificate.hpp>
 
-#include <toeplitz/approximation/approximation.hpp>
+#include <toeplitz/approximation/approximate.hpp>
 #include <toeplitz/approximation/dense_bound.hpp>
 #include <toeplitz/core/random.hpp>
 #include <toeplitz/dense/activation.hpp>
@@ -71,12 +71,12 @@ std::function<double(double)> random_kernel(Index family, Index length, Draw& dr
 
 /// Any taps and inducing values: optimal ones, or those and something at random.
 template <class S>
-SparsePlusLowRank<S> random_approximation(const Matrix<S>& lags, Draw& draw) {
+Approximation<S> random_approximation(const Matrix<S>& lags, Draw& draw) {
     const Index n = (lags.rows() + 1) / 2;
     const ApproximationOptions options{.half_width = draw.whole(-1, std::min<Index>(n - 1, 20)),
                                        .rank = draw.whole(0, n),
                                        .mode = static_cast<InducingMode>(draw.whole(0, 3))};
-    SparsePlusLowRank<S> made = approximate(lags, options);
+    Approximation<S> made = approximate(lags, options);
     if (draw.whole(0, 3) == 0) {
         const double size = static_cast<double>(lags.cwiseAbs().maxCoeff());
         for (Index i = 0; i < made.taps.rows(); ++i) made.taps(i, 0) += static_cast<S>(size * draw.normal());
@@ -90,7 +90,7 @@ SparsePlusLowRank<S> random_approximation(const Matrix<S>& lags, Draw& draw) {
 template <class S>
 void expect_bounds_to_hold(Index n, Index family, Draw& draw) {
     const Matrix<S> lags = lags_of(random_kernel(family, n, draw), n).cast<S>();
-    const SparsePlusLowRank<S> made = random_approximation(lags, draw);
+    const Approximation<S> made = random_approximation(lags, draw);
     const double norm =
         spectral_norm(error_matrix(lags.template cast<double>(), made.taps.template cast<double>(),
                                    made.inducing.template cast<double>(), 0));

@@ -24,6 +24,6 @@ using BuiltInOptions = testing::Types<
     ApproximationOptions, ChooseOptions, CrossEntropyOptions, TrainerOptions, PositionKernelOptions,
     FrequencyKernelOptions, ModelOptionsOf<Tno<float, Causality::causal>, BatchNorm<float>, Linear<float>>,
     ModelOptionsOf<FdTno<float, Causality::causal>>, ModelOptionsOf<SkiTno<float, Causality::bidirectional>>,
-    SkiTnoOptions<PositionKernelOptions>, ModelOptionsOf<CertifiedTno<float>>>;
+    SkiTnoOptions<PositionKernelOptions>, ModelOptionsOf<CompressedTno<float>>>;
 
 }  // namespace toeplitz::test

@@ -4,10 +4,11 @@
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
 
-template Choice<double> choose_group<double>(MatrixView<const double>, const Sampler<double>&,
-                                             const ChooseOptions&);
-template std::vector<Choice<double>> choose_channels<double>(MatrixView<const double>, const Sampler<double>&,
-                                                             const ChooseOptions&);
+template Approximation<double> choose_group<double>(MatrixView<const double>, const Sampler<double>&,
+                                                    const ChooseOptions&);
+template std::vector<Approximation<double>> choose_channels<double>(MatrixView<const double>,
+                                                                    const Sampler<double>&,
+                                                                    const ChooseOptions&);
 
 }  // namespace detail
 }  // namespace toeplitz::inline TOEPLITZ_ABI

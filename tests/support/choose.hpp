@@ -9,11 +9,11 @@
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
 
-extern template Choice<double> choose_group<double>(MatrixView<const double>, const Sampler<double>&,
-                                                    const ChooseOptions&);
-extern template std::vector<Choice<double>> choose_channels<double>(MatrixView<const double>,
-                                                                    const Sampler<double>&,
-                                                                    const ChooseOptions&);
+extern template Approximation<double> choose_group<double>(MatrixView<const double>, const Sampler<double>&,
+                                                           const ChooseOptions&);
+extern template std::vector<Approximation<double>> choose_channels<double>(MatrixView<const double>,
+                                                                           const Sampler<double>&,
+                                                                           const ChooseOptions&);
 
 }  // namespace detail
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -13,9 +13,10 @@ namespace detail {
 
 /// E = T − band − W A Wᵀ of one channel, entry by entry.
 template <Real Scalar>
-Matrix<double> dense_error(MatrixView<const Scalar> lags, const SparsePlusLowRank<Scalar>& approximation,
+Matrix<double> dense_error(MatrixView<const Scalar> lags, const Approximation<Scalar>& approximation,
                            Index channel) {
     const Index n = (lags.rows() + 1) / 2;
+    const auto& diagonals = approximation.diagonals();
     const Index b = approximation.half_width();
     const Index r = approximation.rank();
     Matrix<double> error(n, n);
@@ -23,34 +24,23 @@ Matrix<double> dense_error(MatrixView<const Scalar> lags, const SparsePlusLowRan
         for (Index j = 0; j < n; ++j) {
             error(i, j) = static_cast<double>(lags(n - 1 + i - j, channel));
             if (std::abs(i - j) <= b) {
-                error(i, j) -= static_cast<double>(approximation.taps(b + i - j, channel));
+                error(i, j) -= static_cast<double>(diagonals(b + i - j, channel));
             }
         }
     }
     if (r == 0) return error;
 
-    // Row i of W: 1 − f at cell a, f at the next one.
-    struct Weights {
-        Index cell;
-        double above;
-    };
-    const auto weights = [&](Index i) {
-        if (r == 1) return Weights{0, 0.0};
-        const Index cell = std::min(i * (r - 1) / (n - 1), r - 2);
-        return Weights{cell, static_cast<double>(i * (r - 1) - cell * (n - 1)) / static_cast<double>(n - 1)};
-    };
+    const InducingPoints points(n, r);
+    // An inducing point beyond the last has no weight.
     const auto value = [&](Index delta) {
-        return static_cast<double>(approximation.inducing(r - 1 + delta, channel));
+        return static_cast<double>(approximation.inducing(std::clamp(delta, 1 - r, r - 1) + r - 1, channel));
     };
     for (Index i = 0; i < n; ++i) {
-        const auto [a, f] = weights(i);
+        const auto [a, low, high] = points.at(i);
         for (Index j = 0; j < n; ++j) {
-            const auto [p, g] = weights(j);
-            double sum = (1 - f) * (1 - g) * value(a - p);
-            if (f > 0) sum += f * (1 - g) * value(a + 1 - p);
-            if (g > 0) sum += (1 - f) * g * value(a - p - 1);
-            if (f > 0 && g > 0) sum += f * g * value(a - p);
-            error(i, j) -= sum;
+            const auto [p, left, right] = points.at(j);
+            error(i, j) -= low * left * value(a - p) + high * left * value(a + 1 - p) +
+                           low * right * value(a - p - 1) + high * right * value(a - p);
         }
     }
     return error;
@@ -157,12 +147,13 @@ private:
 /// Cost O(n³ d) | heap: 3 n² doubles | thread-safe: yes | one thread
 template <Real Scalar>
 Vector<double> dense_error_bound(std::type_identity_t<MatrixView<const Scalar>> lags,
-                                 const SparsePlusLowRank<Scalar>& approximation) {
+                                 const Approximation<Scalar>& approximation) {
     const Index n = detail::checked_length(lags, "dense_error_bound");
     detail::check_approximation(n, lags.cols(), approximation, "dense_error_bound");
     detail::require_finite(lags, "dense_error_bound", "lag", 1 - n);
     const detail::InducingGrid grid(n, std::max<Index>(approximation.rank(), 1));
-    const detail::BoundEvaluation<Scalar> evaluation(lags, approximation.taps, approximation.inducing, grid);
+    const detail::BoundEvaluation<Scalar> evaluation(lags, approximation.diagonals(), approximation.inducing,
+                                                     grid);
     std::vector<detail::WindowSums> sums(static_cast<std::size_t>(lags.cols()));
     evaluation.windows(sums.data());
     Vector<double> bounds(lags.cols());

@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include <toeplitz/approximation/approximation.hpp>
 #include <toeplitz/approximation/interpolation_error.hpp>
 #include <toeplitz/core/parallel.hpp>
 #include <toeplitz/fft/tree.hpp>
@@ -248,54 +249,25 @@ private:
     const InducingGrid* grid_;
 };
 
-/// Throws shape_error 550 unless the lags are rows of neighbouring channels, an odd number of them; returns
-/// n.
-template <Real Scalar>
-Index checked_length(MatrixView<const Scalar> lags, const char* where) {
-    if (lags.rows() % 2 == 0 || lags.cols() < 1 || !lags.has_contiguous_rows()) {
-        raise<shape_error>(550, where, "lags of (2n−1)×d in row-major order",
-                           shape_text(lags.rows(), lags.cols()));
-    }
-    return (lags.rows() + 1) / 2;
-}
-
-template <Real Scalar>
-void check_approximation(Index length, Index channels, const SparsePlusLowRank<Scalar>& approximation,
-                         const char* where) {
-    const auto& [taps, inducing] = approximation;
-    const bool fits = (taps.rows() == 0 || (taps.rows() % 2 == 1 && taps.cols() == channels)) &&
-                      (inducing.rows() == 0 || (inducing.rows() % 2 == 1 && inducing.cols() == channels &&
-                                                approximation.rank() <= length));
-    if (!fits) {
-        raise<shape_error>(551, where,
-                           text("taps of m×", channels, ", m odd, and inducing values of (2r−1)×", channels,
-                                ", r <= ", length),
-                           text(shape_text(taps.rows(), taps.cols()), " and ",
-                                shape_text(inducing.rows(), inducing.cols())));
-    }
-    require_finite<Scalar>(taps, where, "tap", -approximation.half_width());
-    require_finite<Scalar>(inducing, where, "inducing lag", 1 - approximation.rank());
-}
-
 }  // namespace detail
 
 /// Bounds of ‖T − (band + W A Wᵀ)‖₂, one per channel, for the operators as they are stored.
 ///
 /// Proven for any taps and inducing values, the roundings of its own arithmetic included; those of the
-/// operators' products are not. W holds exact weights. Never below the norm, and with inducing values at all
-/// integer lags (r = n) zero but for rounding. docs/certificates.md has the formulas and the proofs.
-/// \param lags (2n−1) × d, neighbouring channels; row t + n − 1 is lag t
-/// \throws shape_error 550 or 551, value_error 530
-/// Cost O(n d), with a spectrum O(n log n · d) | heap: O(n) per thread | thread-safe: yes | threads split the
-/// channels, same bits for any number
+/// operators' products are not. W holds exact weights. Never below the norm, and zero but for rounding with
+/// inducing values at all integer lags (r = n), or where the approximation is exact. docs/certificates.md has
+/// the formulas and the proofs. \param lags (2n−1) × d, neighbouring channels; row t + n − 1 is lag t \throws
+/// shape_error 550 or 551, value_error 530 Cost O(n d), with a spectrum O(n log n · d) | heap: O(n) per
+/// thread | thread-safe: yes | threads split the channels, same bits for any number
 template <Real Scalar>
 Vector<double> error_bound(std::type_identity_t<MatrixView<const Scalar>> lags,
-                           const SparsePlusLowRank<Scalar>& approximation,
+                           const Approximation<Scalar>& approximation,
                            ErrorBound kind = ErrorBound::smallest) {
     const Index n = detail::checked_length(lags, "error_bound");
     detail::check_approximation(n, lags.cols(), approximation, "error_bound");
     const detail::InducingGrid grid(n, std::max<Index>(approximation.rank(), 1));
-    const detail::BoundEvaluation<Scalar> evaluation(lags, approximation.taps, approximation.inducing, grid);
+    const detail::BoundEvaluation<Scalar> evaluation(lags, approximation.diagonals(), approximation.inducing,
+                                                     grid);
     std::vector<detail::WindowSums> sums(static_cast<std::size_t>(lags.cols()));
     evaluation.windows(sums.data());
     // Nothing that is not finite stays out of a sum of squares: the lags need no pass of their own.
@@ -316,7 +288,7 @@ Vector<double> error_bound(std::type_identity_t<MatrixView<const Scalar>> lags,
 /// Bounds of ‖T‖₂ itself, one per channel. As error_bound of no approximation.
 template <class Lags>
 Vector<double> norm_bound(const Lags& lags, ErrorBound kind = ErrorBound::smallest) {
-    return error_bound(lags, SparsePlusLowRank<typename Lags::Scalar>{}, kind);
+    return error_bound(lags, Approximation<typename Lags::Scalar>{}, kind);
 }
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -11,27 +11,10 @@
 
 #include <toeplitz/core/memory.hpp>
 #include <toeplitz/core/simd.hpp>
-#include <toeplitz/operators/operator.hpp>
-#include <toeplitz/operators/ski.hpp>
+#include <toeplitz/core/view.hpp>
+#include <toeplitz/kernels/inducing_points.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
-
-/// The kernel of Sum<Band, Ski>, or of one of the two: an approximation of all lags of a bidirectional
-/// kernel.
-template <Real ScalarType>
-struct SparsePlusLowRank {
-    using Scalar = ScalarType;
-
-    Matrix<Scalar> taps;      ///< m × d, m odd; row (m−1)/2 + q is lag q. No rows: no band.
-    Matrix<Scalar> inducing;  ///< (2r−1) × d; row δ + r − 1 is the value at lag δh. No rows: no low rank.
-
-    /// m, or 0 where there is no band.
-    Index tap_count() const noexcept { return taps.rows(); }
-    /// r, or 0 where there is no low-rank part.
-    Index rank() const noexcept { return (inducing.rows() + 1) / 2; }
-    /// b = (m−1)/2, or −1 where there is no band.
-    Index half_width() const noexcept { return tap_count() == 0 ? -1 : (tap_count() - 1) / 2; }
-};
 
 namespace detail {
 
@@ -56,13 +39,11 @@ public:
     InducingGrid(Index length, Index rank, Rows rows = Rows::all)
         : length_(length),
           rank_(effective_rank(length, rank)),
+          lags_(2 * length - 1, 2 * rank_ - 1),
+          parts_(static_cast<double>((length - 1) / std::max<Index>(std::gcd(length - 1, rank_ - 1), 1))),
           positions_(2 * length - 1),
           first_(length - 1),
           last_(length - 1) {
-        if (rank_ < 2) return;
-        const Index unit = std::gcd(length - 1, rank_ - 1);
-        span_ = (length - 1) / unit;
-        steps_ = (rank_ - 1) / unit;
         if (rows == Rows::all) fill(0, positions_.size());
     }
 
@@ -81,28 +62,20 @@ public:
 
 private:
     void compute(Index first, Index last) {
-        const double parts = static_cast<double>(span_);
-        const double scale = static_cast<double>(span_ * span_);
-        const auto largest = [scale](Index multiple) {
-            return static_cast<double>(multiple * multiple / 4) / scale;
+        const auto largest = [this](double weight) {
+            const double multiple = std::round(weight * parts_);
+            return std::floor(multiple * multiple / 4) / (parts_ * parts_);
         };
-        const Index last_cell = 2 * rank_ - 3;
-        Index cell = std::min(first * steps_ / span_, last_cell);
-        Index offset = first * steps_ - cell * span_;
-        for (Index row = first; row < last; ++row, offset += steps_) {
-            while (offset >= span_ && cell < last_cell) {
-                offset -= span_;
-                ++cell;
-            }
-            positions_[row] = {cell, static_cast<double>(offset) / parts, largest(span_ - offset),
-                               largest(offset)};
+        for (Index row = first; row < last; ++row) {
+            const InducingPoints::Weights w = lags_.at(row);
+            positions_[row] = {w.below, w.upper, largest(w.lower), largest(w.upper)};
         }
     }
 
     Index length_;
     Index rank_;
-    Index span_ = 1;   // m: parts of a spacing
-    Index steps_ = 0;  // … from one lag to the next
+    InducingPoints lags_;  // inducing lags among all lags lie as inducing points among time steps
+    double parts_;         // m
     Buffer<LagPosition> positions_;
     Index first_;  // the rows that are filled
     Index last_;

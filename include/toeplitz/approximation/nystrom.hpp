@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include <toeplitz/approximation/approximation.hpp>
+#include <toeplitz/approximation/approximate.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
@@ -157,10 +157,9 @@ private:
 
 /// r time steps as even as integers can be, the first and the last among them.
 inline std::vector<Index> nystrom_points(Index length, Index rank) {
+    const InducingPoints evenly(length, rank);
     std::vector<Index> points;
-    for (Index a = 0; a < rank; ++a) {
-        points.push_back(rank < 2 ? 0 : (2 * a * (length - 1) + rank - 1) / (2 * (rank - 1)));
-    }
+    for (Index a = 0; a < rank; ++a) points.push_back(std::lround(evenly.lag(a)));
     return points;
 }
 
@@ -175,11 +174,11 @@ template <Real Scalar>
 Vector<double> nystrom_route_bound(std::type_identity_t<MatrixView<const Scalar>> lags,
                                    const Matrix<Scalar>& inducing) {
     const Index n = detail::checked_length(lags, "nystrom_route_bound");
-    const SparsePlusLowRank<Scalar> approximation{Matrix<Scalar>(0, lags.cols()), inducing};
+    const Approximation<Scalar> approximation{.inducing = inducing};
     detail::check_approximation(n, lags.cols(), approximation, "nystrom_route_bound");
     detail::require_finite(lags, "nystrom_route_bound", "lag", 1 - n);
     const Index r = approximation.rank();
-    const double h = inducing_spacing(n, r);
+    const InducingPoints points(n, r);
 
     // The largest row and column sum of a matrix given entry by entry.
     class Sums {
@@ -201,45 +200,38 @@ Vector<double> nystrom_route_bound(std::type_identity_t<MatrixView<const Scalar>
         Vector<double> cols_;
     };
 
-    std::vector<Index> cell(static_cast<std::size_t>(n));
-    std::vector<double> above(static_cast<std::size_t>(n));
     Sums interpolation(n, r);
     for (Index i = 0; i < n; ++i) {
-        const auto at = static_cast<std::size_t>(i);
-        cell[at] = r < 2 ? 0 : std::min(i * (r - 1) / (n - 1), r - 2);
-        above[at] =
-            r < 2 ? 0.0 : static_cast<double>(i * (r - 1) - cell[at] * (n - 1)) / static_cast<double>(n - 1);
-        interpolation.add(i, cell[at], 1 - above[at], 1);
-        if (above[at] > 0) interpolation.add(i, cell[at] + 1, above[at], 1);
+        const auto [below, lower, upper] = points.at(i);
+        interpolation.add(i, below, lower, 1);
+        if (upper > 0) interpolation.add(i, below + 1, upper, 1);
     }
 
     Vector<double> bounds(lags.cols());
     Matrix<double> b(r, n);
     for (Index c = 0; c < lags.cols(); ++c) {
         Sums inner(r, n);
-        for (Index a = 0; a < r; ++a) {
-            for (Index j = 0; j < n; ++j) {
-                const auto at = static_cast<std::size_t>(j);
-                b(a, j) =
-                    detail::interpolated_lag(lags, static_cast<double>(a) * h - static_cast<double>(j), c);
+        for (Index j = 0; j < n; ++j) {
+            const auto [below, lower, upper] = points.at(j);
+            for (Index a = 0; a < r; ++a) {
+                b(a, j) = detail::interpolated_lag(lags, points.lag(a) - static_cast<double>(j), c);
                 const auto value = [&](Index delta) {
                     return static_cast<double>(inducing(std::max<Index>(r - 1 + delta, 0), c));
                 };
-                const double low = value(a - cell[at]);
-                const double high = above[at] > 0 ? value(a - cell[at] - 1) : 0.0;
-                inner.add(a, j, b(a, j) - (1 - above[at]) * low - above[at] * high,
+                const double low = value(a - below);
+                const double high = value(a - below - 1);
+                inner.add(a, j, b(a, j) - lower * low - upper * high,
                           std::abs(b(a, j)) + std::abs(low) + std::abs(high));
             }
         }
         Sums outer(n, n);
         for (Index i = 0; i < n; ++i) {
-            const auto at = static_cast<std::size_t>(i);
+            const auto [below, lower, upper] = points.at(i);
             for (Index j = 0; j < n; ++j) {
                 const double k = static_cast<double>(lags(n - 1 + i - j, c));
-                const double low = b(cell[at], j);
-                const double high = above[at] > 0 ? b(cell[at] + 1, j) : 0.0;
-                outer.add(i, j, k - (1 - above[at]) * low - above[at] * high,
-                          std::abs(k) + std::abs(low) + std::abs(high));
+                const double low = b(below, j);
+                const double high = b(std::min(below + 1, r - 1), j);
+                outer.add(i, j, k - lower * low - upper * high, std::abs(k) + std::abs(low) + std::abs(high));
             }
         }
         bounds(c) = outer.norm() + interpolation.norm() * inner.norm();

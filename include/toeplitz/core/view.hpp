@@ -77,6 +77,10 @@ public:
     constexpr MatrixView middle_rows(Index first, Index count) const noexcept {
         return {row(first), count, cols_, row_stride_, col_stride_};
     }
+    /// `count` columns from `first`.
+    constexpr MatrixView middle_cols(Index first, Index count) const noexcept {
+        return {data_ + first * col_stride_, rows_, count, row_stride_, col_stride_};
+    }
 
     /// The same memory as an Eigen map.
     auto eigen() const noexcept {

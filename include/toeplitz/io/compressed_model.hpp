@@ -11,19 +11,20 @@
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
-/// Parameters of a CertifiedTno in the shapes of the file's tensors under `prefix`: what load_parameters, or
+/// Parameters of a CompressedTno in the shapes of the file's tensors under `prefix`: what load_parameters, or
 /// load_model, can fill. Saving takes nothing but store_parameters or save_model.
 /// \throws io_error 908 (no group)
 /// heap: the result | thread-safe: yes
 template <Real Scalar>
-CertifiedTnoParameters<Scalar> certified_parameters(const TensorFile& file, const std::string& prefix = {}) {
-    CertifiedTnoParameters<Scalar> parameters;
+CompressedTnoParameters<Scalar> compressed_tno_parameters(const TensorFile& file,
+                                                          const std::string& prefix = {}) {
+    CompressedTnoParameters<Scalar> parameters;
     const auto name = [&](std::size_t i, const char* tensor) {
         return detail::text(prefix, "groups.", i, ".", tensor);
     };
     static_cast<void>(file.at(name(0, "bounds")));
     for (std::size_t i = 0; file.tensors.count(name(i, "bounds")) != 0; ++i) {
-        CertifiedTnoGroup<Scalar>& group = parameters.groups.emplace_back();
+        Approximation<Scalar>& group = parameters.groups.emplace_back();
         group.bounds = Vector<double>::Zero(file.at(name(i, "bounds")).size());
         const auto shape = [&](const char* tensor, Matrix<Scalar>& matrix) {
             const auto found = file.tensors.find(name(i, tensor));
@@ -41,13 +42,13 @@ CertifiedTnoParameters<Scalar> certified_parameters(const TensorFile& file, cons
 /// The same of a compressed model, whose options compressed_options() makes of those of the exact one.
 /// \throws io_error 908 (a layer without a group)
 template <Real Scalar, class Norm, class Input>
-typename Model<CertifiedTno<Scalar>, Norm, Input>::Parameters compressed_parameters(
-    const TensorFile& file, const Model<CertifiedTno<Scalar>, Norm, Input>& model,
+typename Model<CompressedTno<Scalar>, Norm, Input>::Parameters compressed_parameters(
+    const TensorFile& file, const Model<CompressedTno<Scalar>, Norm, Input>& model,
     const std::string& prefix = {}) {
     auto parameters = model.make_parameters();
     for (std::size_t l = 0; l < parameters.layers.size(); ++l) {
-        parameters.layers[l].gtu.toep =
-            certified_parameters<Scalar>(file, detail::text(prefix, "layers.", l, ".self_attn.gtu.toep."));
+        parameters.layers[l].gtu.toep = compressed_tno_parameters<Scalar>(
+            file, detail::text(prefix, "layers.", l, ".self_attn.gtu.toep."));
     }
     return parameters;
 }

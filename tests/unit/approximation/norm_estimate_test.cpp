@@ -24,7 +24,7 @@ TEST(NormEstimateTest, IsCloseToTheNormOfEveryChannelAndNotAboveIt) {
         lags.col(2) *= 1e-9;
         const Vector<double> estimates = norm_estimate(dense(n, lags), {.relative_change = 1e-5});
         // Within a thousandth of the norm.
-        const Vector<double> proven = dense_error_bound(lags, SparsePlusLowRank<double>{});
+        const Vector<double> proven = dense_error_bound(lags, Approximation<double>{});
         for (Index c = 0; c < 3; ++c) {
             EXPECT_LE(estimates(c), proven(c)) << n << ' ' << c;
             EXPECT_GE(estimates(c), 0.997 * proven(c)) << n << ' ' << c;

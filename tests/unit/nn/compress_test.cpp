@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Exact mixers become certified ones: the bound holds for what they compute, forward, backward and from
+/// Exact mixers become compressed ones: the bound holds for what they compute, forward, backward and from
 /// files.
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ namespace toeplitz::test {
 namespace {
 
 constexpr Causality both = Causality::bidirectional;
-using Mixer = CertifiedTno<double>;
+using Mixer = CompressedTno<double>;
 
 /// The same Gaussian in channels 0..31, an oscillation that is no slower than the lags in the others.
 Matrix<double> mixed_lags(Index n, Index d) {
@@ -64,17 +64,16 @@ TEST(CompressTest, ATnoBecomesAMixerWithinItsBounds) {
     // What compress(tno, …) does, but for what is compiled elsewhere.
     const auto made = compress_lags<double>(lags_of(tno, parameters, n),
                                             {.tolerance = 0.03, .kind = ToleranceKind::relative});
-    ASSERT_EQ(made.certificates.size(), made.parameters.groups.size());
-    EXPECT_LT(cost_ratio(made.certificates), 1);
+    EXPECT_LT(made.parameters.cost_ratio(), 1);
 
     const Matrix<double> exact = evaluate(tno, parameters, impulses(n, d), {n});
-    const Matrix<double> certified = evaluated(Mixer(made.options), made.parameters, impulses(n, d), n);
-    for (const GroupCertificate& group : made.certificates) {
-        ASSERT_NE(group.certificate.method, Method::fft);
-        for (Index i = 0; i < group.channels; ++i) {
-            const Index c = group.first + i;
+    const Matrix<double> compressed = evaluated(made.module, made.parameters, impulses(n, d), n);
+    Index c = 0;
+    for (const Approximation<double>& group : made.parameters.groups) {
+        ASSERT_NE(group.method(), Method::fft);
+        for (Index i = 0; i < group.channels(); ++i, ++c) {
             const Matrix<double> t = matrix_of(exact, n, c);
-            const double error = spectral_norm(t - matrix_of(certified, n, c));
+            const double error = spectral_norm(t - matrix_of(compressed, n, c));
             // What the products round is 1e-12 of what is asked for.
             EXPECT_LE(error, group.bounds(i) + 1e-12 * spectral_norm(t)) << c;
             EXPECT_GE(error, group.bounds(i) / 10) << c;
@@ -83,6 +82,7 @@ TEST(CompressTest, ATnoBecomesAMixerWithinItsBounds) {
             EXPECT_LE(group.tolerances(i), 0.03 * spectral_norm(t) * 1.001) << c;
         }
     }
+    EXPECT_EQ(c, d);
 }
 
 /// That y = T x for the lags of T.
@@ -108,20 +108,22 @@ TEST(CompressTest, ChannelsThatNothingCheaperIsKnownForKeepTheirLags) {
     constexpr Index n = 300;
     const Matrix<double> lags = mixed_lags(n, 56);
     const auto made = compress_lags<double>(lags, {.tolerance = 0.01, .kind = ToleranceKind::relative});
-    ASSERT_EQ(made.certificates.size(), 2U);
-    EXPECT_EQ(made.certificates[0].channels, 32);
-    EXPECT_EQ(made.certificates[0].certificate.method, Method::ski);
+    const auto& groups = made.parameters.groups;
+    ASSERT_EQ(groups.size(), 2U);
+    EXPECT_EQ(groups[0].channels(), 32);
+    EXPECT_EQ(groups[0].method(), Method::ski);
     // Blocks of one shape have become one group.
-    EXPECT_EQ(made.certificates[1].channels, 24);
-    EXPECT_EQ(made.certificates[1].certificate.method, Method::fft);
-    EXPECT_EQ(made.parameters.groups[1].lags, lags.rightCols(24));
-    EXPECT_TRUE(made.parameters.groups[1].bounds.isZero(0));
-    EXPECT_EQ(made.parameters.groups[0].lags.size(), 0);
-    EXPECT_LT(cost_ratio(made.certificates), 0.9);
+    EXPECT_EQ(groups[1].channels(), 24);
+    EXPECT_EQ(groups[1].method(), Method::fft);
+    EXPECT_EQ(groups[1].lags, lags.rightCols(24));
+    EXPECT_TRUE(groups[1].bounds.isZero(0));
+    EXPECT_EQ(groups[1].bounds.size(), 24);
+    EXPECT_EQ(groups[0].lags.size(), 0);
+    EXPECT_LT(made.parameters.cost_ratio(), 0.9);
 
     // The gradients of ⟨g, T x⟩ are the products with T and Tᵀ: ⟨g, T x⟩ = ⟨Tᵀ g, x⟩ = ⟨gradient,
     // parameters⟩.
-    const Mixer mixer(made.options);
+    const Mixer& mixer = made.module;
     const Matrix<double> x =
         Matrix<double>::NullaryExpr(2 * n, 56, [](Index i, Index c) { return std::cos(double(i * 7 + c)); });
     const Matrix<double> g = x.reverse();
@@ -167,11 +169,11 @@ TEST(CompressTest, RefusesOtherLengthsAndParametersThatDoNotFit) {
     auto parameters = mixer.make_parameters();
     expect_error<config_error>(
         760,
-        "[toeplitz.config.760] CertifiedTno: expected sequences of 8, for which it was compressed, got 9",
+        "[toeplitz.config.760] CompressedTno: expected sequences of 8, for which it was compressed, got 9",
         [&] { mixer.prepare(parameters, 9); });
     const auto refuses = [&](const std::string& what) {
         expect_error<shape_error>(
-            405, "[toeplitz.shape.405] CertifiedTno: expected parameters with " + what + ", got others",
+            405, "[toeplitz.shape.405] CompressedTno: expected parameters with " + what + ", got others",
             [&] { mixer.prepare(parameters, 8); });
     };
     parameters.groups.push_back(parameters.groups[0]);
