@@ -29,7 +29,7 @@ int main() {
     const auto objective = [&](const Net::Parameters& p, const Part& part, Net::Parameters& gradients) {
         draw(part.seed);
         net.forward(p, tokens, {n}, logits, cache, ws);
-        const CrossEntropyLoss loss = cross_entropy<float>(logits, answers, logits, ws);
+        const CrossEntropyLoss loss = cross_entropy(logits, answers, logits, ws);
         net.backward(p, tokens, cache, logits, gradients, ws);
         return loss;
     };
@@ -40,6 +40,5 @@ int main() {
 
     draw(/*seed=*/2024);  // never seen in training
     net.prepare(parameters, n).evaluate(tokens, logits, ws);
-    std::printf("right on new sequences: %.0f %%\n",
-                100 * cross_entropy<float>(logits, answers, ws).accuracy());
+    std::printf("right on new sequences: %.0f %%\n", 100 * cross_entropy(logits, answers, ws).accuracy());
 }

@@ -54,7 +54,7 @@ toeplitz::CrossEntropyLoss evaluate(const M& model, const typename M::Parameters
         part.fill(data, count, [&](Index j) { return b * batch + j; });
         toeplitz::Matrix<float> logits(count, model.outputs());
         prepared.evaluate(part.tokens, logits, ws, part.lengths);
-        losses[static_cast<std::size_t>(b)] = toeplitz::cross_entropy<float>(logits, part.labels, ws);
+        losses[static_cast<std::size_t>(b)] = toeplitz::cross_entropy(logits, part.labels, ws);
     });
     toeplitz::CrossEntropyLoss all;
     for (const toeplitz::CrossEntropyLoss& loss : losses) {

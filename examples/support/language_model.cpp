@@ -71,7 +71,7 @@ double bits_per_byte(const M& model, const typename M::Parameters& parameters, s
         Workspace& ws = workspaces[static_cast<std::size_t>(thread)];
         Matrix<float> logits(count * n, 256);
         prepared.evaluate(input, logits, ws);
-        nats[static_cast<std::size_t>(b)] = cross_entropy<float>(logits, target, ws, options).sum;
+        nats[static_cast<std::size_t>(b)] = cross_entropy(logits, target, ws, options).sum;
     });
     double bits = 8;  // of the first byte
     for (const double sum : nats) bits += sum / std::numbers::ln2;
@@ -141,8 +141,7 @@ LanguageModelReport run(const LanguageModelOptions& options, const TrainingSetti
         if (shard.input.empty()) return CrossEntropyLoss{};
         shard.logits.resize(static_cast<Index>(shard.input.size()), 256);
         model.forward(p, shard.input, {n}, shard.logits, shard.cache, shard.ws, part.seed);
-        const CrossEntropyLoss loss =
-            cross_entropy<float>(shard.logits, shard.target, shard.logits, shard.ws);
+        const CrossEntropyLoss loss = cross_entropy(shard.logits, shard.target, shard.logits, shard.ws);
         model.backward(p, shard.input, shard.cache, shard.logits, gradients, shard.ws);
         return loss;
     };

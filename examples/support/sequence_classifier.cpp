@@ -56,8 +56,7 @@ ClassifierReport run(MixerKind kind, const ClassifierOptions& options, const Tra
         shard.logits.resize(count, model.outputs());
         const Sequences sequences{data.length, shard.batch.lengths};
         model.forward(p, shard.batch.tokens, sequences, shard.logits, shard.cache, shard.ws, part.seed);
-        const CrossEntropyLoss loss =
-            cross_entropy<float>(shard.logits, shard.batch.labels, shard.logits, shard.ws);
+        const CrossEntropyLoss loss = cross_entropy(shard.logits, shard.batch.labels, shard.logits, shard.ws);
         model.backward(p, shard.batch.tokens, shard.cache, shard.logits, gradients, shard.ws);
         return loss;
     };

@@ -408,7 +408,7 @@ void run_training(Case& c) {
     Workspace ws;
     for (Index step = 0; step < losses.size(); ++step) {
         network.forward(parameters, tokens, sequences, logits, cache, ws);
-        const CrossEntropyLoss loss = cross_entropy<double>(logits, targets, MatrixView<double>(logits), ws);
+        const CrossEntropyLoss loss = cross_entropy(logits, targets, logits, ws);
         losses(step) = loss.mean();
         if (step + 1 == losses.size()) break;
         set_zero(gradients);

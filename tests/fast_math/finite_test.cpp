@@ -181,7 +181,7 @@ TEST(FastMathOptionsTest, AreRefused) {
         const Matrix<double> logits = Matrix<double>::Ones(1, 2);
         const std::vector<Token> targets{0};
         EXPECT_EQ(error_id<config_error>(
-                      [&] { cross_entropy<double>(logits, targets, ws, {.label_smoothing = bad}); }),
+                      [&] { cross_entropy(logits, targets, ws, {.label_smoothing = bad}); }),
                   753);
     }
     EXPECT_EQ(refused({.clip_norm = non_finite<double>()[0]}), 803);

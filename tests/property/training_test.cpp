@@ -65,7 +65,7 @@ std::vector<double> losses_of_training() {
             targets.push_back(text[i + 1]);
         }
         ModelCalls<Net>::forward(net, parameters, inputs, {length}, logits, cache, ws);
-        const CrossEntropyLoss loss = cross_entropy<S>(logits, targets, dlogits, ws);
+        const CrossEntropyLoss loss = cross_entropy(logits, targets, dlogits, ws);
         losses.push_back(loss.mean());
         auto gradients = zeros_like(parameters);
         ModelCalls<Net>::backward(net, parameters, inputs, cache, dlogits, gradients, ws);

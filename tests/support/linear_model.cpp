@@ -27,7 +27,7 @@ CrossEntropyLoss LinearModel<Scalar>::operator()(const ModelParameters<Scalar>& 
     Matrix<Scalar> logits(count, outputs);
     detail::apply_linear<Scalar>(parameters.linear, x, Update::assign, logits);
     Workspace ws;
-    const CrossEntropyLoss loss = cross_entropy<Scalar>(logits, targets, logits, ws, options);
+    const CrossEntropyLoss loss = cross_entropy(logits, targets, logits, ws, options);
     detail::add_linear_gradients<Scalar>(
         x, logits, gradients.linear.weight,
         Eigen::Map<Vector<Scalar>>(gradients.linear.bias.data(), gradients.linear.bias.size()));

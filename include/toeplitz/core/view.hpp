@@ -117,6 +117,14 @@ private:
     Index col_stride_ = 1;
 };
 
+/// What a view can be made of: another view, or an Eigen object whose coefficients lie in memory. What
+/// functions take that deduce the scalar.
+template <class M>
+concept Viewable = requires {
+    typename std::remove_cvref_t<M>::Scalar;
+}
+&&std::is_constructible_v<MatrixView<const typename std::remove_cvref_t<M>::Scalar>, M&>;
+
 /// How many time steps of each sequence of a batch are valid; empty means all of them.
 using Lengths = std::span<const Index>;
 

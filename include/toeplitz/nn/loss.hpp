@@ -184,20 +184,21 @@ CrossEntropyLoss cross_entropy(MatrixView<const Scalar> logits, std::span<const 
 /// logits, dlogits: rows × V, rows of neighbours; dlogits may be logits. A NaN in a row makes the sum NaN.
 /// \throws shape_error 750 (logits), 751 (dlogits), value_error 752 (a target), config_error 753
 /// Cost O(rows · V) | heap: none once ws is large enough | thread-safe: yes, with distinct ws
-template <Real Scalar>
-CrossEntropyLoss cross_entropy(std::type_identity_t<MatrixView<const Scalar>> logits,
-                               std::span<const Token> targets, MatrixView<Scalar> dlogits, Workspace& ws,
-                               const CrossEntropyOptions& options = {}) {
-    detail::require_rows<Scalar>(dlogits, logits.rows(), logits.cols(), 751, "cross_entropy", "dlogits");
-    return detail::cross_entropy<Scalar>(logits, targets, dlogits, ws, options);
+template <Viewable Logits, Viewable Gradient>
+CrossEntropyLoss cross_entropy(const Logits& logits, std::span<const Token> targets, Gradient&& dlogits,
+                               Workspace& ws, const CrossEntropyOptions& options = {}) {
+    using Scalar = typename Logits::Scalar;
+    const MatrixView<Scalar> gradient(dlogits);
+    detail::require_rows<Scalar>(gradient, logits.rows(), logits.cols(), 751, "cross_entropy", "dlogits");
+    return detail::cross_entropy<Scalar>(logits, targets, gradient, ws, options);
 }
 
 /// The same without gradients, for evaluation.
 /// \throws shape_error 750, value_error 752, config_error 753
-template <Real Scalar>
-CrossEntropyLoss cross_entropy(MatrixView<const Scalar> logits, std::span<const Token> targets, Workspace& ws,
+template <Viewable Logits>
+CrossEntropyLoss cross_entropy(const Logits& logits, std::span<const Token> targets, Workspace& ws,
                                const CrossEntropyOptions& options = {}) {
-    return detail::cross_entropy<Scalar>(logits, targets, {}, ws, options);
+    return detail::cross_entropy<typename Logits::Scalar>(logits, targets, {}, ws, options);
 }
 
 namespace detail {
@@ -228,19 +229,19 @@ SquaredError squared_error(MatrixView<const Scalar> y, MatrixView<const Scalar> 
 /// All rows × d, rows of neighbours; dy may be y.
 /// \throws shape_error 754
 /// Cost O(size) | heap: none once ws is large enough | thread-safe: yes, with distinct ws
-template <Real Scalar>
-SquaredError squared_error(std::type_identity_t<MatrixView<const Scalar>> y,
-                           std::type_identity_t<MatrixView<const Scalar>> target, MatrixView<Scalar> dy,
-                           Workspace& ws) {
-    detail::require_rows<Scalar>(dy, y.rows(), y.cols(), 754, "squared_error", "dy");
-    return detail::squared_error<Scalar>(y, target, dy, ws);
+template <Viewable Y, Viewable Target, Viewable Gradient>
+SquaredError squared_error(const Y& y, const Target& target, Gradient&& dy, Workspace& ws) {
+    using Scalar = typename Y::Scalar;
+    const MatrixView<Scalar> gradient(dy);
+    detail::require_rows<Scalar>(gradient, y.rows(), y.cols(), 754, "squared_error", "dy");
+    return detail::squared_error<Scalar>(y, target, gradient, ws);
 }
 
 /// The same without gradients.
 /// \throws shape_error 754
-template <Real Scalar>
-SquaredError squared_error(MatrixView<const Scalar> y, MatrixView<const Scalar> target, Workspace& ws) {
-    return detail::squared_error<Scalar>(y, target, {}, ws);
+template <Viewable Y, Viewable Target>
+SquaredError squared_error(const Y& y, const Target& target, Workspace& ws) {
+    return detail::squared_error<typename Y::Scalar>(y, target, {}, ws);
 }
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

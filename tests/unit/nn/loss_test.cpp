@@ -74,7 +74,7 @@ TYPED_TEST(CrossEntropyTest, AgreesWithTheDefinition) {
                     static_cast<Scalar>(size) * random_matrix<Scalar>(9, classes, 1);
                 const std::vector<Token> targets = some_targets(9, classes, options);
                 Matrix<Scalar> dlogits = Matrix<Scalar>::Constant(9, classes, 7);
-                const CrossEntropyLoss loss = cross_entropy<Scalar>(logits, targets, dlogits, ws, options);
+                const CrossEntropyLoss loss = cross_entropy(logits, targets, dlogits, ws, options);
                 const Reference expected = reference(logits, targets, options);
                 EXPECT_EQ(loss.count, 7);
                 EXPECT_EQ(loss.mean(), loss.sum / 7);
@@ -86,7 +86,7 @@ TYPED_TEST(CrossEntropyTest, AgreesWithTheDefinition) {
                 EXPECT_TRUE(near_all(dlogits, expected.gradient, 2 * relative));
                 for (const Index ignored : {3, 8}) EXPECT_TRUE(dlogits.row(ignored).isZero(0));
 
-                const CrossEntropyLoss same = cross_entropy<Scalar>(logits, targets, ws, options);
+                const CrossEntropyLoss same = cross_entropy(logits, targets, ws, options);
                 EXPECT_EQ(same.sum, loss.sum);
                 EXPECT_EQ(same.count, loss.count);
                 EXPECT_EQ(same.correct, loss.correct);
@@ -104,16 +104,15 @@ TEST(CrossEntropyReferenceTest, AgreesWithPyTorch) {
     Matrix<double> expected(3, 4);
     const long double tolerance = 16 * unit<double>;
 
-    EXPECT_TRUE(
-        near(cross_entropy<double>(logits, targets, dlogits, ws).sum, 2.702134814214883, 2 * tolerance));
+    EXPECT_TRUE(near(cross_entropy(logits, targets, dlogits, ws).sum, 2.702134814214883, 2 * tolerance));
     expected << 0.15766026385263707, 0.02739724577511041, -0.2934157186650209, 0.10835820903727332,  //
         0.0, 0.0, 0.0, 0.0,                                                                          //
         -0.9050896032353273, 0.20092531152752766, 0.7012982460659326, 0.0028660456418671985;
     EXPECT_TRUE(near_all(dlogits, expected, tolerance));
 
     const CrossEntropyOptions options{.label_smoothing = 0.1};
-    EXPECT_TRUE(near(cross_entropy<double>(logits, targets, dlogits, ws, options).sum, 2.8865098142148833,
-                     2 * tolerance));
+    EXPECT_TRUE(
+        near(cross_entropy(logits, targets, dlogits, ws, options).sum, 2.8865098142148833, 2 * tolerance));
     expected << 0.13266026385263707, 0.002397245775110409, -0.21841571866502096, 0.08335820903727331,  //
         0.0, 0.0, 0.0, 0.0,                                                                            //
         -0.8300896032353273, 0.17592531152752766, 0.6762982460659326, -0.022133954358132802;
@@ -127,9 +126,9 @@ TEST(CrossEntropyReferenceTest, GradientAgreesWithDifferences) {
         Matrix<double> logits = 3 * random_matrix<double>(5, 6, 3);
         const std::vector<Token> targets{0, 5, 1, 2, 2};
         Matrix<double> dlogits(5, 6);
-        cross_entropy<double>(logits, targets, dlogits, ws, options);
+        cross_entropy(logits, targets, dlogits, ws, options);
         expect_gradient(logits, dlogits, "logits",
-                        [&] { return cross_entropy<double>(logits, targets, ws, options).sum; });
+                        [&] { return cross_entropy(logits, targets, ws, options).sum; });
     }
 }
 
@@ -139,9 +138,34 @@ TYPED_TEST(CrossEntropyTest, MayWriteOverTheLogits) {
     const std::vector<Token> targets{0, 299, 1, 2, -100, 5};
     Matrix<Scalar> dlogits(6, 300);
     Workspace ws;
-    const double sum = cross_entropy<Scalar>(logits, targets, dlogits, ws).sum;
-    EXPECT_EQ(cross_entropy<Scalar>(logits, targets, logits, ws).sum, sum);
+    const double sum = cross_entropy(logits, targets, dlogits, ws).sum;
+    EXPECT_EQ(cross_entropy(logits, targets, logits, ws).sum, sum);
     EXPECT_TRUE(same_bits(logits, dlogits));
+}
+
+// The scalar is that of the logits, whatever holds them.
+TYPED_TEST(CrossEntropyTest, TakesMatricesMapsBlocksAndViews) {
+    using Scalar = TypeParam;
+    Matrix<Scalar> logits = random_matrix<Scalar>(2, 5, 1);
+    const std::vector<Token> targets{3, 0};
+    Matrix<Scalar> expected(2, 5);
+    Workspace ws;
+    const double sum = cross_entropy(logits, targets, expected, ws).sum;
+    const auto same = [&](const auto& from, auto&& to) {
+        to.setConstant(7);
+        EXPECT_EQ(cross_entropy(from, targets, to, ws).sum, sum);
+        EXPECT_EQ(cross_entropy(from, targets, ws).sum, sum);
+        EXPECT_TRUE(same_bits(Matrix<Scalar>(to), expected));
+        to.setConstant(7);
+        EXPECT_EQ(cross_entropy(from, targets, MatrixView<Scalar>(to), ws).sum, sum);
+        EXPECT_TRUE(same_bits(Matrix<Scalar>(to), expected));
+    };
+    Matrix<Scalar> to(4, 9);
+    same(logits, to.block(1, 2, 2, 5));
+    same(logits.leftCols(5), Eigen::Map<Matrix<Scalar>>(to.data(), 2, 5));
+    same(Eigen::Map<const Matrix<Scalar>>(logits.data(), 2, 5), Matrix<Scalar>(2, 5));
+    same(MatrixView<const Scalar>(logits), to.topLeftCorner(2, 5));
+    same(MatrixView<Scalar>(logits), to.topLeftCorner(2, 5));
 }
 
 TYPED_TEST(CrossEntropyTest, HasTheSameBitsForAnyNumberOfThreadsAndAnyAddress) {
@@ -152,15 +176,15 @@ TYPED_TEST(CrossEntropyTest, HasTheSameBitsForAnyNumberOfThreadsAndAnyAddress) {
     Matrix<Scalar> one(301, 263);
     Matrix<Scalar> two(301, 263);
     double sums[2] = {};
-    with_threads(1, [&] { sums[0] = cross_entropy<Scalar>(logits, targets, one, ws).sum; });
-    with_threads(2, [&] { sums[1] = cross_entropy<Scalar>(logits, targets, two, ws).sum; });
+    with_threads(1, [&] { sums[0] = cross_entropy(logits, targets, one, ws).sum; });
+    with_threads(2, [&] { sums[1] = cross_entropy(logits, targets, two, ws).sum; });
     EXPECT_EQ(sums[0], sums[1]);
     EXPECT_TRUE(same_bits(one, two));
 
     Matrix<Scalar> wide = Matrix<Scalar>::Zero(301, 270);
     wide.middleCols(3, 263) = logits;
     auto inside = wide.middleCols(3, 263);
-    EXPECT_EQ(cross_entropy<Scalar>(inside, targets, inside, ws).sum, sums[0]);
+    EXPECT_EQ(cross_entropy(inside, targets, inside, ws).sum, sums[0]);
     EXPECT_TRUE(same_bits(inside, one));
     EXPECT_TRUE(wide.leftCols(3).isZero(0) && wide.rightCols(4).isZero(0));
 }
@@ -173,8 +197,7 @@ TYPED_TEST(CrossEntropyTest, HugeLogitsDoNotOverflow) {
     const std::vector<Token> targets{0, 2};
     Matrix<Scalar> dlogits(2, 3);
     Workspace ws;
-    EXPECT_TRUE(
-        near(cross_entropy<Scalar>(logits, targets, dlogits, ws).sum, std::log(2.0L), 4 * unit<Scalar>));
+    EXPECT_TRUE(near(cross_entropy(logits, targets, dlogits, ws).sum, std::log(2.0L), 4 * unit<Scalar>));
     Matrix<Scalar> expected(2, 3);
     expected << Scalar(-0.5), Scalar(0.5), 0, 0, 0, 0;
     EXPECT_TRUE(near_all(dlogits, expected, 4 * unit<Scalar>));
@@ -186,11 +209,10 @@ TYPED_TEST(CrossEntropyTest, AForbiddenClassHasNoProbability) {
     logits << 1, -std::numeric_limits<Scalar>::infinity(), 1;
     Workspace ws;
     Matrix<Scalar> dlogits(1, 3);
-    EXPECT_TRUE(near(cross_entropy<Scalar>(logits, std::vector<Token>{0}, dlogits, ws).sum, std::log(2.0L),
+    EXPECT_TRUE(near(cross_entropy(logits, std::vector<Token>{0}, dlogits, ws).sum, std::log(2.0L),
                      4 * unit<Scalar>));
     EXPECT_TRUE(near(dlogits(0, 1), 0, static_cast<long double>(std::numeric_limits<Scalar>::min()) * 2));
-    EXPECT_EQ(cross_entropy<Scalar>(logits, std::vector<Token>{1}, ws).sum,
-              std::numeric_limits<double>::infinity());
+    EXPECT_EQ(cross_entropy(logits, std::vector<Token>{1}, ws).sum, std::numeric_limits<double>::infinity());
 }
 
 TYPED_TEST(CrossEntropyTest, NanAndInfinityReachTheSum) {
@@ -203,12 +225,11 @@ TYPED_TEST(CrossEntropyTest, NanAndInfinityReachTheSum) {
                 Matrix<Scalar> logits = random_matrix<Scalar>(2, classes, 1);
                 logits(1, where) = bad;
                 Matrix<Scalar> dlogits(2, classes);
-                EXPECT_TRUE(
-                    std::isnan(cross_entropy<Scalar>(logits, std::vector<Token>{0, 1}, dlogits, ws).sum));
+                EXPECT_TRUE(std::isnan(cross_entropy(logits, std::vector<Token>{0, 1}, dlogits, ws).sum));
                 EXPECT_TRUE(std::isnan(dlogits(1, 1)));
                 EXPECT_TRUE(dlogits.row(0).allFinite());
-                EXPECT_TRUE(std::isfinite(
-                    cross_entropy<Scalar>(logits, std::vector<Token>{0, -100}, dlogits, ws).sum));
+                EXPECT_TRUE(
+                    std::isfinite(cross_entropy(logits, std::vector<Token>{0, -100}, dlogits, ws).sum));
             }
         }
     }
@@ -219,7 +240,7 @@ TYPED_TEST(CrossEntropyTest, CountsTheFirstLargestLogitAsTheAnswer) {
     Matrix<Scalar> logits(4, 3);
     logits << 1, 2, 2, 1, 2, 2, 0, 0, 0, 3, 2, 1;
     Workspace ws;
-    const CrossEntropyLoss loss = cross_entropy<Scalar>(logits, std::vector<Token>{1, 2, 0, -100}, ws);
+    const CrossEntropyLoss loss = cross_entropy(logits, std::vector<Token>{1, 2, 0, -100}, ws);
     EXPECT_EQ(loss.correct, 2);
     EXPECT_EQ(loss.count, 3);
     EXPECT_EQ(loss.accuracy(), 2.0 / 3);
@@ -229,9 +250,9 @@ TYPED_TEST(CrossEntropyTest, NoRowsHaveNoLoss) {
     using Scalar = TypeParam;
     Workspace ws;
     const Matrix<Scalar> none(0, 4);
-    EXPECT_EQ(cross_entropy<Scalar>(none, std::vector<Token>{}, ws).count, 0);
+    EXPECT_EQ(cross_entropy(none, std::vector<Token>{}, ws).count, 0);
     const Matrix<Scalar> logits = random_matrix<Scalar>(2, 4, 1);
-    const CrossEntropyLoss loss = cross_entropy<Scalar>(logits, std::vector<Token>{-100, -100}, ws);
+    const CrossEntropyLoss loss = cross_entropy(logits, std::vector<Token>{-100, -100}, ws);
     EXPECT_EQ(loss.sum, 0);
     EXPECT_EQ(loss.count, 0);
 }
@@ -246,7 +267,7 @@ TEST(CrossEntropyErrorTest, NamesRowAndValue) {
                                   "[toeplitz.value.752] cross_entropy: expected the target of row 2 in 0..3 "
                                   "or -100 (ignored), got " +
                                       std::to_string(bad),
-                                  [&] { cross_entropy<double>(logits, targets, dlogits, ws); });
+                                  [&] { cross_entropy(logits, targets, dlogits, ws); });
     }
     EXPECT_TRUE(dlogits.isZero(0));
     const std::vector<Token> two{0, 1};
@@ -254,19 +275,19 @@ TEST(CrossEntropyErrorTest, NamesRowAndValue) {
         750,
         "[toeplitz.shape.750] cross_entropy: expected logits of 2 rows, as targets, and "
         "at least one class, got 3×4",
-        [&] { cross_entropy<double>(logits, two, ws); });
+        [&] { cross_entropy(logits, two, ws); });
     const std::vector<Token> three{0, 1, 2};
     Matrix<double> narrow(3, 3);
     expect_error<shape_error>(751,
                               "[toeplitz.shape.751] cross_entropy: expected dlogits of shape 3×4, got 3×3",
-                              [&] { cross_entropy<double>(logits, three, narrow, ws); });
+                              [&] { cross_entropy(logits, three, narrow, ws); });
     ColumnMatrix<double> column = logits;
     expect_error<shape_error>(
         750, "[toeplitz.shape.750] cross_entropy: expected logits with a column stride of 1, got 3",
-        [&] { cross_entropy<double>(column, three, ws); });
+        [&] { cross_entropy(column, three, ws); });
     expect_error<config_error>(
         753, "[toeplitz.config.753] cross_entropy: expected label_smoothing in [0, 1], got 1.500000",
-        [&] { cross_entropy<double>(logits, three, ws, {.label_smoothing = 1.5}); });
+        [&] { cross_entropy(logits, three, ws, {.label_smoothing = 1.5}); });
 }
 
 TYPED_TEST(SquaredErrorTest, AgreesWithTheDefinition) {
@@ -275,7 +296,7 @@ TYPED_TEST(SquaredErrorTest, AgreesWithTheDefinition) {
     const Matrix<Scalar> y = random_matrix<Scalar>(700, 67, 1);
     const Matrix<Scalar> target = random_matrix<Scalar>(700, 67, 2);
     Matrix<Scalar> dy(700, 67);
-    const SquaredError loss = squared_error<Scalar>(y, target, dy, ws);
+    const SquaredError loss = squared_error(y, target, dy, ws);
     const Matrix<long double> difference =
         y.template cast<long double>() - target.template cast<long double>();
     EXPECT_EQ(loss.count, 700 * 67);
@@ -283,11 +304,11 @@ TYPED_TEST(SquaredErrorTest, AgreesWithTheDefinition) {
                      difference.squaredNorm() * 8 * std::sqrt(700 * 67.0L) * unit<double>));
     EXPECT_EQ(loss.mean(), loss.sum / (700 * 67));
     EXPECT_TRUE(near_all(dy, (2 * difference).eval(), 16 * unit<Scalar>));
-    EXPECT_EQ(squared_error<Scalar>(y, target, ws).sum, loss.sum);
+    EXPECT_EQ(squared_error(y, target, ws).sum, loss.sum);
 
     Matrix<Scalar> over = y;
     SquaredError again;
-    with_threads(2, [&] { again = squared_error<Scalar>(over, target, over, ws); });
+    with_threads(2, [&] { again = squared_error(over, target, over, ws); });
     EXPECT_EQ(again.sum, loss.sum);
     EXPECT_TRUE(same_bits(over, dy));
 }
@@ -297,7 +318,7 @@ TYPED_TEST(CrossEntropyTest, NoRowsAreNoLoss) {
     Workspace ws;
     Matrix<Scalar> logits(0, 7);
     for (const CrossEntropyLoss& loss :
-         {cross_entropy<Scalar>(logits, {}, ws), cross_entropy<Scalar>(logits, {}, logits, ws)}) {
+         {cross_entropy(logits, {}, ws), cross_entropy(logits, {}, logits, ws)}) {
         EXPECT_EQ(loss.sum, 0);
         EXPECT_EQ(loss.count, 0);
         EXPECT_EQ(loss.correct, 0);
@@ -308,7 +329,7 @@ TYPED_TEST(SquaredErrorTest, NoRowsAreNoLoss) {
     using Scalar = TypeParam;
     Workspace ws;
     Matrix<Scalar> y(0, 7);
-    for (const SquaredError& loss : {squared_error<Scalar>(y, y, ws), squared_error<Scalar>(y, y, y, ws)}) {
+    for (const SquaredError& loss : {squared_error(y, y, ws), squared_error(y, y, y, ws)}) {
         EXPECT_EQ(loss.sum, 0);
         EXPECT_EQ(loss.count, 0);
     }
@@ -321,14 +342,14 @@ TEST(SquaredErrorReferenceTest, AgreesWithPyTorchAndDifferences) {
     Matrix<double> target(2, 2);
     target << 1.0, 2.0, 0.25, -3.0;
     Matrix<double> dy(2, 2);
-    EXPECT_TRUE(near(squared_error<double>(y, target, dy, ws).mean(), 8.59375, 8 * unit<double>));
-    expect_gradient(y, dy, "y", [&] { return squared_error<double>(y, target, ws).sum; });
+    EXPECT_TRUE(near(squared_error(y, target, dy, ws).mean(), 8.59375, 8 * unit<double>));
+    expect_gradient(y, dy, "y", [&] { return squared_error(y, target, ws).sum; });
     const Matrix<double> wide(2, 3);
     expect_error<shape_error>(754,
                               "[toeplitz.shape.754] squared_error: expected target of shape 2×2, got 2×3",
-                              [&] { squared_error<double>(y, wide, ws); });
+                              [&] { squared_error(y, wide, ws); });
     y(0, 1) = std::nan("");
-    EXPECT_TRUE(std::isnan(squared_error<double>(y, target, ws).sum));
+    EXPECT_TRUE(std::isnan(squared_error(y, target, ws).sum));
 }
 
 }  // namespace
