@@ -96,8 +96,8 @@ inline Matrix<std::complex<float>> frequency_response(const Matrix<float>& lags,
     Matrix<std::complex<float>> response(transform.frequencies(), d);
     toeplitz::Buffer<float> scratch(transform.scratch_size());
     for (Index c = 0; c < d; c += transform.lanes) {
-        transform.to_spectrum(circular.data() + c, d, transform.grid() - 1, std::min(transform.lanes, d - c),
-                              response.data() + c, d, scratch.data());
+        const Index width = std::min(transform.lanes, d - c);
+        transform.to_spectrum(circular.middleCols(c, width), response.middleCols(c, width), scratch.data());
     }
     return response;
 }

@@ -27,8 +27,8 @@ std::vector<double> kernel_of(const std::vector<Spectrum>& response) {
     const HalfSpectrum<double> transform(2 * half);
     Buffer<double> scratch(transform.scratch_size());
     std::vector<double> kernel(response.size());
-    transform.to_lags(response.data(), 1, 1, Causality::bidirectional, half, 0, kernel.data(), 1,
-                      scratch.data());
+    transform.to_lags(MatrixView<const Spectrum>(response.data(), half + 1, 1), Causality::bidirectional,
+                      MatrixView<double>(kernel.data(), half + 1, 1), 0, scratch.data());
     for (double& e : kernel) e = std::abs(e);
     return kernel;
 }

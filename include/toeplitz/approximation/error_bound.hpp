@@ -141,8 +141,8 @@ public:
                     write_centers(row, std::min(row + tile, 2 * n - 1), first, width,
                                   centers.data() + row * Tree::lanes);
                 }
-                tree.transform_kernel(centers.data() + (n - 1) * Tree::lanes, Tree::lanes, n - 1, n - 1,
-                                      width, spectrum.data(), scratch.data());
+                tree.transform_kernel({centers.data(), 2 * n - 1, width, Tree::lanes}, n - 1, spectrum.data(),
+                                      scratch.data());
                 largest_values(spectrum.data(), tree.size(), width, largest);
                 for (Index c = 0; c < width; ++c) {
                     const double bound = largest[c] + transform_rounding(tree.size(), sums[first + c].total) +

@@ -48,7 +48,7 @@ public:
             for (Index u = -negative; u < grid; ++u) {
                 std::fill_n(lags.data() + (u + negative) * lanes, lanes, points_[2 * std::abs(u) + part]);
             }
-            engine_.transform_kernel(lags.data() + negative * lanes, lanes, grid - 1, negative, lanes,
+            engine_.transform_kernel({lags.data(), negative + grid, lanes}, negative,
                                      (part == 0 ? cosines_ : sines_).data(), scratch.data());
         }
     }
@@ -143,9 +143,9 @@ private:
     void product(const Scalar* from, const Buffer<Scalar>& kernel, Scalar* to, Index width,
                  const Rows& rows) const noexcept {
         constexpr bool forward = direction == Direction::forward;
-        engine_.template convolve<direction, update>(from, lanes, forward ? frequencies_ : grid_, width,
-                                                     kernel.data(), to, lanes, forward ? grid_ : frequencies_,
-                                                     rows.scratch);
+        engine_.template convolve<direction, update>(
+            {from, forward ? frequencies_ : grid_, width, lanes}, kernel.data(),
+            {to, forward ? grid_ : frequencies_, width, lanes}, rows.scratch);
     }
 
     Index grid_;

@@ -15,31 +15,30 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// Tᵀ has the conjugate spectrum, and the kernel gradient is the inverse transform D of conj(X) ⊙ G, read as
 /// D_t = dk(t) − i dk(t−N).
 ///
-/// Rows are time steps, `stride` apart, with `width` ≤ lanes neighbouring channels. Spectra are
-/// `spectrum_size()` scalars in an order of the engine's own; scratch is `scratch_size()` scalars. Both are
-/// aligned to buffer_alignment. Engines are immutable; calls allocate nothing and are safe at the same time
-/// with distinct scratch.
+/// Views are rows of time steps, or of lags from −negative on, with at most `lanes` neighbouring channels.
+/// Spectra are `spectrum_size()` scalars in an order of the engine's own; scratch is `scratch_size()`
+/// scalars. Both are aligned to buffer_alignment. Engines are immutable; calls allocate nothing and are safe
+/// at the same time with distinct scratch.
 template <class Engine, class Scalar>
-concept ConvolutionEngine = requires(const Engine& engine, const Scalar* in, Scalar* out, Index size) {
+concept ConvolutionEngine = requires(const Engine& engine, MatrixView<const Scalar> from,
+                                     MatrixView<Scalar> to, const Scalar* in, Scalar* out, Index size) {
     { Engine::lanes } -> std::convertible_to<Index>;
     Engine(size);
     { engine.size() } -> std::convertible_to<Index>;
     { engine.spectrum_size() } -> std::convertible_to<Index>;
     { engine.scratch_size() } -> std::convertible_to<Index>;
-    // (lag 0, stride, last positive lag, last negative lag, width, spectrum, scratch); scaled by 1/N
-    engine.transform_kernel(in, size, size, size, size, out, out);
-    // (x, stride, rows, width, spectrum, scratch)
-    engine.transform(in, size, size, size, out, out);
-    // (x, stride, rows of x, width, kernel spectrum, y, stride, rows of y, scratch): y = T x, or one of its
-    // kin
-    engine.template convolve<Direction::adjoint, Update::add>(in, size, size, size, in, out, size, size, out);
-    // (x spectrum, kernel spectrum, width, y, stride, rows of y, scratch)
-    engine.template convolve_spectrum<Direction::adjoint, Update::add>(in, in, size, out, size, size, out);
+    // (lags, negative, spectrum, scratch); scaled by 1/N
+    engine.transform_kernel(from, size, out, out);
+    // (x, spectrum, scratch)
+    engine.transform(from, out, out);
+    // (x, kernel spectrum, y, scratch): y = T x, or one of its kin
+    engine.template convolve<Direction::adjoint, Update::add>(from, in, to, out);
+    // (x spectrum, kernel spectrum, y, scratch)
+    engine.template convolve_spectrum<Direction::adjoint, Update::add>(in, in, to, out);
     // (x spectrum, g spectrum, width, sum): sum += conj(X) ⊙ G
     engine.accumulate_correlation(in, in, size, out);
-    // (sum, lag 0, stride, last positive lag, last negative lag, width, scratch): lags += D; sum is
-    // overwritten
-    engine.accumulate_lags(out, out, size, size, size, size, out);
+    // (sum, lags, negative, scratch): lags += D; sum is overwritten
+    engine.accumulate_lags(out, to, size, out);
 };
 
 static_assert(ConvolutionEngine<TreeConvolution<float>, float>);

@@ -51,52 +51,51 @@ public:
     Index spectrum_size() const noexcept { return 2 * lanes * stride_; }
     Index scratch_size() const noexcept { return 2 * (lanes + 1) * stride_; }
 
-    void transform_kernel(const Scalar* lags, Index stride, Index positive, Index negative, Index width,
-                          Scalar* spectrum, Scalar* scratch) const noexcept {
+    void transform_kernel(MatrixView<const Scalar> lags, Index negative, Scalar* spectrum,
+                          Scalar* scratch) const noexcept {
         const Scalar scale = Scalar(1) / static_cast<Scalar>(size_);
-        for (Index c = 0; c < width; ++c) std::fill_n(lane(scratch, c), size_, Complex());
+        for (Index c = 0; c < lags.cols(); ++c) std::fill_n(lane(scratch, c), size_, Complex());
         detail::read_columns<lanes>(
-            lags, stride, 0, positive + 1, width,
+            lags.middle_rows(negative, lags.rows() - negative),
             [&](Index t, Index c, Scalar value) { lane(scratch, c)[t].real(value * scale); });
-        detail::read_columns<lanes>(lags, stride, -negative, 0, width, [&](Index t, Index c, Scalar value) {
-            lane(scratch, c)[size_ + t].imag(-value * scale);
+        detail::read_columns<lanes>(lags.middle_rows(0, negative), [&](Index row, Index c, Scalar value) {
+            lane(scratch, c)[size_ - negative + row].imag(-value * scale);
         });
-        for (Index c = 0; c < width; ++c) {
+        for (Index c = 0; c < lags.cols(); ++c) {
             Complex* a = lane(scratch, c);
             for (Index t = 0; t < size_; ++t) a[t] = multiply(a[t], weights_[t]);
             forward_->execute(a, lane(spectrum, c));
         }
     }
 
-    void transform(const Scalar* x, Index stride, Index rows, Index width, Scalar* spectrum,
-                   Scalar* scratch) const noexcept {
-        load(x, stride, rows, width, scratch);
-        for (Index c = 0; c < width; ++c) forward_->execute(lane(scratch, c), lane(spectrum, c));
+    void transform(MatrixView<const Scalar> x, Scalar* spectrum, Scalar* scratch) const noexcept {
+        load(x, scratch);
+        for (Index c = 0; c < x.cols(); ++c) forward_->execute(lane(scratch, c), lane(spectrum, c));
     }
 
     template <Direction direction, Update update>
-    void convolve(const Scalar* x, Index x_stride, Index rows_in, Index width, const Scalar* kernel_spectrum,
-                  Scalar* y, Index y_stride, Index rows_out, Scalar* scratch) const noexcept {
-        load(x, x_stride, rows_in, width, scratch);
+    void convolve(MatrixView<const Scalar> x, const Scalar* kernel_spectrum, MatrixView<Scalar> y,
+                  Scalar* scratch) const noexcept {
+        load(x, scratch);
         Complex* points = lane(scratch, lanes);
-        for (Index c = 0; c < width; ++c) {
+        for (Index c = 0; c < x.cols(); ++c) {
             Complex* a = lane(scratch, c);
             forward_->execute(a, points);
             multiply<direction>(points, lane(kernel_spectrum, c), points);
             backward_->execute(points, a);
         }
-        store<update>(scratch, y, y_stride, rows_out, width);
+        store<update>(scratch, y);
     }
 
     template <Direction direction, Update update>
-    void convolve_spectrum(const Scalar* x_spectrum, const Scalar* kernel_spectrum, Index width, Scalar* y,
-                           Index y_stride, Index rows_out, Scalar* scratch) const noexcept {
+    void convolve_spectrum(const Scalar* x_spectrum, const Scalar* kernel_spectrum, MatrixView<Scalar> y,
+                           Scalar* scratch) const noexcept {
         Complex* points = lane(scratch, lanes);
-        for (Index c = 0; c < width; ++c) {
+        for (Index c = 0; c < y.cols(); ++c) {
             multiply<direction>(lane(x_spectrum, c), lane(kernel_spectrum, c), points);
             backward_->execute(points, lane(scratch, c));
         }
-        store<update>(scratch, y, y_stride, rows_out, width);
+        store<update>(scratch, y);
     }
 
     void accumulate_correlation(const Scalar* x_spectrum, const Scalar* g_spectrum, Index width,
@@ -109,17 +108,17 @@ public:
         }
     }
 
-    void accumulate_lags(Scalar* sum, Scalar* lags, Index stride, Index positive, Index negative, Index width,
+    void accumulate_lags(Scalar* sum, MatrixView<Scalar> lags, Index negative,
                          Scalar* scratch) const noexcept {
         const Scalar scale = Scalar(1) / static_cast<Scalar>(size_);
-        for (Index c = 0; c < width; ++c) backward_->execute(lane(sum, c), lane(scratch, c));
+        for (Index c = 0; c < lags.cols(); ++c) backward_->execute(lane(sum, c), lane(scratch, c));
         const auto turned_back = [&](Index k, Index c) {
             return multiply(lane(scratch, c)[k], std::conj(weights_[k])) * scale;
         };
-        detail::write_columns<lanes, Update::add>(lags, stride, 0, positive + 1, width,
+        detail::write_columns<lanes, Update::add>(lags.middle_rows(negative, lags.rows() - negative),
                                                   [&](Index t, Index c) { return turned_back(t, c).real(); });
-        detail::write_columns<lanes, Update::add>(lags, stride, -negative, 0, width, [&](Index t, Index c) {
-            return -turned_back(size_ + t, c).imag();
+        detail::write_columns<lanes, Update::add>(lags.middle_rows(0, negative), [&](Index row, Index c) {
+            return -turned_back(size_ - negative + row, c).imag();
         });
     }
 
@@ -145,17 +144,19 @@ private:
     }
 
     // Rows to lanes, turned by ζ^t.
-    void load(const Scalar* x, Index stride, Index rows, Index width, Scalar* lanes_out) const noexcept {
-        detail::read_columns<lanes>(x, stride, 0, rows, width, [&](Index t, Index c, Scalar value) {
+    void load(MatrixView<const Scalar> x, Scalar* lanes_out) const noexcept {
+        detail::read_columns<lanes>(x, [&](Index t, Index c, Scalar value) {
             lane(lanes_out, c)[t] = {value * weights_[t].real(), value * weights_[t].imag()};
         });
-        for (Index c = 0; c < width; ++c) std::fill_n(lane(lanes_out, c) + rows, size_ - rows, Complex());
+        for (Index c = 0; c < x.cols(); ++c) {
+            std::fill_n(lane(lanes_out, c) + x.rows(), size_ - x.rows(), Complex());
+        }
     }
 
     // The real part of lanes turned back.
     template <Update update>
-    void store(Scalar* lanes_in, Scalar* y, Index stride, Index rows, Index width) const noexcept {
-        detail::write_columns<lanes, update>(y, stride, 0, rows, width, [&](Index t, Index c) {
+    void store(Scalar* lanes_in, MatrixView<Scalar> y) const noexcept {
+        detail::write_columns<lanes, update>(y, [&](Index t, Index c) {
             const Complex a = lane(lanes_in, c)[t];
             return a.real() * weights_[t].real() + a.imag() * weights_[t].imag();
         });

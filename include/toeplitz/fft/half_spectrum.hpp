@@ -9,8 +9,7 @@
 #include <optional>
 #include <type_traits>
 
-#include <toeplitz/core/parallel.hpp>
-#include <toeplitz/core/workspace.hpp>
+#include <toeplitz/core/view.hpp>
 #include <toeplitz/fft/chirp.hpp>
 #include <toeplitz/fft/half_complex.hpp>
 
@@ -19,9 +18,8 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// Frequencies ω_k = 2πk/N, k = 0..N/2, of a real signal of N points.
 constexpr Index frequency_count(Index grid) noexcept { return grid / 2 + 1; }
 
-/// The default grid for kernels of length n: ≥ 2n, so that no lag wraps onto another, and from n = 16 on twice
-/// a size of the tree, so that its transforms are the fast ones.
-/// \throws config_error 202
+/// The default grid for kernels of length n: ≥ 2n, so that no lag wraps onto another, and from n = 16 on
+/// twice a size of the tree, so that its transforms are the fast ones. \throws config_error 202
 inline Index default_frequency_grid(Index length) {
     return 2 * (length < 16 ? std::max<Index>(length, 1) : detail::tree_size(length));
 }
@@ -61,71 +59,53 @@ public:
     /// Scalars of scratch, aligned to buffer_alignment, that a call needs.
     Index scratch_size() const noexcept { return tree_ ? tree_->scratch_size() : chirp_->scratch_size(); }
 
-    /// lags[t·stride + c] = u_t e_t for t = −negative..positive (all u_t = 1 where bidirectional).
-    /// Needs positive + negative < N; `width` ≤ lanes channels.
+    /// Row t + negative of `lags` = u_t e_t (all u_t = 1 where bidirectional). Fewer than N lags, and at most
+    /// `lanes` channels.
     template <class Spectrum>
-    void to_lags(const Spectrum* spectrum, Index spectrum_stride, Index width, Causality causality,
-                 Index positive, Index negative, Scalar* lags, Index stride, Scalar* scratch) const noexcept {
+    void to_lags(MatrixView<Spectrum> spectrum, Causality causality, MatrixView<Scalar> lags, Index negative,
+                 Scalar* scratch) const noexcept {
         const Scalar scale = Scalar(1) / static_cast<Scalar>(grid_);
         synthesize(
-            width, scratch,
-            [&](Index k, Index pack) { return row(spectrum, spectrum_stride, k, pack, width); },
+            lags.cols(), scratch, [&](Index k, Index pack) { return row(spectrum, k, pack); },
             [&](Index s, Index pack, Pack value) {
                 Index t = s;
-                if (s > positive) {
+                if (s >= lags.rows() - negative) {
                     if (s < grid_ - negative) return;
                     t = s - grid_;
                 }
-                S::store_row(lags + t * stride + pack * S::lanes, scale * window(t, causality) * value,
-                             channels_of(pack, width));
+                S::store_row(lags.row(t + negative) + pack * S::lanes, scale * window(t, causality) * value,
+                             channels_of(pack, lags.cols()));
             });
     }
 
     /// The adjoint of to_lags: dspectrum_k += (w_k/N) Σ_t u_t dlags_t e^{−2πi kt/N} (its real part where the
     /// spectrum is real), w_k = 1 at k = 0 and at N/2, else 2.
     template <class Spectrum>
-    void accumulate_spectrum(const Scalar* dlags, Index stride, Causality causality, Index positive,
-                             Index negative, Index width, Spectrum* dspectrum, Index spectrum_stride,
-                             Scalar* scratch) const noexcept {
+    void accumulate_spectrum(MatrixView<const Scalar> dlags, Index negative, Causality causality,
+                             MatrixView<Spectrum> dspectrum, Scalar* scratch) const noexcept {
         const Scalar scale = Scalar(1) / static_cast<Scalar>(grid_);
-        analyze(width, scratch, windowed(dlags, stride, causality, positive, negative, width),
+        analyze(dlags.cols(), scratch, windowed(dlags, negative, causality),
                 [&](Index k, Index pack, Complex value) {
-                    Spectrum* to = dspectrum + k * spectrum_stride + pack * S::lanes;
-                    const Index count = channels_of(pack, width);
+                    Spectrum* to = dspectrum.row(k) + pack * S::lanes;
+                    const Index count = channels_of(pack, dspectrum.cols());
                     if constexpr (std::is_same_v<Spectrum, Scalar>) {
                         S::store_row(to, S::load_row(to, count) + scale * value.re, count);
                     } else {
-                        const Complex old = row(dspectrum, spectrum_stride, k, pack, width);
+                        const Complex old = row(dspectrum, k, pack);
                         store_row(to, {old.re + scale * value.re, old.im + scale * value.im}, count);
                     }
                 });
     }
 
-    /// spectrum = rfft of the lags 0..positive, as they are.
-    void to_spectrum(const Scalar* lags, Index stride, Index positive, Index width,
-                     std::complex<Scalar>* spectrum, Index spectrum_stride, Scalar* scratch) const noexcept {
-        analyze(width, scratch, windowed(lags, stride, Causality::bidirectional, positive, 0, width),
+    /// spectrum = rfft of the lags from 0 on, as they are.
+    void to_spectrum(MatrixView<const Scalar> lags, MatrixView<std::complex<Scalar>> spectrum,
+                     Scalar* scratch) const noexcept {
+        analyze(lags.cols(), scratch, windowed(lags, 0, Causality::bidirectional),
                 [&](Index k, Index pack, Complex value) {
-                    std::complex<Scalar>* to = spectrum + k * spectrum_stride + pack * S::lanes;
                     const Scalar scale = 1 / weight(k);
-                    store_row(to, {scale * value.re, scale * value.im}, channels_of(pack, width));
+                    store_row(spectrum.row(k) + pack * S::lanes, {scale * value.re, scale * value.im},
+                              channels_of(pack, lags.cols()));
                 });
-    }
-
-    /// The adjoint of to_spectrum: lags_t = Re Σ_k conj(e^{−2πi kt/N}) dspectrum_k, t = 0..positive.
-    void to_lag_gradient(const std::complex<Scalar>* dspectrum, Index spectrum_stride, Index width,
-                         Index positive, Scalar* lags, Index stride, Scalar* scratch) const noexcept {
-        synthesize(
-            width, scratch,
-            [&](Index k, Index pack) {
-                const Complex value = row(dspectrum, spectrum_stride, k, pack, width);
-                const Scalar scale = 1 / weight(k);
-                return Complex{scale * value.re, scale * value.im};
-            },
-            [&](Index s, Index pack, Pack value) {
-                if (s > positive) return;
-                S::store_row(lags + s * stride + pack * S::lanes, value, channels_of(pack, width));
-            });
     }
 
 private:
@@ -165,10 +145,10 @@ private:
 
     // One pack of row k of a spectrum.
     template <class Spectrum>
-    static Complex row(const Spectrum* spectrum, Index stride, Index k, Index pack, Index width) noexcept {
-        const Spectrum* from = spectrum + k * stride + pack * S::lanes;
-        const Index count = channels_of(pack, width);
-        if constexpr (std::is_same_v<Spectrum, Scalar>) {
+    static Complex row(MatrixView<Spectrum> spectrum, Index k, Index pack) noexcept {
+        const Spectrum* from = spectrum.row(k) + pack * S::lanes;
+        const Index count = channels_of(pack, spectrum.cols());
+        if constexpr (std::is_same_v<std::remove_const_t<Spectrum>, Scalar>) {
             return {S::load_row(from, count), Pack{}};
         } else {
             if (count < S::lanes) return load_tail(from, count);
@@ -197,16 +177,15 @@ private:
     }
 
     // A function (s, pack) that gives the windowed lag at time s of the grid.
-    auto windowed(const Scalar* lags, Index stride, Causality causality, Index positive, Index negative,
-                  Index width) const noexcept {
+    auto windowed(MatrixView<const Scalar> lags, Index negative, Causality causality) const noexcept {
         return [=, this](Index s, Index pack) {
             Index t = s;
-            if (s > positive) {
+            if (s >= lags.rows() - negative) {
                 if (s < grid_ - negative) return Pack{};
                 t = s - grid_;
             }
-            const Scalar* from = lags + t * stride + pack * S::lanes;
-            return window(t, causality) * S::load_row(from, channels_of(pack, width));
+            const Scalar* from = lags.row(t + negative) + pack * S::lanes;
+            return window(t, causality) * S::load_row(from, channels_of(pack, lags.cols()));
         };
     }
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include <toeplitz/core/memory.hpp>
-#include <toeplitz/core/types.hpp>
+#include <toeplitz/core/view.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI::detail {
 
@@ -19,15 +19,15 @@ inline constexpr Index tile_rows = 16;
 template <class Scalar>
 inline constexpr Index tile_lanes = static_cast<Index>(buffer_alignment / sizeof(Scalar));
 
-/// Calls take(t, c, element (t, c)) for t = begin..end−1 and c < width ≤ lanes, channels outermost in a tile.
-/// Row t is at rows + t·stride.
+/// Calls take(t, c, element (t, c)) for all elements of rows of at most `lanes` neighbours, channels
+/// outermost in a tile.
 template <Index lanes, class T, class Take>
-void read_columns(const T* rows, Index stride, Index begin, Index end, Index width, Take&& take) {
+void read_columns(MatrixView<const T> rows, Take&& take) {
     alignas(buffer_alignment) T tile[tile_rows][std::size_t{lanes}];
-    for (Index first = begin; first < end; first += tile_rows) {
-        const Index count = std::min(tile_rows, end - first);
-        for (Index i = 0; i < count; ++i) std::copy_n(rows + (first + i) * stride, width, tile[i]);
-        for (Index c = 0; c < width; ++c) {
+    for (Index first = 0; first < rows.rows(); first += tile_rows) {
+        const Index count = std::min(tile_rows, rows.rows() - first);
+        for (Index i = 0; i < count; ++i) std::copy_n(rows.row(first + i), rows.cols(), tile[i]);
+        for (Index c = 0; c < rows.cols(); ++c) {
             for (Index i = 0; i < count; ++i) take(first + i, c, tile[i][c]);
         }
     }
@@ -35,19 +35,19 @@ void read_columns(const T* rows, Index stride, Index begin, Index end, Index wid
 
 /// Element (t, c) = or += make(t, c), in the order of read_columns.
 template <Index lanes, Update update, class T, class Make>
-void write_columns(T* rows, Index stride, Index begin, Index end, Index width, Make&& make) {
+void write_columns(MatrixView<T> rows, Make&& make) {
     alignas(buffer_alignment) T tile[tile_rows][std::size_t{lanes}];
-    for (Index first = begin; first < end; first += tile_rows) {
-        const Index count = std::min(tile_rows, end - first);
-        for (Index c = 0; c < width; ++c) {
+    for (Index first = 0; first < rows.rows(); first += tile_rows) {
+        const Index count = std::min(tile_rows, rows.rows() - first);
+        for (Index c = 0; c < rows.cols(); ++c) {
             for (Index i = 0; i < count; ++i) tile[i][c] = make(first + i, c);
         }
         for (Index i = 0; i < count; ++i) {
-            T* row = rows + (first + i) * stride;
+            T* row = rows.row(first + i);
             if constexpr (update == Update::add) {
-                for (Index c = 0; c < width; ++c) row[c] += tile[i][c];
+                for (Index c = 0; c < rows.cols(); ++c) row[c] += tile[i][c];
             } else {
-                std::copy_n(tile[i], width, row);
+                std::copy_n(tile[i], rows.cols(), row);
             }
         }
     }

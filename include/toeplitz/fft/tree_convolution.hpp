@@ -4,6 +4,7 @@
 /// \file
 /// The right-angle convolution on a splitting tree with one SIMD lane per channel (docs/transform.md).
 
+#include <toeplitz/core/view.hpp>
 #include <toeplitz/fft/tree.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -36,13 +37,14 @@ public:
     /// Scalars of scratch that each call below needs at most: the points, and the rows of an incomplete pack.
     Index scratch_size() const noexcept { return spectrum_size() + pack_lanes * size(); }
 
-    /// spectrum = transform of c/N; lag t of channel j is lags[t·stride + j], t = −negative..positive,
-    /// 0 ≤ negative, positive ≤ N − 1.
-    void transform_kernel(const Scalar* lags, Index stride, Index positive, Index negative, Index width,
-                          Scalar* spectrum, Scalar* /*scratch*/) const noexcept {
+    /// spectrum = transform of c/N; row t + negative of `lags` is lag t, |t| ≤ N − 1.
+    void transform_kernel(MatrixView<const Scalar> lags, Index negative, Scalar* spectrum,
+                          Scalar* /*scratch*/) const noexcept {
+        const Index positive = lags.rows() - 1 - negative;
+        const Index stride = lags.row_stride();
         const Pack scale = S::broadcast(Scalar(1) / static_cast<Scalar>(size()));
-        for_packs(width, [&](Index pack, Index count) {
-            const Scalar* lag = lags + pack * pack_lanes;
+        for_packs(lags.cols(), [&](Index pack, Index count) {
+            const Scalar* lag = lags.row(negative) + pack * pack_lanes;
             Scalar* points = spectrum + pack * pack_size();
             for (Index t = 0; t < size(); ++t) {
                 Complex c{};
@@ -54,37 +56,36 @@ public:
         });
     }
 
-    /// spectrum = transform of `rows` ≤ N real rows, zeros after them.
-    void transform(const Scalar* x, Index stride, Index rows, Index width, Scalar* spectrum,
-                   Scalar* scratch) const noexcept {
-        split_rows(x, stride, rows, width, spectrum, scratch);
-        for_packs(width, [&](Index pack, Index) { tree_.split_children(spectrum + pack * pack_size()); });
+    /// spectrum = transform of at most N real rows, zeros after them.
+    void transform(MatrixView<const Scalar> x, Scalar* spectrum, Scalar* scratch) const noexcept {
+        split_rows(x, spectrum, scratch);
+        for_packs(x.cols(), [&](Index pack, Index) { tree_.split_children(spectrum + pack * pack_size()); });
     }
 
-    /// The first `rows_out` rows of y (= or +=) T x for `rows_in` rows x; Tᵀ x for the adjoint, whose
-    /// spectrum is the conjugate because |z| = 1 at all points. y may be x.
+    /// The first rows, as many as y has, of y (= or +=) T x with zeros after the rows of x; Tᵀ x for the
+    /// adjoint, whose spectrum is the conjugate because |z| = 1 at all points. y may be x.
     template <Direction direction, Update update>
-    void convolve(const Scalar* x, Index x_stride, Index rows_in, Index width, const Scalar* kernel_spectrum,
-                  Scalar* y, Index y_stride, Index rows_out, Scalar* scratch) const noexcept {
+    void convolve(MatrixView<const Scalar> x, const Scalar* kernel_spectrum, MatrixView<Scalar> y,
+                  Scalar* scratch) const noexcept {
         Scalar* spare = scratch + spectrum_size();
-        split_rows(x, x_stride, rows_in, width, scratch, spare);
-        for_packs(width, [&](Index pack, Index) {
+        split_rows(x, scratch, spare);
+        for_packs(x.cols(), [&](Index pack, Index) {
             const Index start = pack * pack_size();
             tree_.template multiply_children<direction>(scratch + start, kernel_spectrum + start);
         });
-        join_rows<update>(scratch, y, y_stride, rows_out, width, spare);
+        join_rows<update>(scratch, y, spare);
     }
 
     /// convolve() of an x that transform() has turned into `x_spectrum`.
     template <Direction direction, Update update>
-    void convolve_spectrum(const Scalar* x_spectrum, const Scalar* kernel_spectrum, Index width, Scalar* y,
-                           Index y_stride, Index rows_out, Scalar* scratch) const noexcept {
-        for_packs(width, [&](Index pack, Index) {
+    void convolve_spectrum(const Scalar* x_spectrum, const Scalar* kernel_spectrum, MatrixView<Scalar> y,
+                           Scalar* scratch) const noexcept {
+        for_packs(y.cols(), [&](Index pack, Index) {
             const Index start = pack * pack_size();
             tree_.template join_product<direction>(x_spectrum + start, kernel_spectrum + start,
                                                    scratch + start);
         });
-        join_rows<update>(scratch, y, y_stride, rows_out, width, scratch + spectrum_size());
+        join_rows<update>(scratch, y, scratch + spectrum_size());
     }
 
     /// sum += conj(X)·G point by point: the spectrum of the gradient of ⟨g, T x⟩ with respect to the kernel.
@@ -99,13 +100,15 @@ public:
         }
     }
 
-    /// lags[t·stride + j] += lag t of the kernel whose transform is `sum`, t = −negative..positive. The
-    /// inverse transform D of `sum` holds them as D_t = k(t) − i k(t−N). Overwrites `sum`.
-    void accumulate_lags(Scalar* sum, Scalar* lags, Index stride, Index positive, Index negative, Index width,
+    /// Row t + negative of `lags` += lag t of the kernel whose transform is `sum`. The inverse transform D of
+    /// `sum` holds them as D_t = k(t) − i k(t−N). Overwrites `sum`.
+    void accumulate_lags(Scalar* sum, MatrixView<Scalar> lags, Index negative,
                          Scalar* /*scratch*/) const noexcept {
+        const Index positive = lags.rows() - 1 - negative;
+        const Index stride = lags.row_stride();
         const Pack scale = S::broadcast(Scalar(1) / static_cast<Scalar>(size()));
-        for_packs(width, [&](Index pack, Index count) {
-            Scalar* lag = lags + pack * pack_lanes;
+        for_packs(lags.cols(), [&](Index pack, Index count) {
+            Scalar* lag = lags.row(negative) + pack * pack_lanes;
             Scalar* points = sum + pack * pack_size();
             tree_.join(points);
             for (Index t = 0; t < size(); ++t) {
@@ -148,105 +151,107 @@ private:
     }
 
     // The root's splits, from rows. An incomplete pack goes through a padded copy in `spare`.
-    void split_rows(const Scalar* x, Index stride, Index rows, Index width, Scalar* points,
-                    Scalar* spare) const noexcept {
-        const Index whole = width / pack_lanes;
-        const Index rest = width % pack_lanes;
+    void split_rows(MatrixView<const Scalar> x, Scalar* points, Scalar* spare) const noexcept {
+        const Index whole = x.cols() / pack_lanes;
+        const Index rest = x.cols() % pack_lanes;
         tree_.with_root([&]<Index R>() {
-            if (whole > 0) split_packs<R>(x, stride, rows, whole, points);
+            if (whole > 0) split_packs<R>(x, points);
             if (rest == 0) return;
-            const Scalar* tail = x + whole * pack_lanes;
-            for (Index t = 0; t < rows; ++t) {
-                S::store(spare + t * pack_lanes, S::load_partial(tail + t * stride, rest));
+            for (Index t = 0; t < x.rows(); ++t) {
+                S::store(spare + t * pack_lanes, S::load_partial(x.row(t) + whole * pack_lanes, rest));
             }
-            split_packs<R>(spare, pack_lanes, rows, 1, points + whole * pack_size());
+            split_packs<R>({spare, x.rows(), pack_lanes}, points + whole * pack_size());
         });
     }
 
     // The root's joins, to rows.
     template <Update update>
-    void join_rows(const Scalar* points, Scalar* y, Index stride, Index rows, Index width,
-                   Scalar* spare) const noexcept {
-        const Index whole = width / pack_lanes;
-        const Index rest = width % pack_lanes;
+    void join_rows(const Scalar* points, MatrixView<Scalar> y, Scalar* spare) const noexcept {
+        const Index whole = y.cols() / pack_lanes;
+        const Index rest = y.cols() % pack_lanes;
         tree_.with_root([&]<Index R>() {
-            if (whole > 0) join_packs<R, update>(points, y, stride, rows, whole);
+            if (whole > 0) join_packs<R, update>(points, y);
             if (rest == 0) return;
-            join_packs<R, Update::assign>(points + whole * pack_size(), spare, pack_lanes, rows, 1);
-            Scalar* tail = y + whole * pack_lanes;
-            for (Index t = 0; t < rows; ++t) {
+            join_packs<R, Update::assign>(points + whole * pack_size(), {spare, y.rows(), pack_lanes});
+            for (Index t = 0; t < y.rows(); ++t) {
+                Scalar* tail = y.row(t) + whole * pack_lanes;
                 Pack v = S::load(spare + t * pack_lanes);
-                if constexpr (update == Update::add) v += S::load_partial(tail + t * stride, rest);
-                S::store_partial(tail + t * stride, v, rest);
+                if constexpr (update == Update::add) v += S::load_partial(tail, rest);
+                S::store_partial(tail, v, rest);
             }
         });
     }
 
+    // The whole packs of x.
     template <Index R>
-    void split_packs(const Scalar* x, Index stride, Index rows, Index packs, Scalar* points) const noexcept {
-        const Index step = size() / R;
-        for_tiles(rows, step, [&](Index begin, Index end, Index valid) {
-            for (Index pack = 0; pack < packs; ++pack) {
-                split_tile<R>(x + begin * stride + pack * pack_lanes, stride, step * stride, valid,
-                              end - begin, points + pack * pack_size() + begin * Complex::size,
-                              step * Complex::size, tree_.root_factors());
-            }
-        });
+    void split_packs(MatrixView<const Scalar> x, Scalar* points) const noexcept {
+        for_tiles<R>(x.rows(), [&](const Tile& tile) { split_tile<R>(x, tile, points); });
     }
 
     template <Index R, Update update>
-    void join_packs(const Scalar* points, Scalar* y, Index stride, Index rows, Index packs) const noexcept {
-        const Index step = size() / R;
-        for_tiles(rows, step, [&](Index begin, Index end, Index valid) {
-            for (Index pack = 0; pack < packs; ++pack) {
-                join_tile<R, update>(points + pack * pack_size() + begin * Complex::size,
-                                     step * Complex::size, y + begin * stride + pack * pack_lanes, stride,
-                                     step * stride, valid, end - begin, tree_.root_factors());
-            }
-        });
+    void join_packs(const Scalar* points, MatrixView<Scalar> y) const noexcept {
+        for_tiles<R>(y.rows(), [&](const Tile& tile) { join_tile<R, update>(points, y, tile); });
     }
 
-    // Row j + m·step exists for m < valid, the same number for all j of a tile begin..end − 1.
-    template <class F>
-    static void for_tiles(Index rows, Index step, F&& f) noexcept {
+    // Rows begin + j + m·step, j < count, exist for m < valid, the same number for all j.
+    struct Tile {
+        Index begin;
+        Index count;
+        Index valid;
+        Index step;
+    };
+    template <Index R, class F>
+    void for_tiles(Index rows, F&& f) const noexcept {
+        const Index step = size() / R;
         const Index rest = rows % step;
-        for (Index j = 0; j < rest; j += tile_rows) f(j, std::min(j + tile_rows, rest), rows / step + 1);
-        for (Index j = rest; j < step; j += tile_rows) f(j, std::min(j + tile_rows, step), rows / step);
+        const Index valid = rows / step;
+        for (Index j = 0; j < rest; j += tile_rows) f({j, std::min(tile_rows, rest - j), valid + 1, step});
+        for (Index j = rest; j < step; j += tile_rows) f({j, std::min(tile_rows, step - j), valid, step});
     }
 
     template <Index R>
-    static void split_tile(const Scalar* row, Index stride, Index row_step, Index valid, Index count,
-                           Scalar* points, Index step, const Scalar* factors) noexcept {
-        const typename Root<R>::template Factors<Scalar> f(factors);
-        for (Index j = 0; j < count; ++j) {
-            Pack a[std::size_t{R}];
-            detail::unroll<R>([&](auto m) TOEPLITZ_LAMBDA {
-                const Scalar* p = row + j * stride + m * row_step;
-                a[m] = m < valid ? S::load_unaligned(p) : Pack{};
-                __builtin_prefetch(p + rows_ahead * stride);
-            });
-            Complex z[std::size_t{R}];
-            Root<R>::split_real(a, z, f);
-            detail::store_points<R, Scalar>(points + j * Complex::size, step, z);
+    void split_tile(const MatrixView<const Scalar>& x, Tile tile, Scalar* points) const noexcept {
+        const typename Root<R>::template Factors<Scalar> f(tree_.root_factors());
+        const Index stride = x.row_stride();
+        const Index row_step = tile.step * stride;
+        const Scalar* row = x.row(tile.begin);
+        points += tile.begin * Complex::size;
+        for (Index pack = 0; pack < x.cols() / pack_lanes; ++pack, row += pack_lanes, points += pack_size()) {
+            for (Index j = 0; j < tile.count; ++j) {
+                Pack a[std::size_t{R}];
+                detail::unroll<R>([&](auto m) TOEPLITZ_LAMBDA {
+                    const Scalar* p = row + j * stride + m * row_step;
+                    a[m] = m < tile.valid ? S::load_unaligned(p) : Pack{};
+                    __builtin_prefetch(p + rows_ahead * stride);
+                });
+                Complex z[std::size_t{R}];
+                Root<R>::split_real(a, z, f);
+                detail::store_points<R, Scalar>(points + j * Complex::size, tile.step * Complex::size, z);
+            }
         }
     }
 
     template <Index R, Update update>
-    static void join_tile(const Scalar* points, Index step, Scalar* row, Index stride, Index row_step,
-                          Index valid, Index count, const Scalar* factors) noexcept {
-        const typename Root<R>::template Factors<Scalar> f(factors);
-        for (Index j = 0; j < count; ++j) {
-            Complex z[std::size_t{R}];
-            detail::load_points<R, Scalar>(points + j * Complex::size, step, z);
-            Pack a[std::size_t{R}];
-            Root<R>::join_real(z, a, f);
-            detail::unroll<R>([&](auto m) TOEPLITZ_LAMBDA {
-                if (m >= valid) return;
-                Scalar* p = row + j * stride + m * row_step;
-                __builtin_prefetch(p + rows_ahead * stride, 1);
-                if constexpr (update == Update::add) a[m] += S::load_unaligned(p);
-                S::store_unaligned(p, a[m]);
-            });
+    void join_tile(const Scalar* points, const MatrixView<Scalar>& y, Tile tile) const noexcept {
+        const typename Root<R>::template Factors<Scalar> f(tree_.root_factors());
+        const Index stride = y.row_stride();
+        const Index row_step = tile.step * stride;
+        Scalar* row = y.row(tile.begin);
+        points += tile.begin * Complex::size;
+        for (Index pack = 0; pack < y.cols() / pack_lanes; ++pack, row += pack_lanes, points += pack_size()) {
+            for (Index j = 0; j < tile.count; ++j) {
+                Complex z[std::size_t{R}];
+                detail::load_points<R, Scalar>(points + j * Complex::size, tile.step * Complex::size, z);
+                Pack a[std::size_t{R}];
+                Root<R>::join_real(z, a, f);
+                detail::unroll<R>([&](auto m) TOEPLITZ_LAMBDA {
+                    if (m >= tile.valid) return;
+                    Scalar* p = row + j * stride + m * row_step;
+                    __builtin_prefetch(p + rows_ahead * stride, 1);
+                    if constexpr (update == Update::add) a[m] += S::load_unaligned(p);
+                    S::store_unaligned(p, a[m]);
+                });
+            }
         }
     }
 

@@ -28,8 +28,8 @@ namespace detail {
 
 /// y_i = Σ_j k(i−j) x_j for lags −negative..n−1.
 ///
-/// Kernels come and gradients go in groups of up to Engine::lanes neighbouring channels, as rows whose row 0
-/// is lag 0. Whoever gives or takes them has `extra` scalars of scratch memory for each thread.
+/// Kernels come and gradients go in groups of up to Engine::lanes neighbouring channels, all lags from
+/// −negative on. Whoever gives or takes them has `extra` scalars of scratch memory for each thread.
 template <Real Scalar, class Engine>
 class ExactProduct {
 public:
@@ -41,7 +41,7 @@ public:
         if (length <= longest_direct_product) {
             direct_ = ShortConvolution<Scalar>(channels, negative_, length - 1);
         } else {
-            spectra_.emplace(length, channels);
+            spectra_.emplace(length, channels, negative_);
         }
     }
 
@@ -58,7 +58,7 @@ public:
         return spectra_ ? spectra_->product_workspace(batch) : direct_.product_workspace(batch, length_);
     }
     std::size_t gradient_workspace(Index batch, Index extra) const {
-        if (spectra_) return spectra_->gradient_workspace(lags(), extra);
+        if (spectra_) return spectra_->gradient_workspace(extra);
         return Workspace::bytes_for<Scalar>(lags() * channels_) +
                std::max(direct_.gradient_workspace(batch, length_), scratch_bytes(extra));
     }
@@ -66,10 +66,9 @@ public:
     /// \param lags_of (first channel, width, scratch) → the lags of a group, which may lie in its scratch
     template <class LagsOf>
     void set_kernel(Index extra, Workspace& ws, LagsOf&& lags_of) {
-        if (spectra_) return spectra_->set_kernel(length_ - 1, negative_, extra, ws, lags_of);
+        if (spectra_) return spectra_->set_kernel(extra, ws, lags_of);
         for_groups(extra, ws, [&](Index first, Index width, Scalar* scratch) {
-            const Rows<const Scalar> lag0 = lags_of(first, width, scratch);
-            direct_.set_kernel(first, {lag0.row(-negative_), lags(), width, lag0.stride});
+            direct_.set_kernel(first, lags_of(first, width, scratch));
         });
     }
 
@@ -94,7 +93,7 @@ public:
         cache.batch = sequences.batch();
     }
 
-    /// dx = Tᵀ g, and take(first channel, width, gradient of the lags, scratch) for every group.
+    /// dx = Tᵀ g, and take(first channel, gradient of the lags, scratch) for every group.
     ///
     /// With kept spectra one transform of each sequence of g and one of dx, the kernel gradient one more:
     /// half of what the product and the gradient take apart. \throws shape_error 507
@@ -110,7 +109,7 @@ public:
             raise<shape_error>(507, where, text("the ", cache.batch, " sequences of the forward call"),
                                std::to_string(sequences.batch()));
         }
-        spectra_->backward(cache.spectra.data(), g, dx, sequences, lags(), negative_, extra, ws, take);
+        spectra_->backward(cache.spectra.data(), g, dx, sequences, extra, ws, take);
     }
 
     /// As backward, for the gradient alone.
@@ -118,14 +117,14 @@ public:
     void accumulate_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
                              const Sequences& sequences, Index extra, Workspace& ws, Take&& take) const {
         if (spectra_) {
-            return spectra_->accumulate_gradient(x, g, sequences, lags(), negative_, extra, ws, take);
+            return spectra_->accumulate_gradient(x, g, sequences, extra, ws, take);
         }
         Workspace::Scope scope(ws);
         const MatrixView<Scalar> dlags = scope.template matrix<Scalar>(lags(), channels_);
         dlags.eigen().setZero();
         direct_.accumulate_gradient(x, g, dlags, sequences, ws);
         for_groups(extra, ws, [&](Index first, Index width, Scalar* scratch) {
-            take(first, width, Rows<const Scalar>{dlags.row(negative_) + first, channels_}, scratch);
+            take(first, MatrixView<const Scalar>(dlags.middle_cols(first, width)), scratch);
         });
     }
 
@@ -181,10 +180,8 @@ public:
         lags.middle_rows(0, n - 1).eigen().setZero();
         self().with_lags(kernel, ws, [&](const auto& lags_of) {
             exact_.for_groups(self().extra(), ws, [&](Index first, Index width, Scalar* scratch) {
-                const Rows<const Scalar> lag0 = lags_of(first, width, scratch);
-                for (Index t = -negative(); t < n; ++t) {
-                    for (Index c = 0; c < width; ++c) lags(t + n - 1, first + c) = lag0.row(t)[c];
-                }
+                lags.middle_rows(n - 1 - negative(), this->lags()).middle_cols(first, width).eigen() =
+                    lags_of(first, width, scratch).eigen();
             });
         });
     }

@@ -71,19 +71,14 @@ private:
         detail::require_finite(kernel, "Fft::set_kernel", "lag", -this->negative());
         Workspace::Scope scope(ws);
         kernel = Base::readable(kernel, scope);
-        f([&](Index first, Index, Scalar*) {
-            return detail::Rows<const Scalar>{kernel.row(this->negative()) + first, kernel.row_stride()};
-        });
+        f([&](Index first, Index width, Scalar*) { return kernel.middle_cols(first, width); });
     }
 
     template <class F>
     void with_taker(KernelValues dkernel, Workspace&, F&& f) const {
         require_kernel(dkernel, "Fft, dkernel");
-        f([&](Index first, Index width, detail::Rows<const Scalar> dlag0, Scalar*) {
-            for (Index row = 0; row < dkernel.rows(); ++row) {
-                const Scalar* dlag = dlag0.row(row - this->negative());
-                for (Index c = 0; c < width; ++c) dkernel(row, first + c) += dlag[c];
-            }
+        f([&](Index first, MatrixView<const Scalar> dlags, Scalar*) {
+            dkernel.middle_cols(first, dlags.cols()).eigen() += dlags.eigen();
         });
     }
 };

@@ -10,14 +10,17 @@
 
 namespace toeplitz::inline TOEPLITZ_ABI::detail {
 
+/// Spectra of lags −negative..n−1.
 template <Real Scalar, class Engine>
 class GroupedSpectra {
 public:
     static constexpr Index lanes = Engine::lanes;
 
-    GroupedSpectra(Index length, Index channels)
+    GroupedSpectra(Index length, Index channels, Index negative)
         : engine_(length),
           channels_(channels),
+          negative_(negative),
+          lags_(negative + length),
           spectra_(checked_product(groups(), engine_.spectrum_size(), "Fft")) {}
 
     Index groups() const noexcept { return (channels_ + lanes - 1) / lanes; }
@@ -33,20 +36,20 @@ public:
         return scratch_bytes(groups() * batch, engine_.scratch_size());
     }
     /// \param extra scalars of scratch that `take` of accumulate_gradient or backward wants
-    std::size_t gradient_workspace(Index lags, Index extra) const {
-        return scratch_bytes(groups(), gradient_scratch(lags) + extra);
+    std::size_t gradient_workspace(Index extra) const {
+        return scratch_bytes(groups(), gradient_scratch() + extra);
     }
     /// Scalars that keep the spectra of a batch.
     Index kept_size(Index batch) const noexcept { return groups() * batch * engine_.spectrum_size(); }
 
-    /// Replaces all spectra by those of lags −negative..positive: `lags_of(first channel, width, scratch)`
-    /// returns rows of channels whose row 0 is lag 0; they may lie in its scratch of `extra` scalars.
+    /// Replaces all spectra: `lags_of(first channel, width, scratch)` returns the lags of a group, which may
+    /// lie in its scratch of `extra` scalars.
     template <class LagsOf>
-    void set_kernel(Index positive, Index negative, Index extra, Workspace& ws, LagsOf&& lags_of) {
+    void set_kernel(Index extra, Workspace& ws, LagsOf&& lags_of) {
         for_items(groups(), engine_.scratch_size() + extra, ws, [&](Index g, Scalar* scratch) {
-            const Rows<const Scalar> lag0 = lags_of(g * lanes, width(g), scratch + engine_.scratch_size());
-            engine_.transform_kernel(lag0.data, lag0.stride, positive, negative, width(g), spectrum(g),
-                                     scratch);
+            const MatrixView<const Scalar> lags =
+                lags_of(g * lanes, width(g), scratch + engine_.scratch_size());
+            engine_.transform_kernel(lags, negative_, spectrum(g), scratch);
         });
     }
 
@@ -58,11 +61,8 @@ public:
         for_items(groups() * batch, engine_.scratch_size(), ws, [&](Index item, Scalar* scratch) {
             const Index g = item / batch;
             const Index b = item % batch;
-            const Rows<const Scalar> from = group_rows(x, sequences, b, g);
-            const Rows<Scalar> to = group_rows(y, sequences, b, g);
-            engine_.template convolve<direction, update>(from.data, from.stride, sequences.valid(b), width(g),
-                                                         spectrum(g), to.data, to.stride, sequences.valid(b),
-                                                         scratch);
+            engine_.template convolve<direction, update>(group_rows(x, sequences, b, g), spectrum(g),
+                                                         group_rows(y, sequences, b, g), scratch);
         });
     }
 
@@ -74,10 +74,9 @@ public:
             const Index g = item / batch;
             const Index b = item % batch;
             Scalar* x_spectrum = kept + item * engine_.spectrum_size();
-            transform(x, sequences, b, g, x_spectrum, scratch);
-            const Rows<Scalar> to = group_rows(y, sequences, b, g);
+            engine_.transform(group_rows(x, sequences, b, g), x_spectrum, scratch);
             engine_.template convolve_spectrum<Direction::forward, Update::assign>(
-                x_spectrum, spectrum(g), width(g), to.data, to.stride, sequences.valid(b), scratch);
+                x_spectrum, spectrum(g), group_rows(y, sequences, b, g), scratch);
         });
     }
 
@@ -85,30 +84,26 @@ public:
     /// transform of each sequence of g, one of dx, and one of the gradient.
     template <class Take>
     void backward(const Scalar* kept, MatrixView<const Scalar> g, MatrixView<Scalar> dx,
-                  const Sequences& sequences, Index lags, Index negative, Index extra, Workspace& ws,
-                  Take&& take) const {
-        sum_gradients(sequences.batch(), lags, negative, extra, ws, take,
+                  const Sequences& sequences, Index extra, Workspace& ws, Take&& take) const {
+        sum_gradients(sequences.batch(), extra, ws, take,
                       [&](Index group, Index b, Scalar* g_spectrum, Scalar*, Scalar* scratch) {
-                          transform(g, sequences, b, group, g_spectrum, scratch);
-                          const Rows<Scalar> to = group_rows(dx, sequences, b, group);
+                          engine_.transform(group_rows(g, sequences, b, group), g_spectrum, scratch);
                           engine_.template convolve_spectrum<Direction::adjoint, Update::assign>(
-                              g_spectrum, spectrum(group), width(group), to.data, to.stride,
-                              sequences.valid(b), scratch);
+                              g_spectrum, spectrum(group), group_rows(dx, sequences, b, group), scratch);
                           return kept + (group * sequences.batch() + b) * engine_.spectrum_size();
                       });
     }
 
-    /// The gradient with respect to lags −negative..lags−1−negative, group by group: `take(first channel,
-    /// width, dlags, scratch)` is given rows of channels whose row 0 is lag 0, and scratch of `extra`
-    /// scalars. Sequences are summed before the one inverse transform of a group.
+    /// The gradient with respect to the lags, group by group: `take(first channel, dlags, scratch)` is given
+    /// that of all lags, and scratch of `extra` scalars. Sequences are summed before the one inverse
+    /// transform of a group.
     template <class Take>
     void accumulate_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
-                             const Sequences& sequences, Index lags, Index negative, Index extra,
-                             Workspace& ws, Take&& take) const {
-        sum_gradients(sequences.batch(), lags, negative, extra, ws, take,
+                             const Sequences& sequences, Index extra, Workspace& ws, Take&& take) const {
+        sum_gradients(sequences.batch(), extra, ws, take,
                       [&](Index group, Index b, Scalar* g_spectrum, Scalar* x_spectrum, Scalar* scratch) {
-                          transform(x, sequences, b, group, x_spectrum, scratch);
-                          transform(g, sequences, b, group, g_spectrum, scratch);
+                          engine_.transform(group_rows(x, sequences, b, group), x_spectrum, scratch);
+                          engine_.transform(group_rows(g, sequences, b, group), g_spectrum, scratch);
                           return x_spectrum;
                       });
     }
@@ -118,40 +113,34 @@ private:
     Scalar* spectrum(Index g) noexcept { return spectra_.data() + g * engine_.spectrum_size(); }
     const Scalar* spectrum(Index g) const noexcept { return spectra_.data() + g * engine_.spectrum_size(); }
 
-    /// Sequence b of the channels of a group.
+    /// The valid rows of sequence b, channels of a group.
     template <class T>
-    static Rows<T> group_rows(MatrixView<T> rows, const Sequences& sequences, Index b, Index g) noexcept {
-        const Rows<T> all = sequence_rows(rows, sequences, b);
-        return {all.data + g * lanes, all.stride};
-    }
-    void transform(MatrixView<const Scalar> x, const Sequences& sequences, Index b, Index g, Scalar* to,
-                   Scalar* scratch) const {
-        const Rows<const Scalar> from = group_rows(x, sequences, b, g);
-        engine_.transform(from.data, from.stride, sequences.valid(b), width(g), to, scratch);
+    MatrixView<T> group_rows(MatrixView<T> rows, const Sequences& sequences, Index b,
+                             Index g) const noexcept {
+        return sequences.of(rows, b).middle_rows(0, sequences.valid(b)).middle_cols(g * lanes, width(g));
     }
 
-    Index gradient_scratch(Index lags) const noexcept {
-        return engine_.scratch_size() + 3 * engine_.spectrum_size() + lags * lanes;
+    Index gradient_scratch() const noexcept {
+        return engine_.scratch_size() + 3 * engine_.spectrum_size() + lags_ * lanes;
     }
 
     // Sums over the batch what `transform_both(group, sequence, G, X, scratch)` has written to G, and the X
     // that it returns, which may be its own.
     template <class Take, class Transform>
-    void sum_gradients(Index batch, Index lags, Index negative, Index extra, Workspace& ws, Take& take,
+    void sum_gradients(Index batch, Index extra, Workspace& ws, Take& take,
                        Transform&& transform_both) const {
-        for_items(groups(), gradient_scratch(lags) + extra, ws, [&](Index group, Scalar* scratch) {
+        for_items(groups(), gradient_scratch() + extra, ws, [&](Index group, Scalar* scratch) {
             Scalar* x_spectrum = scratch + engine_.scratch_size();
             Scalar* g_spectrum = x_spectrum + engine_.spectrum_size();
             Scalar* sum = g_spectrum + engine_.spectrum_size();
-            Scalar* dlags = sum + engine_.spectrum_size();
-            std::fill_n(sum, engine_.spectrum_size() + lags * lanes, Scalar(0));
+            const MatrixView<Scalar> dlags(sum + engine_.spectrum_size(), lags_, width(group), lanes);
+            std::fill_n(sum, engine_.spectrum_size() + lags_ * lanes, Scalar(0));
             for (Index b = 0; b < batch; ++b) {
                 const Scalar* x = transform_both(group, b, g_spectrum, x_spectrum, scratch);
                 engine_.accumulate_correlation(x, g_spectrum, width(group), sum);
             }
-            Scalar* lag0 = dlags + negative * lanes;
-            engine_.accumulate_lags(sum, lag0, lanes, lags - 1 - negative, negative, width(group), scratch);
-            take(group * lanes, width(group), Rows<const Scalar>{lag0, lanes}, dlags + lags * lanes);
+            engine_.accumulate_lags(sum, dlags, negative_, scratch);
+            take(group * lanes, MatrixView<const Scalar>(dlags), dlags.row(lags_));
         });
     }
 
@@ -176,6 +165,8 @@ private:
 
     Engine engine_;
     Index channels_;
+    Index negative_;
+    Index lags_;
     Buffer<Scalar> spectra_;
 };
 

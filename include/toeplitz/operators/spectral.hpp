@@ -93,10 +93,10 @@ private:
         Workspace::Scope scope(ws);
         kernel = Base::readable(kernel, scope);
         f([&](Index first, Index width, Scalar* scratch) {
-            Scalar* lag0 = scratch + this->negative() * lanes;
-            transform_.to_lags(kernel.data() + first, kernel.row_stride(), width, kind, this->length() - 1,
-                               this->negative(), lag0, lanes, scratch + this->lags() * lanes);
-            return detail::Rows<const Scalar>{lag0, lanes};
+            const MatrixView<Scalar> lags(scratch, this->lags(), width, lanes);
+            transform_.to_lags(kernel.middle_cols(first, width), kind, lags, this->negative(),
+                               lags.row(this->lags()));
+            return MatrixView<const Scalar>(lags);
         });
     }
 
@@ -109,10 +109,9 @@ private:
             rows = scope.template matrix<Response>(dkernel.rows(), dkernel.cols());
             detail::copy_blocked<Response>(dkernel, rows);
         }
-        f([&](Index first, Index width, detail::Rows<const Scalar> dlag0, Scalar* scratch) {
-            transform_.accumulate_spectrum(dlag0.data, dlag0.stride, kind, this->length() - 1,
-                                           this->negative(), width, rows.data() + first, rows.row_stride(),
-                                           scratch);
+        f([&](Index first, MatrixView<const Scalar> dlags, Scalar* scratch) {
+            transform_.accumulate_spectrum(dlags, this->negative(), kind,
+                                           rows.middle_cols(first, dlags.cols()), scratch);
         });
         if (!dkernel.has_contiguous_rows()) detail::copy_blocked<Response>(rows, dkernel);
     }

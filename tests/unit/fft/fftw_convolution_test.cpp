@@ -24,8 +24,7 @@ protected:
     static Buffer<S> spectrum_of(const Engine& engine, const Matrix<S>& lags, Index negative) {
         Buffer<S> spectrum(engine.spectrum_size());
         Buffer<S> scratch(engine.scratch_size());
-        engine.transform_kernel(lags.data() + negative * lags.cols(), lags.cols(), lags.rows() - 1 - negative,
-                                negative, lags.cols(), spectrum.data(), scratch.data());
+        engine.transform_kernel(lags, negative, spectrum.data(), scratch.data());
         return spectrum;
     }
 
@@ -60,21 +59,20 @@ protected:
         Matrix<S> wide_x = Matrix<S>::Constant(n, width + 3, std::numeric_limits<S>::quiet_NaN());
         wide_x.leftCols(width) = x;
         Matrix<S> y = Matrix<S>::Constant(n, width + 2, untouched);
-        engine.template convolve<direction, Update::assign>(wide_x.data(), width + 3, n, width, kernel.data(),
-                                                            y.data(), width + 2, n, scratch.data());
+        engine.template convolve<direction, Update::assign>(wide_x.leftCols(width), kernel.data(),
+                                                            y.leftCols(width), scratch.data());
         EXPECT_TRUE(near_all(y.leftCols(width), expected, tolerance));
         EXPECT_TRUE((y.rightCols(2).array() == untouched).all());
 
         Matrix<S> sum = start;
-        engine.template convolve<direction, Update::add>(x.data(), width, n, width, kernel.data(), sum.data(),
-                                                         width, n, scratch.data());
+        engine.template convolve<direction, Update::add>(x, kernel.data(), sum, scratch.data());
         EXPECT_TRUE(same_bits(sum, start + y.leftCols(width)));
 
         Buffer<S> x_spectrum(engine.spectrum_size());
-        engine.transform(x.data(), width, n, width, x_spectrum.data(), scratch.data());
+        engine.transform(x, x_spectrum.data(), scratch.data());
         Matrix<S> again(n, width);
-        engine.template convolve_spectrum<direction, Update::assign>(x_spectrum.data(), kernel.data(), width,
-                                                                     again.data(), width, n, scratch.data());
+        engine.template convolve_spectrum<direction, Update::assign>(x_spectrum.data(), kernel.data(), again,
+                                                                     scratch.data());
         EXPECT_TRUE(near_all(again, expected, tolerance));
     }
 
@@ -92,8 +90,8 @@ protected:
         for (const std::uint64_t sequence : {5U, 6U}) {
             const Matrix<S> x = random_matrix<S>(n, width, sequence);
             const Matrix<S> g = random_matrix<S>(n, width, sequence + 10);
-            engine.transform(x.data(), width, n, width, x_spectrum.data(), scratch.data());
-            engine.transform(g.data(), width, n, width, g_spectrum.data(), scratch.data());
+            engine.transform(x, x_spectrum.data(), scratch.data());
+            engine.transform(g, g_spectrum.data(), scratch.data());
             engine.accumulate_correlation(x_spectrum.data(), g_spectrum.data(), width, sum.data());
             norms += norm(x) * norm(g);
             for (Index i = 0; i < n; ++i) {
@@ -107,8 +105,7 @@ protected:
             }
         }
         Matrix<S> lags = start;
-        engine.accumulate_lags(sum.data(), lags.data() + negative * width, width, positive, negative, width,
-                               scratch.data());
+        engine.accumulate_lags(sum.data(), lags, negative, scratch.data());
         EXPECT_TRUE(near_all(lags, expected, transform_error(engine.size()) * unit<S> * norms));
     }
 };
@@ -161,8 +158,7 @@ TYPED_TEST(FftwConvolutionTest, KernelsMayStopAtAnyLag) {
         const Matrix<S> lags = random_matrix<S>(positive + negative + 1, 2, 1);
         const Buffer<S> kernel = this->spectrum_of(engine, lags, negative);
         Matrix<S> y(n, 2);
-        engine.template convolve<Direction::forward, Update::assign>(x.data(), 2, n, 2, kernel.data(),
-                                                                     y.data(), 2, n, scratch.data());
+        engine.template convolve<Direction::forward, Update::assign>(x, kernel.data(), y, scratch.data());
         EXPECT_TRUE(near_all(y, this->product(lags, negative, x, n, Direction::forward),
                              transform_error(engine.size()) * unit<S> * norm(lags) * norm(x)));
     }
@@ -180,8 +176,8 @@ TYPED_TEST(FftwConvolutionTest, ReadsAndWritesOnlyTheRowsItIsGiven) {
             Matrix<S> x = random_matrix<S>(n, 2, 2);
             x.bottomRows(n - rows_in).setConstant(std::numeric_limits<S>::quiet_NaN());
             Matrix<S> y = Matrix<S>::Constant(n, 2, this->untouched);
-            engine.template convolve<Direction::forward, Update::assign>(
-                x.data(), 2, rows_in, 2, kernel.data(), y.data(), 2, rows_out, scratch.data());
+            engine.template convolve<Direction::forward, Update::assign>(x.topRows(rows_in), kernel.data(),
+                                                                         y.topRows(rows_out), scratch.data());
             const Matrix<S> valid = x.topRows(rows_in);
             EXPECT_TRUE(near_all(y.topRows(rows_out),
                                  this->product(lags, n - 1, valid, rows_out, Direction::forward),

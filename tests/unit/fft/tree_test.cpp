@@ -183,8 +183,7 @@ protected:
     static Buffer<S> spectrum_of(const Engine& engine, const Matrix<S>& lags, Index negative) {
         Buffer<S> spectrum(engine.spectrum_size());
         Buffer<S> scratch(engine.scratch_size());
-        engine.transform_kernel(lags.data() + negative * lags.cols(), lags.cols(), lags.rows() - 1 - negative,
-                                negative, lags.cols(), spectrum.data(), scratch.data());
+        engine.transform_kernel(lags, negative, spectrum.data(), scratch.data());
         return spectrum;
     }
 
@@ -192,9 +191,7 @@ protected:
     static Matrix<S> convolve(const Engine& engine, const Buffer<S>& kernel, const Matrix<S>& x) {
         Buffer<S> scratch(engine.scratch_size());
         Matrix<S> y = Matrix<S>::Constant(x.rows(), x.cols(), untouched);
-        engine.template convolve<direction, Update::assign>(x.data(), x.cols(), x.rows(), x.cols(),
-                                                            kernel.data(), y.data(), x.cols(), x.rows(),
-                                                            scratch.data());
+        engine.template convolve<direction, Update::assign>(x, kernel.data(), y, scratch.data());
         return y;
     }
 
@@ -229,8 +226,8 @@ protected:
         Matrix<S> wide_x = Matrix<S>::Constant(n, width + 3, std::numeric_limits<S>::quiet_NaN());
         wide_x.leftCols(width) = x;
         Matrix<S> wide_y = Matrix<S>::Constant(n, width + 2, untouched);
-        engine.template convolve<direction, Update::assign>(wide_x.data(), width + 3, n, width, kernel.data(),
-                                                            wide_y.data(), width + 2, n, scratch.data());
+        engine.template convolve<direction, Update::assign>(wide_x.leftCols(width), kernel.data(),
+                                                            wide_y.leftCols(width), scratch.data());
         const Matrix<S> y = wide_y.leftCols(width);
         EXPECT_TRUE(near_all(y, expected, error * norm(lags) * norm(x)));
         EXPECT_LE(relative_error(y, expected), error);
@@ -238,24 +235,23 @@ protected:
 
         const Matrix<S> start = random_matrix<S>(n, width, 3);
         Matrix<S> sum = start;
-        engine.template convolve<direction, Update::add>(x.data(), width, n, width, kernel.data(), sum.data(),
-                                                         width, n, scratch.data());
+        engine.template convolve<direction, Update::add>(x, kernel.data(), sum, scratch.data());
         EXPECT_TRUE(same_bits(sum, start + y));
 
         Matrix<S> in_place = x;
-        engine.template convolve<direction, Update::assign>(in_place.data(), width, n, width, kernel.data(),
-                                                            in_place.data(), width, n, scratch.data());
+        engine.template convolve<direction, Update::assign>(in_place, kernel.data(), in_place,
+                                                            scratch.data());
         EXPECT_TRUE(same_bits(in_place, y));
 
         Buffer<S> x_spectrum(engine.spectrum_size());
-        engine.transform(x.data(), width, n, width, x_spectrum.data(), scratch.data());
+        engine.transform(x, x_spectrum.data(), scratch.data());
         Matrix<S> again(n, width);
-        engine.template convolve_spectrum<direction, Update::assign>(x_spectrum.data(), kernel.data(), width,
-                                                                     again.data(), width, n, scratch.data());
+        engine.template convolve_spectrum<direction, Update::assign>(x_spectrum.data(), kernel.data(), again,
+                                                                     scratch.data());
         EXPECT_TRUE(near_all(again, expected, error * norm(lags) * norm(x)));
         sum = start;
-        engine.template convolve_spectrum<direction, Update::add>(x_spectrum.data(), kernel.data(), width,
-                                                                  sum.data(), width, n, scratch.data());
+        engine.template convolve_spectrum<direction, Update::add>(x_spectrum.data(), kernel.data(), sum,
+                                                                  scratch.data());
         EXPECT_TRUE(same_bits(sum, start + again));
     }
 
@@ -278,8 +274,8 @@ protected:
         for (const std::uint64_t sequence : {5U, 6U}) {
             const Matrix<S> x = random_matrix<S>(n, width, sequence);
             const Matrix<S> g = random_matrix<S>(n, width, sequence + 10);
-            engine.transform(x.data(), width, n, width, x_spectrum.data(), scratch.data());
-            engine.transform(g.data(), width, n, width, g_spectrum.data(), scratch.data());
+            engine.transform(x, x_spectrum.data(), scratch.data());
+            engine.transform(g, g_spectrum.data(), scratch.data());
             engine.accumulate_correlation(x_spectrum.data(), g_spectrum.data(), width, sum.data());
             norms += norm(x) * norm(g);
             for (Index i = 0; i < n; ++i) {
@@ -292,8 +288,7 @@ protected:
             }
         }
         Matrix<S> lags = start;
-        engine.accumulate_lags(sum.data(), lags.data() + negative * (width + 1), width + 1, positive,
-                               negative, width, scratch.data());
+        engine.accumulate_lags(sum.data(), lags.leftCols(width), negative, scratch.data());
         EXPECT_TRUE(near_all(lags, expected, transform_error(engine.size()) * unit<S> * norms));
         EXPECT_TRUE(same_bits(lags.col(width), start.col(width)));
     }
@@ -380,9 +375,8 @@ TYPED_TEST(TreeConvolutionTest, ReadsAndWritesOnlyTheRowsItIsGiven) {
                 Matrix<S> x = random_matrix<S>(n, width, 2);
                 x.bottomRows(n - rows_in).setConstant(std::numeric_limits<S>::quiet_NaN());
                 Matrix<S> y = Matrix<S>::Constant(n, width, this->untouched);
-                engine.template convolve<Direction::forward, Update::assign>(x.data(), width, rows_in, width,
-                                                                             kernel.data(), y.data(), width,
-                                                                             rows_out, scratch.data());
+                engine.template convolve<Direction::forward, Update::assign>(
+                    x.topRows(rows_in), kernel.data(), y.topRows(rows_out), scratch.data());
                 const Matrix<S> valid = x.topRows(rows_in);
                 EXPECT_TRUE(near_all(y.topRows(rows_out), this->product(lags, n - 1, valid, rows_out),
                                      transform_error(engine.size()) * unit<S> * norm(lags) * norm(valid)));
