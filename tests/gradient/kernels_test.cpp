@@ -7,6 +7,7 @@
 #include <support/activation.hpp>
 #include <support/gradient_check.hpp>
 #include <support/kinds.hpp>
+#include <support/normalize.hpp>
 #include <support/random.hpp>
 
 #include <toeplitz/kernels/frequency_kernel.hpp>

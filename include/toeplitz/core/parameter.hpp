@@ -122,15 +122,4 @@ P zeros_like(const P& parameters) {
     return result;
 }
 
-/// to += factor · from.
-template <ParameterSet P, std::floating_point Scalar>
-void add_scaled(P& to, Scalar factor, const P& from) {
-    for_each_parameter(
-        [factor](const ParameterName&, auto& y, const auto& x) {
-            using Element = typename std::remove_reference_t<decltype(y)>::Scalar;
-            y += static_cast<Element>(factor) * x;
-        },
-        to, from);
-}
-
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -195,40 +195,4 @@ inline Index measured_channels(Norm norm, Index channels, Index measured, const 
 
 }  // namespace detail
 
-/// y = norm(x), row by row. Both rows × d, rows of neighbours; y may be x.
-/// \param measured rms norms: ρ is of the first so many channels; 0 for all
-/// \throws shape_error 405 (parameters), 406 (x, y), config_error 407 (measured)
-/// Cost O(size) | heap: none | thread-safe: yes
-template <Real Scalar>
-void normalize(Norm norm, const NormParameters<Scalar>& parameters, MatrixView<const Scalar> x,
-               MatrixView<Scalar> y, Index measured = 0) {
-    detail::require_rows<Scalar>(x, x.rows(), x.cols(), 406, "normalize", "x");
-    detail::require_rows<Scalar>(y, x.rows(), x.cols(), 406, "normalize", "y");
-    detail::require_norm(norm, parameters, x.cols(), "parameters", "normalize");
-    measured = detail::measured_channels(norm, x.cols(), measured, "normalize");
-    for (Index i = 0; i < x.rows(); ++i) {
-        detail::normalize_row(norm, detail::norm_gains(parameters), x.row(i), y.row(i), x.cols(), measured);
-    }
-}
-
-/// dx = the gradient with respect to x where g is the one with respect to norm(x); adds to `gradients`.
-/// All rows × d, rows of neighbours; dx may be g. A zero row of simple_rms gives g/eps.
-/// \throws shape_error 405 (parameters, gradients), 406 (x, g, dx), config_error 407 (measured)
-/// Cost O(size) | heap: none | thread-safe: yes, with distinct gradients
-template <Real Scalar>
-void normalize_backward(Norm norm, const NormParameters<Scalar>& parameters, MatrixView<const Scalar> x,
-                        MatrixView<const Scalar> g, MatrixView<Scalar> dx, NormParameters<Scalar>& gradients,
-                        Index measured = 0) {
-    detail::require_rows<Scalar>(x, x.rows(), x.cols(), 406, "normalize_backward", "x");
-    detail::require_rows<Scalar>(g, x.rows(), x.cols(), 406, "normalize_backward", "g");
-    detail::require_rows<Scalar>(dx, x.rows(), x.cols(), 406, "normalize_backward", "dx");
-    detail::require_norm(norm, parameters, x.cols(), "parameters", "normalize_backward");
-    detail::require_norm(norm, gradients, x.cols(), "gradients", "normalize_backward");
-    measured = detail::measured_channels(norm, x.cols(), measured, "normalize_backward");
-    for (Index i = 0; i < x.rows(); ++i) {
-        detail::normalize_row_backward(norm, detail::norm_gains(parameters), x.row(i), g.row(i), dx.row(i),
-                                       detail::norm_gains(gradients), x.cols(), measured);
-    }
-}
-
 }  // namespace toeplitz::inline TOEPLITZ_ABI

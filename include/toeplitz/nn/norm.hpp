@@ -136,8 +136,10 @@ private:
         detail::require_rows<Scalar>(y, x.rows(), channels(), 406, "RowNorm", "y");
         detail::require_norm(options_.norm, parameters, channels(), "parameters", "RowNorm");
         detail::for_row_tiles(x.rows(), channels() / 4, [&](Index first, Index rows) {
-            normalize<Scalar>(options_.norm, parameters, x.middle_rows(first, rows),
-                              y.middle_rows(first, rows), options_.measured);
+            for (Index i = first; i < first + rows; ++i) {
+                detail::normalize_row(options_.norm, detail::norm_gains(parameters), x.row(i), y.row(i),
+                                      channels(), options_.measured);
+            }
         });
     }
 

@@ -50,23 +50,9 @@ double gradient_norm(const P& gradients) {
     return std::sqrt(sum);
 }
 
-/// The factor min(1, limit/(norm + 1e-6)) of PyTorch's clip_grad_norm_.
+/// The factor min(1, limit/(norm + 1e-6)) of PyTorch's clip_grad_norm_, for the gradient_scale of
+/// adamw_update.
 inline double clip_factor(double norm, double limit) noexcept { return std::fmin(1, limit / (norm + 1e-6)); }
-
-/// Scales all gradients by clip_factor of their norm; returns the norm they had.
-/// Cost O(parameters) | heap: none | thread-safe: yes, with distinct gradients
-template <ParameterSet P>
-double clip_gradient_norm(P& gradients, double limit) {
-    const double norm = gradient_norm(gradients);
-    const double factor = clip_factor(norm, limit);
-    for_each_parameter(
-        [&](const ParameterName& name, auto& g) {
-            using Scalar = typename std::remove_reference_t<decltype(g)>::Scalar;
-            if (!name.is_buffer()) g *= static_cast<Scalar>(factor);
-        },
-        gradients);
-    return norm;
-}
 
 /// An element that is NaN or infinite.
 struct NonFinite {

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
-#include <support/errors.hpp>
+#include <support/normalize.hpp>
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
-
-#include <toeplitz/dense/normalization.hpp>
 
 namespace toeplitz::test {
 namespace {
@@ -87,22 +85,6 @@ TYPED_TEST(NormalizeTest, BackwardMayWriteOverItsInputAndAddsToGradients) {
     EXPECT_TRUE(same_bits(g, dx));
     EXPECT_LE(relative_error(gradients.weight, (2 * once.weight).eval()), 8 * unit<Scalar>);
     EXPECT_LE(relative_error(gradients.bias, (2 * once.bias).eval()), 8 * unit<Scalar>);
-}
-
-TEST(NormalizeErrorTest, NamesTheShapes) {
-    const Matrix<double> x(3, 4);
-    Matrix<double> y(3, 5);
-    expect_error<shape_error>(406, "[toeplitz.shape.406] normalize: expected y of shape 3×4, got 3×5",
-                              [&] { normalize<double>(Norm::simple_rms, {}, x, y); });
-    ColumnMatrix<double> column(3, 4);
-    expect_error<shape_error>(406,
-                              "[toeplitz.shape.406] normalize: expected y with a column stride of 1, got 3",
-                              [&] { normalize<double>(Norm::simple_rms, {}, x, column); });
-    NormParameters<double> layer = make_norm<double>(Norm::layer, 5);
-    Matrix<double> same(3, 4);
-    expect_error<shape_error>(
-        405, "[toeplitz.shape.405] normalize: expected parameters with weight of size 4, got 5",
-        [&] { normalize<double>(Norm::layer, layer, x, same); });
 }
 
 }  // namespace
