@@ -13,6 +13,7 @@
 
 #include <toeplitz/io/compressed_model.hpp>
 #include <toeplitz/io/model_file.hpp>
+#include <toeplitz/nn/compress.hpp>
 
 #include "support/classifier_model.hpp"
 #include "support/cost_model_file.hpp"

@@ -81,6 +81,10 @@ public:
     constexpr MatrixView middle_cols(Index first, Index count) const noexcept {
         return {data_ + first * col_stride_, rows_, count, row_stride_, col_stride_};
     }
+    /// `rows` rows from `row` of `cols` columns from `col`.
+    constexpr MatrixView block(Index row, Index col, Index rows, Index cols) const noexcept {
+        return middle_rows(row, rows).middle_cols(col, cols);
+    }
 
     /// The same memory as an Eigen map.
     auto eigen() const noexcept {

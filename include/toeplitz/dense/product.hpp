@@ -18,12 +18,6 @@ namespace detail {
 /// What is multiplied: A B, A Bᵀ or Aᵀ B.
 enum class Product { plain, right_transposed, left_transposed };
 
-/// A part of a view.
-template <class T>
-MatrixView<T> part(MatrixView<T> view, Index row, Index col, Index rows, Index cols) noexcept {
-    return {view.row(row) + col, rows, cols, view.row_stride()};
-}
-
 /// The part of C whose sums stay in registers: with a row of B and an element of A they fill them.
 template <Real Scalar>
 struct ProductTile {
@@ -165,11 +159,11 @@ template <Real Scalar>
         Index k = 0;
         do {
             const Index count = std::min(deep, depth - k);
-            pack_right(transposed ? part(b, j, k, cols, count) : part(b, k, j, count, cols), transposed,
+            pack_right(transposed ? b.block(j, k, cols, count) : b.block(k, j, count, cols), transposed,
                        panel);
-            multiply_packed<Scalar>(
-                {left.data + k * left.step, left.row, left.step}, panel, count, k == 0 ? update : Update::add,
-                bias == nullptr || k != 0 ? nullptr : bias + j, part(c, 0, j, c.rows(), cols));
+            multiply_packed<Scalar>({left.data + k * left.step, left.row, left.step}, panel, count,
+                                    k == 0 ? update : Update::add,
+                                    bias == nullptr || k != 0 ? nullptr : bias + j, c.middle_cols(j, cols));
             k += count;
         } while (k < depth);
     }
@@ -238,7 +232,7 @@ template <Real Scalar>
         } else if (form == Product::right_transposed) {
             add_blas_product<Product::right_transposed, Scalar>(a.middle_rows(first, rows), b, out);
         } else {
-            add_blas_product<Product::left_transposed, Scalar>(part(a, 0, first, a.rows(), rows), b, out);
+            add_blas_product<Product::left_transposed, Scalar>(a.middle_cols(first, rows), b, out);
         }
         for (Index i = 0; i < rows; i += tall) {
             finish(first + i, 0, out.middle_rows(i, std::min(tall, rows - i)));
@@ -283,23 +277,23 @@ template <Real Scalar>
             parallel_chunks((wide + width - 1) / width, threads, [&](Index begin, Index end, int) {
                 const Index first = j + begin * width;
                 const Index count = std::min(end * width, wide) - begin * width;
-                pack_right(right_transposed ? part(b, first, k, count, deep) : part(b, k, first, deep, count),
+                pack_right(right_transposed ? b.block(first, k, count, deep) : b.block(k, first, deep, count),
                            right_transposed, packed + begin * width * deep);
             });
             parallel_chunks(blocks, threads, [&](Index begin, Index end, int thread) {
                 for (Index block = begin; block < end; ++block) {
                     const Index first = block * Blocks::tall;
                     const Index rows = std::min(Blocks::tall, c.rows() - first);
-                    LeftFactor<Scalar> left = left_factor(left_transposed ? part(a, k, first, deep, rows)
-                                                                          : part(a, first, k, rows, deep));
+                    LeftFactor<Scalar> left = left_factor(left_transposed ? a.block(k, first, deep, rows)
+                                                                          : a.block(first, k, rows, deep));
                     Index panel = ProductTile<Scalar>::rows * left.row;
                     if (left_transposed) {
-                        pack_left(part(a, k, first, deep, rows), scratch[thread]);
+                        pack_left(a.block(k, first, deep, rows), scratch[thread]);
                         left = {scratch[thread], 1, ProductTile<Scalar>::rows};
                         panel = ProductTile<Scalar>::rows * deep;
                     }
                     for (Index l = 0; l < wide; l += Blocks::finished) {
-                        const auto out = part(c, first, j + l, rows, std::min(Blocks::finished, wide - l));
+                        const auto out = c.block(first, j + l, rows, std::min(Blocks::finished, wide - l));
                         multiply_packed(left, panel, packed + l * deep, deep, mode,
                                         constant == nullptr ? nullptr : constant + j + l, out);
                         if (last) finish(first, j + l, out);

@@ -7,7 +7,8 @@
 #include <string>
 
 #include <toeplitz/io/state_dict.hpp>
-#include <toeplitz/nn/compress.hpp>
+#include <toeplitz/nn/compressed_tno.hpp>
+#include <toeplitz/nn/model.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 

@@ -55,8 +55,7 @@ void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g
     parallel_chunks(groups, thread_count(groups, g.rows() * outputs / 8), [&](Index begin, Index end, int) {
         const Index first = begin * group;
         const Index count = std::min(end * group, outputs) - first;
-        if (count > 0)
-            add_column_sums(part(g, 0, first, g.rows(), count), gradients.bias.data() + first, count);
+        if (count > 0) add_column_sums(g.middle_cols(first, count), gradients.bias.data() + first, count);
     });
 }
 
