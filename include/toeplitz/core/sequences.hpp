@@ -68,6 +68,11 @@ public:
         return {rows.row(row(b, 0)), length_, rows.cols(), rows.row_stride() * step_stride_,
                 rows.col_stride()};
     }
+    /// Those before its length.
+    template <class T>
+    MatrixView<T> valid_of(MatrixView<T> rows, Index b) const noexcept {
+        return of(rows, b).middle_rows(0, valid(b));
+    }
 
     /// Whether they were checked by the function that hands them down.
     bool is_checked() const noexcept { return checked_; }

@@ -117,7 +117,7 @@ private:
     template <class T>
     MatrixView<T> group_rows(MatrixView<T> rows, const Sequences& sequences, Index b,
                              Index g) const noexcept {
-        return sequences.of(rows, b).middle_rows(0, sequences.valid(b)).middle_cols(g * lanes, width(g));
+        return sequences.valid_of(rows, b).middle_cols(g * lanes, width(g));
     }
 
     Index gradient_scratch() const noexcept {

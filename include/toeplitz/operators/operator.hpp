@@ -91,21 +91,6 @@ void set_kernel_zero(const std::pair<A, B>& values) {
 
 namespace detail {
 
-/// Rows of channels that are neighbours; row 0 may lie anywhere among them.
-template <class T>
-struct Rows {
-    T* data;
-    Index stride;
-
-    T* row(Index i) const noexcept { return data + i * stride; }
-};
-
-/// The time steps of sequence b among rows whose channels are neighbours.
-template <class T>
-Rows<T> sequence_rows(MatrixView<T> rows, const Sequences& sequences, Index b) noexcept {
-    return {rows.row(sequences.row(b, 0)), rows.row_stride() * (sequences.row(0, 1) - sequences.row(0, 0))};
-}
-
 /// to = from, in blocks that keep both sides in cache when their storage orders differ.
 template <class T>
 void copy_blocked(MatrixView<const T> from, MatrixView<T> to) {

@@ -29,7 +29,7 @@ struct StartFromRows {
     const Sequences& sequences;
 
     auto sequence(Index b) const noexcept {
-        return [from = sequence_rows(rows, sequences, b)](Index i, Index channel, const auto& load)
+        return [from = sequences.of(rows, b)](Index i, Index channel, const auto& load)
                    TOEPLITZ_LAMBDA { return load(from.row(i) + channel); };
     }
 };
@@ -96,9 +96,8 @@ public:
         parallel_chunks(batch * runs, threads, [&](Index begin, Index end, int thread) {
             for (Index item = begin; item < end; ++item) {
                 const Index b = item / runs;
-                run<direction>(sequence_rows(x, sequences, b), sequence_rows(y, sequences, b),
-                               sequences.valid(b), item % runs * run_rows, start.sequence(b),
-                               windows[thread]);
+                run<direction>(sequences.valid_of(x, b), sequences.valid_of(y, b), item % runs * run_rows,
+                               start.sequence(b), windows[thread]);
             }
         });
     }
@@ -163,10 +162,10 @@ private:
     }
 
     // window_j = x_{first+j} for j < count, zeros outside the rows and beyond the width.
-    static void fill_window(Rows<const Scalar> x, Index rows, Index first, Index count, Index channel,
-                            Index width, Scalar* window) noexcept {
+    static void fill_window(MatrixView<const Scalar> x, Index first, Index count, Index channel, Index width,
+                            Scalar* window) noexcept {
         for (Index j = 0; j < count; ++j, window += block_width) {
-            if (first + j < 0 || first + j >= rows) {
+            if (first + j < 0 || first + j >= x.rows()) {
                 std::fill_n(window, block_width, Scalar(0));
                 continue;
             }
@@ -182,15 +181,15 @@ private:
     }
 
     template <Direction direction, class Start>
-    void run(Rows<const Scalar> x, Rows<Scalar> y, Index rows, Index i0, const Start& start,
+    void run(MatrixView<const Scalar> x, MatrixView<Scalar> y, Index i0, const Start& start,
              Scalar* window) const {
         const Index before = direction == Direction::forward ? positive_ : negative_;
         const Scalar* taps = direction == Direction::forward ? forward_.data() : adjoint_.data();
-        const Index count = std::min(run_rows, rows - i0);
+        const Index count = std::min(run_rows, x.rows() - i0);
         for (Index channel = 0; channel < channels_ && count > 0; channel += block_width) {
             const Index width = std::min(block_width, channels_ - channel);
             const Index tiles = divide_up(count, tile_rows);
-            fill_window(x, rows, i0 - before, tiles * tile_rows + taps_ - 1, channel, width, window);
+            fill_window(x, i0 - before, tiles * tile_rows + taps_ - 1, channel, width, window);
             for (Index tile = 0; tile < tiles; ++tile) {
                 const Index first = tile * tile_rows;
                 const Index valid = std::min<Index>(tile_rows, count - first);
@@ -199,10 +198,10 @@ private:
                     const Scalar* tap = taps + (channel + c) * taps_;
                     Scalar* to = y.row(i0 + first) + channel + c;
                     if (valid == tile_rows && c + V::lanes <= width) {
-                        whole_tile(source, tap, start, i0 + first, channel + c, to, y.stride);
+                        whole_tile(source, tap, start, i0 + first, channel + c, to, y.row_stride());
                     } else {
                         rest_tile(source, tap, start, i0 + first, valid, channel + c,
-                                  std::min(V::lanes, width - c), to, y.stride);
+                                  std::min(V::lanes, width - c), to, y.row_stride());
                     }
                 }
             }
@@ -270,15 +269,15 @@ private:
         Scalar* x_window = g_window + run_rows * block_width;
         std::fill_n(total, padded_taps * block_width, Scalar(0));
         for (Index b = 0; b < sequences.batch(); ++b) {
-            const Index rows = sequences.valid(b);
-            const Rows<const Scalar> xs = sequence_rows(x, sequences, b);
-            const Rows<const Scalar> gs = sequence_rows(g, sequences, b);
-            for (Index i0 = 0; i0 < rows; i0 += run_rows) {
-                const Index count = divide_up(std::min(run_rows, rows - i0), gradient_rows) * gradient_rows;
-                fill_window(gs, rows, i0, count, channel, width, g_window);
+            const MatrixView<const Scalar> xs = sequences.valid_of(x, b);
+            const MatrixView<const Scalar> gs = sequences.valid_of(g, b);
+            for (Index i0 = 0; i0 < xs.rows(); i0 += run_rows) {
+                const Index count =
+                    divide_up(std::min(run_rows, xs.rows() - i0), gradient_rows) * gradient_rows;
+                fill_window(gs, i0, count, channel, width, g_window);
                 // Taps are padded to whole blocks: their sums come out of rows before the window's first.
-                fill_window(xs, rows, i0 + negative_ - (padded_taps - 1), count + padded_taps - 1, channel,
-                            width, x_window);
+                fill_window(xs, i0 + negative_ - (padded_taps - 1), count + padded_taps - 1, channel, width,
+                            x_window);
                 for (Index q = 0; q < padded_taps; q += gradient_taps) {
                     for (Index c = 0; c < width; c += V::lanes) {
                         add_gradient(x_window + (padded_taps - q - gradient_taps) * block_width + c,

@@ -163,7 +163,7 @@ private:
         with_interpolation<direction>(x, sequences, ws, [&](const Interpolation& interpolation) {
             for_chunks(sequences, [&](Index b, const Chunk& chunk, Index) {
                 const Scalar* below = interpolation.row(b, chunk.cell);
-                const detail::Rows<Scalar> to = detail::sequence_rows(y, sequences, b);
+                const MatrixView<Scalar> to = sequences.of(y, b);
                 for (Index i = chunk.begin; i < chunk.end; ++i) {
                     interpolate_row<update>(below, i, to.row(i));
                 }
@@ -260,7 +260,7 @@ private:
         Workspace::Scope scope(ws);
         Scalar* sums = scope.template take<Scalar>(sums_size(sequences.batch()));
         for_chunks(sequences, [&](Index b, const Chunk& chunk, Index item) {
-            sum_chunk(detail::sequence_rows(x, sequences, b), chunk, sums + item * 2 * d);
+            sum_chunk(sequences.of(x, b), chunk, sums + item * 2 * d);
         });
         for (Index b = 0; b < sequences.batch(); ++b) {
             const MatrixView<Scalar> zb = z.middle_rows(b * rank_, rank_);
@@ -279,7 +279,7 @@ private:
     }
 
     // sums[0..d) = Σ (1−f_i) x_i, sums[d..2d) = Σ f_i x_i over the rows of a chunk.
-    void sum_chunk(detail::Rows<const Scalar> x, const Chunk& chunk, Scalar* sums) const {
+    void sum_chunk(MatrixView<const Scalar> x, const Chunk& chunk, Scalar* sums) const {
         const Index d = this->channels();
         std::fill_n(sums, 2 * d, Scalar(0));
         for (Index i0 = chunk.begin; i0 < chunk.end; i0 += tile_rows) {
@@ -301,7 +301,7 @@ private:
     static constexpr Index tile_rows = 32;
 
     template <int width>
-    void sum_tile(detail::Rows<const Scalar> x, Index i0, Index i1, Index c, Scalar* sums) const {
+    void sum_tile(MatrixView<const Scalar> x, Index i0, Index i1, Index c, Scalar* sums) const {
         const Index d = this->channels();
         Pack low[std::size_t{width}];
         Pack high[std::size_t{width}];

@@ -133,9 +133,7 @@ private:
 
     static void add(MatrixView<const Scalar> part, MatrixView<Scalar> y, const Sequences& sequences) {
         for (Index b = 0; b < sequences.batch(); ++b) {
-            const Index valid = sequences.valid(b);
-            sequences.of(y, b).middle_rows(0, valid).eigen() +=
-                sequences.of(part, b).middle_rows(0, valid).eigen();
+            sequences.valid_of(y, b).eigen() += sequences.valid_of(part, b).eigen();
         }
     }
 
