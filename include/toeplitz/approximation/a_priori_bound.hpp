@@ -10,7 +10,8 @@
 #include <numbers>
 #include <span>
 
-#include <toeplitz/operators/ski.hpp>
+#include <toeplitz/core/error.hpp>
+#include <toeplitz/kernels/inducing_points.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
@@ -21,7 +22,7 @@ inline double checked_spacing(Index length, Index rank, const char* where) {
     if (rank < std::min<Index>(length, 2)) {
         raise<config_error>(554, where, "a rank of at least 2", std::to_string(rank));
     }
-    return rank >= length ? 0.0 : inducing_spacing(length, rank);
+    return rank >= length ? 0.0 : InducingPoints(length, rank).spacing();
 }
 
 }  // namespace detail

@@ -54,8 +54,6 @@ public:
         if (last > last_) compute(std::exchange(last_, last), last);
     }
 
-    Index length() const noexcept { return length_; }
-    Index rank() const noexcept { return rank_; }
     /// Lags between two inducing lags, at most.
     Index cell_size() const noexcept { return rank_ < 2 ? 2 * length_ - 1 : (length_ - 1) / (rank_ - 1) + 1; }
     const LagPosition& operator[](Index row) const noexcept { return positions_[row]; }

@@ -55,11 +55,6 @@ private:
     Index span_;
 };
 
-/// Distance between neighbouring inducing points, in time steps; 0 where there is only one.
-constexpr double inducing_spacing(Index length, Index rank) noexcept {
-    return InducingPoints(length, rank).spacing();
-}
-
 /// The lags δ·h, δ = −(r−1)..r−1, at which a Ski operator wants its kernel.
 inline Vector<double> inducing_lags(Index length, Index rank) {
     const InducingPoints points(length, rank);

@@ -120,7 +120,7 @@ TEST(APrioriBoundTest, HoldForAGaussAndAreNotFarOff) {
         Matrix<double> inducing(at.size(), 1);
         for (Index i = 0; i < at.size(); ++i) inducing(i, 0) = f.kernel(at(i));
         const double norm = ski_error(lags, inducing);
-        const double h = inducing_spacing(n, rank);
+        const double h = InducingPoints(n, rank).spacing();
         std::vector<double> local(2 * n - 1);
         for (Index t = 1 - n; t < n; ++t) {
             double& most = local[static_cast<std::size_t>(t + n - 1)];

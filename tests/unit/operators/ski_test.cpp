@@ -13,10 +13,10 @@ namespace {
 TEST(InducingPoints, AreEvenlySpacedFromTheFirstToTheLastStep) {
     EXPECT_EQ(effective_rank(10, 4), 4);
     EXPECT_EQ(effective_rank(10, 11), 10);
-    EXPECT_EQ(inducing_spacing(10, 4), 3.0);
-    EXPECT_EQ(inducing_spacing(10, 3), 4.5);
-    EXPECT_EQ(inducing_spacing(10, 1), 0.0);
-    EXPECT_EQ(inducing_spacing(1, 5), 0.0);
+    EXPECT_EQ(InducingPoints(10, 4).spacing(), 3.0);
+    EXPECT_EQ(InducingPoints(10, 3).spacing(), 4.5);
+    EXPECT_EQ(InducingPoints(10, 1).spacing(), 0.0);
+    EXPECT_EQ(InducingPoints(1, 5).spacing(), 0.0);
     EXPECT_EQ(inducing_lags(10, 4), (Vector<double>{{-9, -6, -3, 0, 3, 6, 9}}));
     EXPECT_EQ(inducing_lags(4, 3), (Vector<double>{{-3, -1.5, 0, 1.5, 3}}));
     EXPECT_EQ(inducing_lags(10, 1), Vector<double>{{0}});
