@@ -25,7 +25,7 @@ CrossEntropyLoss LinearModel<Scalar>::operator()(const ModelParameters<Scalar>& 
         targets.push_back(classes[static_cast<std::size_t>(sample)]);
     }
     Matrix<Scalar> logits(count, outputs);
-    detail::apply_linear<Scalar>(parameters.linear, x, Update::assign, logits);
+    detail::linear_forward<Scalar>(parameters.linear, x, logits);
     Workspace ws;
     const CrossEntropyLoss loss = cross_entropy(logits, targets, logits, ws, options);
     detail::add_linear_gradients<Scalar>(

@@ -89,26 +89,69 @@ template <Real Scalar>
     }
 }
 
-/// Y = X Wᵀ + b, or Y += X Wᵀ + b, for one x and y per row.
+// Maps of rows: one x and one y, or gradient g with respect to it, per row. With a workspace the rows are
+// split among threads, and `finish(row, col, part)` is called with parts of the result that are complete, in
+// several threads; without one they are for small maps and this thread.
+
+/// Y = X Wᵀ + b.
 template <Real Scalar>
-void apply_linear(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> x, Update update,
-                  MatrixView<Scalar> y) {
-    multiply_small<Scalar>(Product::right_transposed, x, linear.weight, update, bias_or_null(linear), y);
+void linear_forward(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> x,
+                    MatrixView<Scalar> y) {
+    multiply_small<Scalar>(Product::right_transposed, x, linear.weight, Update::assign, bias_or_null(linear),
+                           y);
+}
+template <Real Scalar>
+void linear_forward(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> x, MatrixView<Scalar> y,
+                    Workspace& ws, Finish<Scalar> finish = {}) {
+    multiply<Scalar>(Product::right_transposed, x, linear.weight, Update::assign, bias_or_null(linear), y, ws,
+                     finish);
 }
 
-/// dW += Gᵀ X and db += Gᵀ 1, where G is the gradient with respect to Y; b may be empty.
+/// dX = G W, or dX += G W.
+template <Real Scalar>
+void linear_adjoint(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> g, Update update,
+                    MatrixView<Scalar> dx) {
+    multiply_small<Scalar>(Product::plain, g, linear.weight, update, nullptr, dx);
+}
+template <Real Scalar>
+void linear_adjoint(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> g, Update update,
+                    MatrixView<Scalar> dx, Workspace& ws, Finish<Scalar> finish = {}) {
+    multiply<Scalar>(Product::plain, g, linear.weight, update, nullptr, dx, ws, finish);
+}
+
+/// dW += Gᵀ X and db += Gᵀ 1; b may be empty.
 template <Real Scalar>
 void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g, MatrixView<Scalar> dweight,
                           Eigen::Map<Vector<Scalar>> dbias) {
     add_column_sums(g, dbias.data(), dbias.size());
     multiply_small<Scalar>(Product::left_transposed, g, x, Update::add, nullptr, dweight);
 }
-
-/// dX = G W.
 template <Real Scalar>
-void apply_linear_adjoint(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> g,
-                          MatrixView<Scalar> dx) {
-    multiply_small<Scalar>(Product::plain, g, linear.weight, Update::assign, nullptr, dx);
+void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
+                          LinearParameters<Scalar>& gradients, Workspace& ws) {
+    multiply<Scalar>(Product::left_transposed, g, x, Update::add, nullptr, gradients.weight, ws);
+    constexpr Index group = 64;
+    const Index outputs = gradients.bias.size();
+    const Index groups = (outputs + group - 1) / group;
+    parallel_chunks(groups, thread_count(groups, g.rows() * outputs / 8), [&](Index begin, Index end, int) {
+        const Index first = begin * group;
+        const Index count = std::min(end * group, outputs) - first;
+        if (count > 0)
+            add_column_sums(part(g, 0, first, g.rows(), count), gradients.bias.data() + first, count);
+    });
+}
+
+/// Bytes that linear_forward takes from its workspace for some rows.
+template <Real Scalar>
+std::size_t linear_workspace(Index rows, Index outputs, Index inputs) noexcept {
+    return product_workspace<Scalar>(Product::right_transposed, rows, outputs, inputs);
+}
+
+/// Bytes that linear_adjoint and add_linear_gradients take from their workspace for some rows.
+template <Real Scalar>
+std::size_t linear_backward_workspace(Index rows, Index outputs, Index inputs) noexcept {
+    return std::max(product_workspace<Scalar>(Product::plain, rows, inputs, outputs),
+                    product_workspace<Scalar>(Product::left_transposed, outputs, inputs, rows));
 }
 
 }  // namespace detail

@@ -24,6 +24,8 @@ struct ProductTile {
     static constexpr int rows = 6;
     static constexpr int packs = vector_registers == 32 ? 4 : 2;
     static constexpr Index cols = packs * Simd<Scalar>::lanes;
+    /// Panels that a single row is multiplied by at once: four sums hide the latency of one.
+    static constexpr int row_panels = 4 / packs;
 };
 
 /// A left factor: element (i, k) lies at data + i·row + k·step.
@@ -77,61 +79,89 @@ template <Real Scalar>
     }
 }
 
+/// A tile of C = A B + 1 biasᵀ, or C += A B + 1 biasᵀ: at most `height` rows and `panels` panels of columns,
+/// whose sums stay in registers; bias may be null.
+template <int height, int panels, Real Scalar>
+[[gnu::noinline]] void multiply_tile(LeftFactor<Scalar> a, const Scalar* b, Index depth, Update update,
+                                     const Scalar* bias, MatrixView<Scalar> c) {
+    using S = Simd<Scalar>;
+    using Pack = typename S::Pack;
+    using Tile = ProductTile<Scalar>;
+    constexpr int packs = panels * Tile::packs;
+    constexpr Index width = panels * Tile::cols;
+    // Rows and panels beyond the last one are computed as if they were it, and not stored.
+    const Scalar* left[height];
+    unroll<height>([&](auto r)
+                       TOEPLITZ_LAMBDA { left[r] = a.data + std::min<Index>(r, c.rows() - 1) * a.row; });
+    const Scalar* right[panels];
+    unroll<panels>([&](auto q) TOEPLITZ_LAMBDA {
+        right[q] = b + (q * Tile::cols < c.cols() ? q * depth * Tile::cols : 0);
+    });
+    Pack sums[height][packs] = {};
+    const Scalar* const end = right[0] + depth * Tile::cols;
+    for (Index k = 0; right[0] != end; k += a.step) {
+        Pack factors[packs];
+        unroll<packs>([&](auto p) TOEPLITZ_LAMBDA {
+            factors[p] = S::load_unaligned(right[p / Tile::packs] + p % Tile::packs * S::lanes);
+        });
+        unroll<panels>([&](auto q) TOEPLITZ_LAMBDA { right[q] += Tile::cols; });
+        unroll<height>([&](auto r) TOEPLITZ_LAMBDA {
+            const Scalar factor = left[r][k];
+            unroll<packs>([&](auto p) TOEPLITZ_LAMBDA { sums[r][p] += factor * factors[p]; });
+        });
+    }
+    if (c.rows() == height && c.cols() == width) {
+        unroll<height>([&](auto r) TOEPLITZ_LAMBDA {
+            Scalar* out = c.row(r);
+            unroll<packs>([&](auto p) TOEPLITZ_LAMBDA {
+                Pack sum = sums[r][p];
+                if (bias != nullptr) sum += S::load_unaligned(bias + p * S::lanes);
+                if (update == Update::add) sum += S::load_unaligned(out + p * S::lanes);
+                S::store_unaligned(out + p * S::lanes, sum);
+            });
+        });
+        return;
+    }
+    alignas(Pack) Scalar edge[height * width];
+    unroll<height>([&](auto r) TOEPLITZ_LAMBDA {
+        unroll<packs>([&](auto p) TOEPLITZ_LAMBDA { S::store(edge + r * width + p * S::lanes, sums[r][p]); });
+    });
+    for (Index r = 0; r < c.rows(); ++r) {
+        Scalar* out = c.row(r);
+        for (Index j = 0; j < c.cols(); ++j) {
+            Scalar sum = edge[r * width + j];
+            if (bias != nullptr) sum += bias[j];
+            out[j] = update == Update::add ? sum + out[j] : sum;
+        }
+    }
+}
+
 /// C = A B + 1 biasᵀ, or C += A B + 1 biasᵀ, for a packed B of `depth` rows and C of neighbouring columns;
 /// bias may be null. An element's bits depend on its row of A and its column of B alone. \param panel
 /// distance of A's rows i and i + ProductTile::rows
 template <Real Scalar>
 [[gnu::noinline]] void multiply_packed(LeftFactor<Scalar> a, Index panel, const Scalar* b, Index depth,
                                        Update update, const Scalar* bias, MatrixView<Scalar> c) {
-    using S = Simd<Scalar>;
-    using Pack = typename S::Pack;
     using Tile = ProductTile<Scalar>;
-    for (Index j = 0; j < c.cols(); j += Tile::cols, b += depth * Tile::cols) {
-        const Index cols = std::min(Tile::cols, c.cols() - j);
+    const Index panels = c.rows() == 1 ? Tile::row_panels : 1;
+    for (Index j = 0; j < c.cols(); j += panels * Tile::cols) {
+        const Scalar* right = b + j * depth;
+        const Scalar* constant = bias == nullptr ? nullptr : bias + j;
+        const Index cols = std::min(panels * Tile::cols, c.cols() - j);
         for (Index i = 0; i < c.rows(); i += Tile::rows) {
-            // Rows below the last one are computed as if they were it, and not stored.
             const Index rows = std::min<Index>(Tile::rows, c.rows() - i);
-            const Scalar* top = a.data + i / Tile::rows * panel;
-            const Scalar* left[Tile::rows];
-            unroll<Tile::rows>([&](auto r)
-                                   TOEPLITZ_LAMBDA { left[r] = top + std::min<Index>(r, rows - 1) * a.row; });
-            Pack sums[Tile::rows][Tile::packs] = {};
-            const Scalar* right = b;
-            const Scalar* const end = b + depth * Tile::cols;
-            for (Index k = 0; right != end; right += Tile::cols, k += a.step) {
-                Pack factors[Tile::packs];
-                unroll<Tile::packs>(
-                    [&](auto p) TOEPLITZ_LAMBDA { factors[p] = S::load_unaligned(right + p * S::lanes); });
-                unroll<Tile::rows>([&](auto r) TOEPLITZ_LAMBDA {
-                    const Scalar factor = left[r][k];
-                    unroll<Tile::packs>([&](auto p) TOEPLITZ_LAMBDA { sums[r][p] += factor * factors[p]; });
-                });
-            }
-            if (rows == Tile::rows && cols == Tile::cols) {
-                unroll<Tile::rows>([&](auto r) TOEPLITZ_LAMBDA {
-                    Scalar* out = c.row(i + r) + j;
-                    unroll<Tile::packs>([&](auto p) TOEPLITZ_LAMBDA {
-                        Pack sum = sums[r][p];
-                        if (bias != nullptr) sum += S::load_unaligned(bias + j + p * S::lanes);
-                        if (update == Update::add) sum += S::load_unaligned(out + p * S::lanes);
-                        S::store_unaligned(out + p * S::lanes, sum);
-                    });
-                });
-                continue;
-            }
-            alignas(Pack) Scalar edge[Tile::rows * Tile::cols];
-            unroll<Tile::rows>([&](auto r) TOEPLITZ_LAMBDA {
-                unroll<Tile::packs>([&](auto p) TOEPLITZ_LAMBDA {
-                    S::store(edge + r * Tile::cols + p * S::lanes, sums[r][p]);
-                });
-            });
-            for (Index r = 0; r < rows; ++r) {
-                Scalar* out = c.row(i + r) + j;
-                for (Index l = 0; l < cols; ++l) {
-                    Scalar sum = edge[r * Tile::cols + l];
-                    if (bias != nullptr) sum += bias[j + l];
-                    out[l] = update == Update::add ? sum + out[l] : sum;
-                }
+            const LeftFactor<Scalar> left{a.data + i / Tile::rows * panel, a.row, a.step};
+            const auto multiply = [&](auto tile) {
+                tile(left, right, depth, update, constant, part(c, i, j, rows, cols));
+            };
+            if (c.rows() == 1) {
+                multiply(multiply_tile<1, Tile::row_panels, Scalar>);
+            } else if (rows <= 2) {
+                multiply(multiply_tile<2, 1, Scalar>);
+            } else if (rows <= 4) {
+                multiply(multiply_tile<4, 1, Scalar>);
+            } else {
+                multiply(multiply_tile<Tile::rows, 1, Scalar>);
             }
         }
     }
@@ -190,6 +220,12 @@ private:
 };
 
 #if defined(EIGEN_USE_BLAS)
+
+/// Bytes that `multiply` takes from its workspace for an m × n product of depth k.
+template <Real Scalar>
+std::size_t product_workspace(Product /*form*/, Index /*m*/, Index /*n*/, Index /*k*/) noexcept {
+    return 0;
+}
 
 /// C += op(A) op(B) by the BLAS.
 template <Product form, Real Scalar>
@@ -251,6 +287,23 @@ struct ProductBlocks {
     static constexpr Index finished = 256;  ///< columns that are finished at once
 };
 
+/// Threads among which `multiply` splits the m rows of a product with n columns of depth k.
+template <Real Scalar>
+int product_threads(Index m, Index n, Index k) noexcept {
+    const Index blocks = (m + ProductBlocks<Scalar>::tall - 1) / ProductBlocks<Scalar>::tall;
+    return thread_count(blocks, m * n * k / 30);
+}
+
+/// Bytes that `multiply` takes from its workspace for an m × n product of depth k.
+template <Real Scalar>
+std::size_t product_workspace(Product form, Index m, Index n, Index k) noexcept {
+    using Blocks = ProductBlocks<Scalar>;
+    const Index packed = packed_size<Scalar>(std::min(k, Blocks::deep), std::min(n, Blocks::wide));
+    const Index scratch = form == Product::left_transposed ? Blocks::tall * Blocks::deep : 0;
+    return Workspace::bytes_for<Scalar>(packed) +
+           ThreadScratch<Scalar>::bytes(scratch, product_threads<Scalar>(m, n, k));
+}
+
 /// C = op(A) op(B) + 1 biasᵀ, or C += …; bias may be null. C's rows are split among threads.
 template <Real Scalar>
 [[gnu::noinline]] void multiply(Product form, MatrixView<const Scalar> a, MatrixView<const Scalar> b,
@@ -262,7 +315,7 @@ template <Real Scalar>
     const bool right_transposed = form == Product::right_transposed;
     const Index depth = left_transposed ? a.rows() : a.cols();
     const Index blocks = (c.rows() + Blocks::tall - 1) / Blocks::tall;
-    const int threads = thread_count(blocks, c.size() * depth / 30);
+    const int threads = product_threads<Scalar>(c.rows(), c.cols(), depth);
     Workspace::Scope scope(ws);
     Scalar* packed = scope.take<Scalar>(
         packed_size<Scalar>(std::min(depth, Blocks::deep), std::min(c.cols(), Blocks::wide)));

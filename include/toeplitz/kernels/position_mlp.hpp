@@ -327,7 +327,7 @@ private:
                       Scalar* hidden, Index step, Scalar* activated, MatrixView<Scalar> out) const {
         const Index rows = positions.rows();
         const auto features = [&](Index l) { return MatrixView<Scalar>(hidden + l * step, rows, width()); };
-        detail::apply_linear<Scalar>(parameters.pos_proj, positions, Update::assign, features(0));
+        detail::linear_forward<Scalar>(parameters.pos_proj, positions, features(0));
         const detail::LeftFactor<Scalar> x{activated, width(), 1};
         for (Index l = 0; l <= options_.layers; ++l) {
             const PositionMlpBlock<Scalar>& b = block(parameters, l);
@@ -402,7 +402,7 @@ private:
             positions, upstream, {partial, width(), 1},
             Eigen::Map<Vector<Scalar>>(partial + width(), parameters.pos_proj.bias.size()));
         if (dpositions.data() != nullptr) {
-            detail::apply_linear_adjoint<Scalar>(parameters.pos_proj, upstream, dpositions);
+            detail::linear_adjoint<Scalar>(parameters.pos_proj, upstream, Update::assign, dpositions);
         }
     }
 

@@ -29,36 +29,6 @@ void require_linear(const LinearParameters<Scalar>& set, Index outputs, Index in
     }
 }
 
-/// Y = X Wᵀ + b; `finish(row, col, part)` is called with parts of Y that are complete, in several threads.
-template <Real Scalar>
-void linear_forward(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> x, MatrixView<Scalar> y,
-                    Workspace& ws, Finish<Scalar> finish = {}) {
-    multiply<Scalar>(Product::right_transposed, x, linear.weight, Update::assign, bias_or_null(linear), y, ws,
-                     finish);
-}
-
-/// dX = G W, or dX += G W.
-template <Real Scalar>
-void linear_adjoint(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> g, Update update,
-                    MatrixView<Scalar> dx, Workspace& ws, Finish<Scalar> finish = {}) {
-    multiply<Scalar>(Product::plain, g, linear.weight, update, nullptr, dx, ws, finish);
-}
-
-/// dW += Gᵀ X and db += Gᵀ 1, where G is the gradient with respect to Y = X Wᵀ + b.
-template <Real Scalar>
-void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
-                          LinearParameters<Scalar>& gradients, Workspace& ws) {
-    multiply<Scalar>(Product::left_transposed, g, x, Update::add, nullptr, gradients.weight, ws);
-    constexpr Index group = 64;
-    const Index outputs = gradients.bias.size();
-    const Index groups = (outputs + group - 1) / group;
-    parallel_chunks(groups, thread_count(groups, g.rows() * outputs / 8), [&](Index begin, Index end, int) {
-        const Index first = begin * group;
-        const Index count = std::min(end * group, outputs) - first;
-        if (count > 0) add_column_sums(g.middle_cols(first, count), gradients.bias.data() + first, count);
-    });
-}
-
 }  // namespace detail
 
 struct LinearOptions {
