@@ -194,5 +194,6 @@ void add_block_floor(Cases& cases);
 void add_block_tno(Cases& cases);
 void add_block_fd(Cases& cases);
 void add_block_ski(Cases& cases);
+void add_inference(Cases& cases);
 
 }  // namespace toeplitz::bench

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 
 /// \file
-/// Three small products to count the instructions of: bench/instructions.py runs this under callgrind, which
-/// counts inside of `counted_call` alone. One thread, n = 1024, d = 16, float.
+/// Small products to count the instructions of: bench/instructions.py runs this under callgrind, which counts
+/// inside of `counted_call` alone. One thread, float; products of n = 1024, d = 16, and a few rows through an
+/// affine map 512 → 1536 and through a layer of 512 channels.
 
 #include <cstdio>
 #include <string_view>
 
 #include <toeplitz/core/random.hpp>
+#include <toeplitz/nn/block.hpp>
+#include <toeplitz/nn/tno.hpp>
 #include <toeplitz/operators/spectral.hpp>
 #include <toeplitz/operators/sum.hpp>
 
@@ -18,9 +21,9 @@ using namespace toeplitz;
 constexpr Index n = 1024;
 constexpr Index d = 16;
 
-Matrix<float> random_matrix(Index rows, std::uint64_t seed) {
+Matrix<float> random_matrix(Index rows, std::uint64_t seed, Index cols = d) {
     const CounterRandom random(seed);
-    Matrix<float> result(rows, d);
+    Matrix<float> result(rows, cols);
     for (Index i = 0; i < result.size(); ++i) {
         result.data()[i] = static_cast<float>(random.uniform(static_cast<std::uint64_t>(i), -1.0, 1.0));
     }
@@ -48,10 +51,37 @@ void count(F f, const Matrix<float>& y) {
     std::printf("%.9g\n", sum);
 }
 
+/// A call with the weights as they are given, and one with packed ones.
+void count_linear(Index rows, bool packed) {
+    const Linear<float> linear({.inputs = 512, .outputs = 1536});
+    const auto parameters = linear.make_parameters(1);
+    const auto prepared = linear.prepare(parameters);
+    const Matrix<float> x = random_matrix(rows, 1, 512);
+    Matrix<float> y(rows, 1536);
+    Workspace ws;
+    if (packed) return count([&] { prepared.evaluate(x, y, ws); }, y);
+    count([&] { linear.evaluate(parameters, x, y, ws); }, y);
+}
+
+void count_layer(Index rows) {
+    const Block<Tno<float, Causality::causal>> block({.width = 512});
+    const auto prepared = block.prepare(block.make_parameters(1), rows);
+    const Matrix<float> x = random_matrix(rows, 1, 512);
+    Matrix<float> y(rows, 512);
+    Workspace ws;
+    count([&] { prepared.evaluate(x, y, ws); }, y);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     const std::string_view name = argc == 2 ? argv[1] : "";
+    if (name == "linear_unpacked_1_row") return count_linear(1, false), 0;
+    if (name == "linear_packed_1_row") return count_linear(1, true), 0;
+    if (name == "linear_unpacked_16_rows") return count_linear(16, false), 0;
+    if (name == "linear_packed_16_rows") return count_linear(16, true), 0;
+    if (name == "layer_1_row") return count_layer(1), 0;
+    if (name == "layer_16_rows") return count_layer(16), 0;
     const Matrix<float> x = random_matrix(n, 1);
     Matrix<float> y = Matrix<float>::Zero(n, d);
     Workspace ws;
@@ -72,8 +102,7 @@ int main(int argc, char** argv) {
             },
             y);
     } else {
-        std::fputs("usage: toeplitz_instructions exact_product|band_ski_product|hilbert_kernel_and_product\n",
-                   stderr);
+        std::fputs("usage: toeplitz_instructions CASE, one of those in bench/instructions.py\n", stderr);
         return 2;
     }
     return 0;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Instructions per element of three small products, counted by valgrind: the same number on a busy machine.
+"""Instructions per element of small products, counted by valgrind: the same number on a busy machine.
 
     bench/instructions.py build/bench/bench --out instructions.json
     bench/instructions.py build/bench/bench --against instructions.json --fail-above 0.01
@@ -19,8 +19,18 @@ import subprocess
 import sys
 import tempfile
 
-CASES = ["exact_product", "band_ski_product", "hilbert_kernel_and_product"]
-ELEMENTS = 1024 * 16
+# Elements of the result.
+CASES = {
+    "exact_product": 1024 * 16,
+    "band_ski_product": 1024 * 16,
+    "hilbert_kernel_and_product": 1024 * 16,
+    "linear_unpacked_1_row": 1536,
+    "linear_packed_1_row": 1536,
+    "linear_unpacked_16_rows": 16 * 1536,
+    "linear_packed_16_rows": 16 * 1536,
+    "layer_1_row": 512,
+    "layer_16_rows": 16 * 512,
+}
 
 
 def count(program, case):
@@ -61,14 +71,14 @@ def main():
             sys.exit(f"{arguments.against}: not written by this script: {failure!r}")
 
     counts, grown = {}, []
-    print("| product (n = 1024, d = 16) | instructions | per element |" + (" before | ratio |" if before else ""))
+    print("| product | instructions | per element |" + (" before | ratio |" if before else ""))
     print("|---|---:|---:|" + ("---:|---:|" if before else ""))
-    for case in CASES:
+    for case, elements in CASES.items():
         runs = {count(program, case) for _ in range(arguments.runs)}
         if len(runs) > 1:
             sys.exit(f"{case}: counts differ from run to run: {', '.join(map(str, sorted(runs)))}")
         counts[case] = runs.pop()
-        row = f"| {case} | {counts[case]} | {counts[case] / ELEMENTS:.2f} |"
+        row = f"| {case} | {counts[case]} | {counts[case] / elements:.2f} |"
         if before:
             ratio = counts[case] / before[case] if case in before else float("nan")
             row += f" {before.get(case, '?')} | {ratio:.4f} |"
@@ -76,7 +86,7 @@ def main():
                 grown.append(case)
         print(row, flush=True)
     if arguments.out:
-        arguments.out.write_text(json.dumps({"elements": ELEMENTS, "instructions": counts}, indent=1) + "\n",
+        arguments.out.write_text(json.dumps({"elements": CASES, "instructions": counts}, indent=1) + "\n",
                                  encoding="utf-8")
     if grown:
         print(f"\nMore instructions than before: {', '.join(grown)}", file=sys.stderr)

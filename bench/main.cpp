@@ -48,6 +48,7 @@ Cases all_cases() {
     add_block_tno(cases);
     add_block_fd(cases);
     add_block_ski(cases);
+    add_inference(cases);
     // Paths and floors of one shape run within seconds of each other, so that their ratio holds on a machine
     // whose speed drifts.
     std::stable_sort(cases.begin(), cases.end(), [](const Case& a, const Case& b) {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Kernels, layers and models allocate nothing once their cache and workspace have seen the shapes.
+// Kernels allocate nothing once their cache and workspace have seen the shapes; layers and models nothing
+// once their cache has, in a workspace that was reserved what they say, which is at most twice what they use.
 
 #include <support/allocations.hpp>
 #include <support/nn.hpp>
 #include <support/random.hpp>
+#include <support/threads.hpp>
 
 namespace toeplitz::test {
 namespace {
@@ -69,27 +71,48 @@ TEST_F(KernelAllocations, NoneInFrequencyKernels) {
 
 class ModuleAllocations : public Allocations {
 protected:
-    /// forward, backward and inference, with lengths and without.
+    static constexpr Index batches[] = {1, 3};
+
+    /// `use(ws, lengths)`, with lengths and without, in a workspace of so many bytes.
+    template <class F>
+    static void expect_enough(std::size_t bytes, Index batch, Index length, const char* what, F&& use) {
+        SCOPED_TRACE(testing::Message() << what << ", batch " << batch << ", length " << length);
+        const std::vector<Index> lengths(static_cast<std::size_t>(batch), length / 2 + 1);
+        Workspace ws(bytes);
+        const std::size_t capacity = ws.capacity();
+        for (const Lengths valid : {Lengths(), Lengths(lengths)}) {
+            use(ws, valid);  // the first parallel region makes threads
+            EXPECT_EQ(count([&] { use(ws, valid); }), 0);
+        }
+        EXPECT_EQ(ws.capacity(), capacity) << ws.most_used() << " bytes are used";
+        EXPECT_LE(bytes, 2 * ws.most_used());
+    }
+
+    /// forward, backward and inference, with one thread and two.
     template <class Module>
-    static void expect_none(const Module& module, Index length, Index batch, Index channels) {
+    static void expect_none(const Module& module, Index length, Index channels) {
         const auto parameters = start(module, 1);
         auto gradients = zeros_like(parameters);
-        const Matrix<double> x = random_matrix<double>(batch * length, channels, 1);
-        Matrix<double> y = x;
-        Matrix<double> dx = x;
-        const std::vector<Index> lengths(static_cast<std::size_t>(batch), length / 2 + 1);
         const auto prepared = Calls<Module>::prepare(module, parameters, length);
-        typename Module::Cache cache;
-        Workspace ws;
-        for (const Lengths valid : {Lengths(), Lengths(lengths)}) {
-            const auto use = [&] {
-                Calls<Module>::forward(module, parameters, x, {length, valid}, y, cache, ws, 3);
-                Calls<Module>::backward(module, parameters, x, cache, x, dx, gradients, ws);
-                Calls<Module>::evaluate(prepared, x, y, ws, valid);
-            };
-            use();
-            use();  // where the workspace's blocks become one
-            EXPECT_EQ(count(use), 0) << "length " << length;
+        for (const Index batch : batches) {
+            const Matrix<double> x = random_matrix<double>(batch * length, channels, 1);
+            Matrix<double> y = x;
+            Matrix<double> dx = x;
+            typename Module::Cache cache;
+            for (const int threads : {1, 2}) {
+                with_threads(threads, [&] {
+                    expect_enough(
+                        module.required_workspace(batch, length), batch, length, "training",
+                        [&](Workspace& ws, Lengths lengths) {
+                            Calls<Module>::forward(module, parameters, x, {length, lengths}, y, cache, ws, 3);
+                            Calls<Module>::backward(module, parameters, x, cache, x, dx, gradients, ws);
+                        });
+                    expect_enough(prepared.required_workspace(batch), batch, length, "inference",
+                                  [&](Workspace& ws, Lengths lengths) {
+                                      Calls<Module>::evaluate(prepared, x, y, ws, lengths);
+                                  });
+                });
+            }
         }
     }
 };
@@ -98,15 +121,17 @@ TEST_F(ModuleAllocations, NoneInBlocks) {
     for (const NormPlacement placement : {NormPlacement::pre, NormPlacement::post}) {
         for (const Index width : {3, 60}) {
             PlainBlock<double>::Options options{.width = width};
+            options.gtu.inner_width = 90;
             options.gtu.norm = Norm::rms;
+            options.gtu.mixer.length = 50;
             options.norm.norm = Norm::layer;
             options.placement = placement;
             options.dropout = 0.1;
             options.glu.final_activation = Activation::silu;
-            expect_none(PlainBlock<double>(options), 8, width == 3 ? 2 : 20, width);
+            expect_none(PlainBlock<double>(options), width == 3 ? 8 : 50, width);
         }
     }
-    expect_none(PlainBatchBlock({.width = 5}), 8, 3, 5);
+    expect_none(PlainBatchBlock({.width = 5}), 8, 5);
 }
 
 TEST_F(ModuleAllocations, NoneInMixers) {
@@ -114,47 +139,53 @@ TEST_F(ModuleAllocations, NoneInMixers) {
     constexpr auto both = Causality::bidirectional;
     for (const Index length : {20, 400}) {
         const TnoOptions tno{.channels = 9, .mlp = small_mlp(0), .activation = Activation::silu};
-        expect_none(DoubleTno<causal>(tno), length, 2, 9);
-        expect_none(DoubleTno<both>(tno), length, 2, 9);
-        expect_none(NormalizedTno({.channels = 9, .mlp = small_mlp(0)}), length, 2, 9);
+        expect_none(DoubleTno<causal>(tno), length, 9);
+        expect_none(DoubleTno<both>(tno), length, 9);
+        expect_none(NormalizedTno({.channels = 9, .mlp = small_mlp(0)}), length, 9);
         const FdTnoOptions fd{.channels = 9, .mlp = small_mlp(0)};
-        expect_none(DoubleFdTno<causal>(fd), length, 2, 9);
-        expect_none(DoubleFdTno<both>(fd), length, 2, 9);
-        expect_none(DoubleSkiTno<causal>({.channels = 9, .length = length, .rank = 8, .taps = 5}), length, 2,
-                    9);
-        expect_none(DoubleSkiTno<both>({.channels = 9, .length = length, .rank = 8, .taps = 5}), length, 2,
-                    9);
+        expect_none(DoubleFdTno<causal>(fd), length, 9);
+        expect_none(DoubleFdTno<both>(fd), length, 9);
+        expect_none(DoubleSkiTno<causal>({.channels = 9, .length = length, .rank = 8, .taps = 5}), length, 9);
+        expect_none(DoubleSkiTno<both>({.channels = 9, .length = length, .rank = 8, .taps = 5}), length, 9);
     }
 }
 
 TEST_F(ModuleAllocations, NoneInModels) {
     using Net = PlainModel<double>;
+    constexpr Index length = 40;
     for (const Head head : {Head::per_token, Head::mean_pool}) {
         for (const OutputWeights weights : {OutputWeights::separate, OutputWeights::tied}) {
             Net::Options options{.input = {.vocabulary = 11}, .width = 30, .layers = 2};
+            options.block.gtu.mixer.length = length;
             options.head = head;
             options.output_weights = weights;
             options.dropout = 0.1;
             const Net net(options);
             const auto parameters = ModelCalls<Net>::make_parameters(net, 1);
             auto gradients = zeros_like(parameters);
-            const std::vector<Token> tokens(160, 7);
-            const std::vector<Index> lengths(20, 5);
-            const Sequences sequences{8, lengths};
-            const Index rows = net.output_rows(160, 8);
-            Matrix<double> y(rows, 11);
-            const Matrix<double> g = random_matrix<double>(rows, 11, 1);
-            const auto prepared = ModelCalls<Net>::prepare(net, parameters, 8);
-            Net::Cache cache;
-            Workspace ws;
-            const auto use = [&] {
-                ModelCalls<Net>::forward(net, parameters, tokens, sequences, y, cache, ws, 3);
-                ModelCalls<Net>::backward(net, parameters, tokens, cache, g, gradients, ws);
-                ModelCalls<Net>::evaluate(prepared, tokens, y, ws, lengths);
-            };
-            use();
-            use();
-            EXPECT_EQ(count(use), 0);
+            const auto prepared = ModelCalls<Net>::prepare(net, parameters, length);
+            for (const Index batch : batches) {
+                const std::vector<Token> tokens(static_cast<std::size_t>(batch * length), 7);
+                const Index rows = net.output_rows(batch * length, length);
+                Matrix<double> y(rows, 11);
+                const Matrix<double> g = random_matrix<double>(rows, 11, 1);
+                Net::Cache cache;
+                for (const int threads : {1, 2}) {
+                    with_threads(threads, [&] {
+                        expect_enough(net.required_workspace(batch, length), batch, length, "training",
+                                      [&](Workspace& ws, Lengths lengths) {
+                                          ModelCalls<Net>::forward(net, parameters, tokens, {length, lengths},
+                                                                   y, cache, ws, 3);
+                                          ModelCalls<Net>::backward(net, parameters, tokens, cache, g,
+                                                                    gradients, ws);
+                                      });
+                        expect_enough(prepared.required_workspace(batch), batch, length, "inference",
+                                      [&](Workspace& ws, Lengths lengths) {
+                                          ModelCalls<Net>::evaluate(prepared, tokens, y, ws, lengths);
+                                      });
+                    });
+                }
+            }
         }
     }
 }

@@ -56,6 +56,12 @@ public:
                       const Sequences& sequences = {}) const {
             std::visit([&](const auto& mixer) { mixer.evaluate(x, y, ws, sequences); }, mixer_);
         }
+        std::size_t required_workspace(Index batch = 1) const {
+            return std::visit([&](const auto& mixer) { return mixer.required_workspace(batch); }, mixer_);
+        }
+        std::size_t state_bytes() const {
+            return std::visit([](const auto& mixer) { return mixer.state_bytes(); }, mixer_);
+        }
 
     private:
         friend AnyOf;
@@ -94,11 +100,10 @@ public:
         });
     }
 
-    Prepared prepare(const std::shared_ptr<const Parameters>& parameters, Index length) const {
+    Prepared prepare(const Parameters& parameters, Index length) const {
         std::optional<Prepared> prepared;
         visit([&](auto kind, const auto& mixer) {
-            auto set = std::make_shared<const std::tuple_element_t<kind, decltype(parameters->sets)>>(
-                std::get<kind>(parameters->sets));
+            const auto& set = std::get<kind>(parameters.sets);
             prepared.emplace(
                 Prepared(typename Prepared::Kinds(std::in_place_index<kind>, mixer.prepare(set, length))));
         });

@@ -86,20 +86,24 @@ public:
     public:
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace&,
                       const Sequences& sequences = {}) const {
-            mix(*parameters_, x, sequences.within(x.rows(), length_, "PlainMixer"), y);
+            mix(parameters_, x, sequences.within(x.rows(), length_, "PlainMixer"), y);
+        }
+        std::size_t required_workspace(Index /*batch*/ = 1) const { return 0; }
+        std::size_t state_bytes() const {
+            return static_cast<std::size_t>(parameter_count(parameters_)) * sizeof(Scalar);
         }
 
     private:
         friend PlainMixer;
-        Prepared(std::shared_ptr<const Parameters> parameters, Index length)
-            : parameters_(std::move(parameters)), length_(length) {}
-        std::shared_ptr<const Parameters> parameters_;
+        Prepared(const Parameters& parameters, Index length) : parameters_(parameters), length_(length) {}
+        Parameters parameters_;
         Index length_;
     };
 
-    Prepared prepare(std::shared_ptr<const Parameters> parameters, Index length) const {
-        return Prepared(std::move(parameters), length);
+    Prepared prepare(const Parameters& parameters, Index length) const {
+        return Prepared(parameters, length);
     }
+    std::size_t required_workspace(Index /*batch*/, Index /*length*/) const { return 0; }
 
 private:
     /// Calls f(first row of the sequence, i, j) for all pairs of valid time steps.

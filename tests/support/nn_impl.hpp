@@ -32,7 +32,7 @@ void Calls<Module>::backward(const Module& module, const Parameters& parameters,
 
 template <class Module>
 auto Calls<Module>::prepare(const Module& module, const Parameters& parameters, Index length) -> Prepared {
-    return module.prepare(std::make_shared<const Parameters>(parameters), length);
+    return module.prepare(parameters, length);
 }
 
 template <class Module>

@@ -54,6 +54,9 @@ public:
         return bytes;
     }
 
+    /// The most bytes that were lent out at once: what a call that was measured needs to be reserved.
+    std::size_t most_used() const noexcept { return most_lent_; }
+
     /// Returns what was taken since its construction when it goes out of scope.
     class Scope {
     public:
@@ -120,6 +123,7 @@ private:
             const std::size_t start = round_up(used, alignment);
             if (detail::saturated_sum(start, bytes) > size(block)) continue;
             lent_ += bytes + (alignment > buffer_alignment ? alignment : 0);
+            most_lent_ = std::max(most_lent_, lent_);
             most_ = std::max(most_, lent_);
             block_ = block;
             used_ = start + bytes;
@@ -132,7 +136,8 @@ private:
     std::size_t block_ = 0;  ///< the one that is being lent from
     std::size_t used_ = 0;   ///< bytes of it that are lent
     std::size_t lent_ = 0;   ///< bytes lent from all of them
-    std::size_t most_ = 0;   ///< the most that were, or were reserved: what one block must hold
+    std::size_t most_lent_ = 0;
+    std::size_t most_ = 0;  ///< the most that were, or were reserved: what one block must hold
 };
 
 /// `count` objects for each of some threads, each thread's on pages of its own: neighbours on one page cost

@@ -141,17 +141,12 @@ void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g
     });
 }
 
-/// Bytes that linear_forward takes from its workspace for some rows.
+/// Bytes that each of these takes from its workspace, at most.
 template <Real Scalar>
 std::size_t linear_workspace(Index rows, Index outputs, Index inputs) noexcept {
-    return product_workspace<Scalar>(Product::right_transposed, rows, outputs, inputs);
-}
-
-/// Bytes that linear_adjoint and add_linear_gradients take from their workspace for some rows.
-template <Real Scalar>
-std::size_t linear_backward_workspace(Index rows, Index outputs, Index inputs) noexcept {
-    return std::max(product_workspace<Scalar>(Product::plain, rows, inputs, outputs),
-                    product_workspace<Scalar>(Product::left_transposed, outputs, inputs, rows));
+    return std::max({product_workspace<Scalar>(Product::right_transposed, rows, outputs, inputs),
+                     product_workspace<Scalar>(Product::plain, rows, inputs, outputs),
+                     product_workspace<Scalar>(Product::left_transposed, outputs, inputs, rows)});
 }
 
 }  // namespace detail

@@ -89,7 +89,10 @@ public:
                detail::DecayPowers<Scalar>::bytes(decay_, length - 1) + mlp_.required_workspace(rows);
     }
 
-    /// Bytes that backward takes from its workspace for `rows` lags.
+    /// Bytes that backward takes from its workspace for a length, or for `rows` lags.
+    std::size_t backward_workspace(Index length) const {
+        return backward_workspace(lag_count(length, kind), length - 1);
+    }
     std::size_t backward_workspace(Index rows, Index reach) const {
         return Workspace::bytes_for<double>(PositionMlp<Scalar>::most_chunks * channels()) +
                detail::DecayPowers<Scalar>::bytes(decay_, reach) + mlp_.backward_workspace(rows);

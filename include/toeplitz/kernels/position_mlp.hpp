@@ -128,14 +128,14 @@ public:
     /// Bytes that evaluate takes from its workspace for m positions.
     std::size_t required_workspace(Index rows) const {
         return Workspace::bytes_for<Scalar>(packed_weights(Direction::forward)) +
-               ThreadScratch<Scalar>::bytes(forward_scratch(), most_threads(tiles(rows)));
+               ThreadScratch<Scalar>::bytes(forward_scratch(), forward_threads(rows));
     }
 
     /// Bytes that backward takes from its workspace for m positions.
     std::size_t backward_workspace(Index rows) const {
         return Workspace::bytes_for<Scalar>(chunks(rows) * partial_size()) +
                Workspace::bytes_for<Scalar>(packed_weights(Direction::adjoint)) +
-               ThreadScratch<Scalar>::bytes(backward_scratch(), most_threads(chunks(rows)));
+               ThreadScratch<Scalar>::bytes(backward_scratch(), backward_threads(rows));
     }
 
     /// values = f(positions); keeps in `cache`, unless it is null, what backward needs.
@@ -198,7 +198,7 @@ public:
         }
         ws.reserve(required_workspace(rows));
         Workspace::Scope scope(ws);
-        const int threads = detail::thread_count(tile_count, rows * row_work());
+        const int threads = forward_threads(rows);
         const Scalar* packed = pack_weights(parameters, Direction::forward, scope);
         const ThreadScratch<Scalar> scratch(scope, forward_scratch(), threads);
         detail::parallel_chunks(tile_count, threads, [&](Index begin, Index end, int thread) {
@@ -241,7 +241,7 @@ public:
         ws.reserve(backward_workspace(rows));
         Workspace::Scope scope(ws);
         Scalar* partials = scope.take<Scalar>(chunk_count * partial_size());
-        const int threads = detail::thread_count(chunk_count, 2 * rows * row_work());
+        const int threads = backward_threads(rows);
         const Scalar* packed = pack_weights(parameters, Direction::adjoint, scope);
         const ThreadScratch<Scalar> scratch(scope, backward_scratch(), threads);
         // Sums over positions are split in a fixed way, so that they do not depend on the thread count.
@@ -275,8 +275,11 @@ private:
     static constexpr Index tile_rows = 20 * detail::ProductTile<Scalar>::rows;
     static constexpr Index tiles(Index rows) noexcept { return (rows + tile_rows - 1) / tile_rows; }
     static constexpr Index chunks(Index rows) noexcept { return std::min(most_chunks, tiles(rows)); }
-    static int most_threads(Index items) noexcept {
-        return static_cast<int>(std::clamp<Index>(items, 1, available_threads()));
+    int forward_threads(Index rows) const noexcept {
+        return detail::thread_count(tiles(rows), rows * row_work());
+    }
+    int backward_threads(Index rows) const noexcept {
+        return detail::thread_count(chunks(rows), 2 * rows * row_work());
     }
 
     Index width() const noexcept { return options_.width; }

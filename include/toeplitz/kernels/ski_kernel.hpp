@@ -104,6 +104,14 @@ public:
         return parameters;
     }
 
+    /// Bytes that evaluate and backward take from their workspaces for a length.
+    std::size_t required_workspace(Index length) const {
+        return scratch(length) + source_.required_workspace(source_rows(length));
+    }
+    std::size_t backward_workspace(Index length) const {
+        return scratch(length) + source_.backward_workspace(source_rows(length));
+    }
+
     /// The taps, m × d (one that is zero where there is none), and the source at 2r−1 lags.
     /// \throws shape_error 405 (parameters)
     /// Cost the source's at 2r−1 lags, and O(m d) | heap: none | thread-safe: yes
@@ -219,6 +227,14 @@ private:
         for (Index i = 0; i < values.rows(); ++i) {
             powers.multiply_row(static_cast<double>(lags(i, 0)), values.row(i), channels());
         }
+    }
+    /// Lags that the source is evaluated at.
+    Index source_rows(Index length) const { return is_causal ? rank(length) : 2 * rank(length) - 1; }
+    /// Bytes beside what the source takes: its lags, the decay, and where causal its values.
+    std::size_t scratch(Index length) const {
+        return Workspace::bytes_for<Scalar>(source_rows(length)) +
+               detail::DecayPowers<Scalar>::bytes(decay_, -1) +
+               (is_causal ? Workspace::bytes_for<Scalar>(rank(length) * channels()) : 0);
     }
     View source_lags(Index length, Workspace::Scope& scope) const {
         const InducingPoints points(length, rank(length));

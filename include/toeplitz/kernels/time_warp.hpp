@@ -91,7 +91,7 @@ public:
     }
 
     /// Bytes that backward takes from its workspace.
-    std::size_t backward_workspace() const {
+    std::size_t backward_workspace(Index /*rows*/) const {
         return 2 * Workspace::bytes_for<Scalar>(sides() * (knots_ + 1) * channels_) +
                Workspace::bytes_for<double>(1) + Workspace::bytes_for<double>(channels_);
     }
@@ -133,7 +133,7 @@ public:
         detail::require_shape<Scalar>(g, rows, channels_, 404, where, "g");
         require_set(parameters, "parameters", where);
         require_set(gradients, "gradients", where);
-        ws.reserve(backward_workspace());
+        ws.reserve(backward_workspace(rows));
         Workspace::Scope scope(ws);
         const Table table = fill_table(scope, parameters);
         const detail::DecayPowers<Scalar> powers(scope, decay_, parameters.decay, -1);

@@ -126,6 +126,13 @@ public:
                 glu_.make_parameters(random.bits(1)), norm_.make_parameters()};
     }
 
+    /// Bytes that forward and backward take from their workspace for B sequences of a length.
+    std::size_t required_workspace(Index batch, Index length) const requires HasRequiredWorkspace<Mixer> {
+        return 4 * Workspace::bytes_for<Scalar>(batch * length * width()) +
+               std::max({gtu_.required_workspace(batch, length), glu_.required_workspace(batch, length),
+                         norm_.required_workspace(batch, length)});
+    }
+
     /// y = the layer's output, for training. x and y: (B·n) × d, apart in memory.
     /// \param dropout_seed what the dropout masks are drawn from
     /// \throws shape_error 405 (parameters), 210 to 212, 703, 704, and those of the mixer
@@ -166,7 +173,7 @@ public:
     /// dx = the gradient with respect to x, given g with respect to y; adds to gradients. x as in forward.
     /// \throws shape_error 705 (cache), 405 (parameters, gradients), 703 (x, dx), 704 (g), and those of the
     /// mixer
-    /// Cost twice forward | heap: none with a warm workspace | thread-safe: yes
+    /// Cost twice forward | heap: none with a reserved workspace | thread-safe: yes
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
                   Workspace& ws) const {
@@ -218,11 +225,25 @@ public:
         norm_.update_statistics(cache.glu_norm, parameters.glu_norm);
     }
 
-    /// The layer at inference, with the kernel of one length.
+    /// The layer at inference, with packed weights and the kernel of one length.
     class Prepared {
     public:
+        Index length() const noexcept { return length_; }
+
+        /// Bytes that evaluate takes from its workspace for B sequences, one after another.
+        std::size_t required_workspace(Index batch = 1) const {
+            return 3 * Workspace::bytes_for<Scalar>(batch * length_ * block_.width()) +
+                   std::max(gtu_.required_workspace(batch), glu_.required_workspace(batch));
+        }
+        /// Bytes held.
+        std::size_t state_bytes() const {
+            return gtu_.state_bytes() + glu_.state_bytes() + gtu_norm_.state_bytes() +
+                   glu_norm_.state_bytes();
+        }
+
         /// y = the layer's output. x and y: (B·n) × d, apart in memory.
-        /// heap: none with a warm workspace | thread-safe: yes
+        /// \throws shape_error 210 to 212, 703 (x), 704 (y)
+        /// heap: none with a reserved workspace | thread-safe: yes
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
                       const Sequences& sequences = {}) const {
             block_.check(x, y, "Block::Prepared::evaluate");
@@ -251,17 +272,12 @@ public:
 
     private:
         friend Block;
-        template <class Part>
-        static std::shared_ptr<const Part> part(const std::shared_ptr<const Parameters>& all,
-                                                const Part& one) {
-            return {all, &one};
-        }
-        Prepared(const Block& block, const std::shared_ptr<const Parameters>& all, Index length)
+        Prepared(const Block& block, const Parameters& all, Index length)
             : block_(block),
-              gtu_(block.gtu_.prepare(part(all, all->gtu), length)),
-              glu_(block.glu_.prepare(part(all, all->glu), length)),
-              gtu_norm_(block.norm_.prepare(part(all, all->gtu_norm), length)),
-              glu_norm_(block.norm_.prepare(part(all, all->glu_norm), length)),
+              gtu_(block.gtu_.prepare(all.gtu, length)),
+              glu_(block.glu_.prepare(all.glu, length)),
+              gtu_norm_(block.norm_.prepare(all.gtu_norm, length)),
+              glu_norm_(block.norm_.prepare(all.glu_norm, length)),
               length_(length) {}
 
         Block block_;
@@ -272,12 +288,9 @@ public:
         Index length_;
     };
 
-    Prepared prepare(const std::shared_ptr<const Parameters>& parameters, Index length) const {
-        return Prepared(*this, parameters, length);
-    }
-    /// As above, with a copy of the parameters.
+    /// For inference at one length; the parameters are copied. \throws shape_error 405 and those of the mixer
     Prepared prepare(const Parameters& parameters, Index length) const {
-        return prepare(std::make_shared<const Parameters>(parameters), length);
+        return Prepared(*this, parameters, length);
     }
 
 private:

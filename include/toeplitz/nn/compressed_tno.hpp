@@ -129,7 +129,21 @@ public:
     public:
         const std::vector<Operator>& ops() const noexcept { return ops_; }
         Index length() const noexcept { return ops_[0].length(); }
-        /// heap: none with a warm workspace | thread-safe: yes
+        /// Bytes that evaluate takes from its workspace for B sequences.
+        std::size_t required_workspace(Index batch = 1) const {
+            std::size_t most = 0;
+            for (const Operator& op : ops_) {
+                most = std::max(most, op.required_workspace(batch, Layout::row_major));
+            }
+            return most;
+        }
+        /// Bytes held.
+        std::size_t state_bytes() const {
+            std::size_t bytes = 0;
+            for (const Operator& op : ops_) bytes += op.state_bytes();
+            return bytes;
+        }
+        /// heap: none with a reserved workspace | thread-safe: yes
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
                       const Sequences& sequences = {}) const {
             require_columns(ops_, x, y, "x", "y");
@@ -146,9 +160,6 @@ public:
     /// \throws shape_error 405, 551, value_error 530, config_error 760
     Prepared prepare(const Parameters& parameters, Index length) const {
         return Prepared(operators(parameters, length));
-    }
-    Prepared prepare(const std::shared_ptr<const Parameters>& parameters, Index length) const {
-        return prepare(*parameters, length);
     }
 
 private:

@@ -5,8 +5,9 @@
 /// The embedding: one learned row per token.
 
 #include <toeplitz/core/checks.hpp>
+#include <toeplitz/core/sequences.hpp>
 #include <toeplitz/dense/activation.hpp>
-#include <toeplitz/dense/linear.hpp>
+#include <toeplitz/dense/packed.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -63,16 +64,24 @@ public:
         })};
     }
 
+    /// Bytes that evaluate and backward take from their workspace.
+    std::size_t required_workspace(Index /*batch*/, Index /*length*/) const noexcept { return 0; }
+
     /// y: one row per token.
     /// \throws shape_error 405 (parameters), 704 (y); value_error 711 (a token outside 0..vocabulary−1)
     /// Cost O(size of y) | heap: none | thread-safe: yes
     void evaluate(const Parameters& parameters, Inputs tokens, MatrixView<Scalar> y,
                   Workspace& /*ws*/) const {
-        check(parameters, tokens, y, "Embedding::evaluate");
-        for (Index i = 0; i < y.rows(); ++i) {
-            const Token token = tokens[static_cast<std::size_t>(i)];
-            std::copy_n(&parameters.weight(token, 0), options_.width, y.row(i));
-        }
+        require_table(parameters, "Embedding::evaluate");
+        look_up(tokens, y, [&](Token token, Scalar* to) {
+            std::copy_n(&parameters.weight(token, 0), options_.width, to);
+        });
+    }
+    /// The same of the table of a tied head, vocabulary × d.
+    /// Cost reads a cache line per number | heap: none | thread-safe: yes
+    void evaluate(const PackedLinear<Scalar>& table, Inputs tokens, MatrixView<Scalar> y,
+                  Workspace& /*ws*/) const {
+        look_up(tokens, y, [&](Token token, Scalar* to) { table.copy_row(token, to); });
     }
 
     /// gradients.weight[token_i] += g_i. Tokens have no gradient: dx is for symmetry with Linear, and empty.
@@ -80,7 +89,8 @@ public:
     /// Cost O(size of g) | heap: none | thread-safe: yes, with distinct gradients
     void backward(const Parameters& /*parameters*/, Inputs tokens, MatrixView<const Scalar> g,
                   MatrixView<Scalar> /*dx*/, Parameters& gradients, Workspace& /*ws*/) const {
-        check(gradients, tokens, g, "Embedding::backward");
+        require_table(gradients, "Embedding::backward");
+        check(tokens, g, "Embedding::backward");
         for (Index i = 0; i < g.rows(); ++i) {
             const Token token = tokens[static_cast<std::size_t>(i)];
             detail::as_array(&gradients.weight(token, 0), options_.width) +=
@@ -88,9 +98,48 @@ public:
         }
     }
 
+    /// The table for inference.
+    class Prepared {
+    public:
+        /// y: one row per token. \throws shape_error 704 (y); value_error 711
+        /// heap: none | thread-safe: yes
+        void evaluate(Inputs tokens, MatrixView<Scalar> y, Workspace& /*ws*/) const {
+            embedding_.look_up(tokens, y, [&](Token token, Scalar* to) {
+                std::copy_n(&parameters_.weight(token, 0), y.cols(), to);
+            });
+        }
+        /// Bytes that evaluate takes from its workspace.
+        std::size_t required_workspace(Index /*batch*/ = 1) const noexcept { return 0; }
+        /// Bytes held.
+        std::size_t state_bytes() const noexcept {
+            return static_cast<std::size_t>(parameters_.weight.size()) * sizeof(Scalar);
+        }
+
+    private:
+        friend Embedding;
+        Prepared(const Embedding& embedding, const Parameters& parameters)
+            : embedding_(embedding), parameters_(parameters) {}
+        Embedding embedding_;
+        Parameters parameters_;
+    };
+
+    /// For inference; the parameters are copied. \throws shape_error 405
+    Prepared prepare(const Parameters& parameters, Index /*length*/ = 0) const {
+        require_table(parameters, "Embedding::prepare");
+        return Prepared(*this, parameters);
+    }
+
 private:
-    void check(const Parameters& set, Inputs tokens, MatrixView<const Scalar> rows, const char* where) const {
+    template <class CopyRow>
+    void look_up(Inputs tokens, MatrixView<Scalar> y, CopyRow&& copy_row) const {
+        check(tokens, y, "Embedding::evaluate");
+        for (Index i = 0; i < y.rows(); ++i) copy_row(tokens[static_cast<std::size_t>(i)], y.row(i));
+    }
+
+    void require_table(const Parameters& set, const char* where) const {
         detail::require_shape<Scalar>(set.weight, options_.vocabulary, options_.width, 405, where, "weight");
+    }
+    void check(Inputs tokens, MatrixView<const Scalar> rows, const char* where) const {
         detail::require_rows<Scalar>(rows, static_cast<Index>(tokens.size()), options_.width, 704, where,
                                      "y or g");
         for (std::size_t i = 0; i < tokens.size(); ++i) {

@@ -84,12 +84,22 @@ public:
         return parameters;
     }
 
+    /// Bytes that forward and backward take from their workspace for B sequences of a length.
+    std::size_t required_workspace(Index batch, Index length) const {
+        const Index rows = batch * length;
+        const std::size_t last = has_final() ? Workspace::bytes_for<Scalar>(rows * width()) : 0;
+        const std::size_t product = std::max(detail::linear_workspace<Scalar>(rows, inner_width(), width()),
+                                             detail::linear_workspace<Scalar>(rows, width(), inner_width()));
+        return last + 3 * Workspace::bytes_for<Scalar>(rows * inner_width()) + product;
+    }
+
     /// y = Glu(x).
     /// \throws shape_error 405 (parameters), 703 (x), 704 (y)
     /// Cost 3 products of rows × d × h | heap: the cache, when it grows | thread-safe: yes
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& /*sequences*/,
                  MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
-        check(parameters, "parameters", x, y, "Glu::forward");
+        require_set(parameters, "parameters", "Glu::forward");
+        check(x, y, "Glu::forward");
         if (has_final()) detail::resize_kept(cache.last, x.rows(), width());
         detail::resize_kept(cache.value, x.rows(), inner_width());
         detail::resize_kept(cache.gate, x.rows(), inner_width());
@@ -103,8 +113,9 @@ public:
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
                   Workspace& ws) const {
         const char* where = "Glu::backward";
-        check(parameters, "parameters", x, g, where);
-        check(gradients, "gradients", x, g, where);
+        require_set(parameters, "parameters", where);
+        require_set(gradients, "gradients", where);
+        check(x, g, where);
         detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
         const Index rows = x.rows();
         if (cache.gate.rows() != rows || cache.gate.cols() != inner_width()) {
@@ -139,46 +150,63 @@ public:
         detail::linear_adjoint<Scalar>(parameters.l2, dvalue, Update::add, dx, ws);
     }
 
-    /// The unit with its parameters.
+    /// The unit with packed weights.
     class Prepared {
     public:
-        /// y = Glu(x). heap: none with a warm workspace | thread-safe: yes
+        /// y = Glu(x). \throws shape_error 703 (x), 704 (y)
+        /// heap: none with a reserved workspace | thread-safe: yes
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
                       const Sequences& /*sequences*/ = {}) const {
-            glu_.check(*parameters_, "parameters", x, y, "Glu::Prepared::evaluate");
-            glu_.run(*parameters_, x, nullptr, y, ws);
+            glu_.check(x, y, "Glu::Prepared::evaluate");
+            glu_.run(maps_, x, nullptr, y, ws);
+        }
+        /// Bytes that evaluate takes from its workspace for B sequences of the length that was prepared for.
+        std::size_t required_workspace(Index batch = 1) const {
+            return 2 * Workspace::bytes_for<Scalar>(batch * length_ * glu_.inner_width());
+        }
+        /// Bytes held.
+        std::size_t state_bytes() const noexcept {
+            return maps_.l1.state_bytes() + maps_.l2.state_bytes() + maps_.l3.state_bytes();
         }
 
     private:
         friend Glu;
-        Prepared(const Glu& glu, std::shared_ptr<const Parameters> parameters)
-            : glu_(glu), parameters_(std::move(parameters)) {}
+        struct Maps {
+            PackedLinear<Scalar> l1, l2, l3;
+        };
+        Prepared(const Glu& glu, const Parameters& parameters, Index length)
+            : glu_(glu),
+              maps_{PackedLinear<Scalar>(parameters.l1), PackedLinear<Scalar>(parameters.l2),
+                    PackedLinear<Scalar>(parameters.l3)},
+              length_(length) {}
         Glu glu_;
-        std::shared_ptr<const Parameters> parameters_;
+        Maps maps_;
+        Index length_;
     };
 
-    Prepared prepare(std::shared_ptr<const Parameters> parameters, Index /*length*/ = 0) const {
-        return Prepared(*this, std::move(parameters));
-    }
-    /// As above, with a copy of the parameters.
-    Prepared prepare(const Parameters& parameters, Index length = 0) const {
-        return prepare(std::make_shared<const Parameters>(parameters), length);
+    /// For inference; the parameters are copied. Rows of any number can be evaluated: the length is for
+    /// required_workspace alone. \throws shape_error 405
+    Prepared prepare(const Parameters& parameters, Index length = 1) const {
+        require_set(parameters, "parameters", "Glu::prepare");
+        return Prepared(*this, parameters, length);
     }
 
 private:
     bool has_final() const noexcept { return options_.final_activation != Activation::identity; }
 
-    void check(const Parameters& set, const char* what, MatrixView<const Scalar> x,
-               MatrixView<const Scalar> y, const char* where) const {
+    void require_set(const Parameters& set, const char* what, const char* where) const {
         detail::require_linear(set.l1, inner_width(), width(), options_.bias, what, where);
         detail::require_linear(set.l2, inner_width(), width(), options_.bias, what, where);
         detail::require_linear(set.l3, width(), inner_width(), options_.bias, what, where);
+    }
+    void check(MatrixView<const Scalar> x, MatrixView<const Scalar> y, const char* where) const {
         detail::require_rows<Scalar>(x, x.rows(), width(), 703, where, "x");
         detail::require_rows<Scalar>(y, x.rows(), width(), 704, where, "y or g");
     }
 
-    /// y = Glu(x); pre-activations are kept in `cache` unless it is null.
-    void run(const Parameters& parameters, MatrixView<const Scalar> x, Cache* cache, MatrixView<Scalar> y,
+    /// y = Glu(x) of maps as they are or packed; pre-activations are kept in `cache` unless it is null.
+    template <class Maps>
+    void run(const Maps& maps, MatrixView<const Scalar> x, Cache* cache, MatrixView<Scalar> y,
              Workspace& ws) const {
         Workspace::Scope scope(ws);
         const MatrixView<Scalar> hidden = scope.matrix<Scalar>(x.rows(), inner_width());
@@ -190,14 +218,14 @@ private:
         } else {
             value = scope.matrix<Scalar>(x.rows(), inner_width());
         }
-        detail::linear_forward<Scalar>(parameters.l1, x, gate, ws);
+        detail::linear_forward<Scalar>(maps.l1, x, gate, ws);
         auto multiply = [&](Index row, Index col, MatrixView<Scalar> part) {
             for (Index i = 0; i < part.rows(); ++i, ++row) {
                 detail::activate_times<Scalar>(options_.activation, &gate(row, col), part.row(i),
                                                &hidden(row, col), part.cols());
             }
         };
-        detail::linear_forward<Scalar>(parameters.l2, x, value, ws, multiply);
+        detail::linear_forward<Scalar>(maps.l2, x, value, ws, multiply);
         auto finish = [&](Index row, Index col, MatrixView<Scalar> part) {
             if (!has_final()) return;
             for (Index i = 0; i < part.rows(); ++i, ++row) {
@@ -206,7 +234,7 @@ private:
                                          part.cols());
             }
         };
-        detail::linear_forward<Scalar>(parameters.l3, hidden, y, ws, finish);
+        detail::linear_forward<Scalar>(maps.l3, hidden, y, ws, finish);
     }
 
     Options options_;

@@ -100,13 +100,25 @@ public:
         return parameters;
     }
 
+    /// Bytes that forward and backward take from their workspace for B sequences of a length.
+    std::size_t required_workspace(Index batch, Index length) const requires HasRequiredWorkspace<Mixer> {
+        const Index rows = batch * length;
+        const std::size_t inner = Workspace::bytes_for<Scalar>(rows * inner_width());
+        const std::size_t norm = norm_ ? inner + norm_->required_workspace(batch, length) : 0;
+        const std::size_t part = std::max({mixer_.required_workspace(batch, length),
+                                           detail::linear_workspace<Scalar>(rows, inner_width(), width()),
+                                           detail::linear_workspace<Scalar>(rows, width(), inner_width())});
+        return 2 * Workspace::bytes_for<Scalar>(rows * width()) + 4 * inner + norm + part;
+    }
+
     /// y = Gtu(x); x and y (B·n) × d.
     /// \throws shape_error 405 (parameters), 210 to 212, 703, 704, and those of the mixer
     /// Cost 3 products of rows × d × e and the mixer's | heap: the cache, when it grows | thread-safe: yes
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
                  MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
         const char* where = "Gtu::forward";
-        check(parameters, "parameters", x, y, where);
+        require_set(parameters, "parameters", where);
+        check(x, y, where);
         const Sequences checked = sequences.within(x.rows(), 0, where);
         cache.sequences.keep(sequences, checked);
         const Index rows = x.rows();
@@ -115,9 +127,15 @@ public:
         }
         Workspace::Scope scope(ws);
         if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
-        run(parameters, x, cache.v, cache.u, cache.mixed, scope.matrix<Scalar>(rows, inner_width()), y, ws,
+        run(
+            parameters, x, cache.v, cache.u, cache.mixed, scope.matrix<Scalar>(rows, inner_width()), y, ws,
             [&](MatrixView<const Scalar> v) {
                 mixer_.forward(parameters.toep, v, checked, cache.mixed, cache.mixer, ws);
+            },
+            [&](MatrixView<Scalar> gated) {
+                if (!norm_) return;
+                typename RowNorm<Scalar>::Cache none;
+                norm_->forward(parameters.norm, gated, checked, gated, none, ws);
             });
         if (!sequences.is_checked()) detail::clear_padding(y, checked);
     }
@@ -129,8 +147,9 @@ public:
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
                   Workspace& ws) const {
         const char* where = "Gtu::backward";
-        check(parameters, "parameters", x, g, where);
-        check(gradients, "gradients", x, g, where);
+        require_set(parameters, "parameters", where);
+        require_set(gradients, "gradients", where);
+        check(x, g, where);
         detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
         const Index rows = x.rows();
         if (cache.u.rows() != rows || cache.u.cols() != inner_width()) {
@@ -188,45 +207,69 @@ public:
         detail::linear_adjoint<Scalar>(parameters.v_proj, dv, Update::add, dx, ws);
     }
 
-    /// The unit with the kernel of one length.
+    /// The unit with packed weights and the kernel of one length.
     class Prepared {
     public:
-        /// y = Gtu(x), as forward. heap: none with a warm workspace | thread-safe: yes
+        Index length() const noexcept { return length_; }
+
+        /// y = Gtu(x), as forward. \throws shape_error 210 to 212, 703 (x), 704 (y)
+        /// heap: none with a reserved workspace | thread-safe: yes
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
                       const Sequences& sequences = {}) const {
             const char* where = "Gtu::Prepared::evaluate";
-            gtu_.check(*parameters_, "parameters", x, y, where);
+            gtu_.check(x, y, where);
             const Sequences checked = sequences.within(x.rows(), length_, where);
             Workspace::Scope scope(ws);
             if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
             const MatrixView<Scalar> v = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
             const MatrixView<Scalar> mixed = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
-            gtu_.run(*parameters_, x, v, v, mixed, v, y, ws,
-                     [&](MatrixView<const Scalar> input) { mixer_.evaluate(input, mixed, ws, checked); });
+            gtu_.run(
+                maps_, x, v, v, mixed, v, y, ws,
+                [&](MatrixView<const Scalar> input) { mixer_.evaluate(input, mixed, ws, checked); },
+                [&](MatrixView<Scalar> gated) {
+                    if (norm_) norm_->evaluate(gated, gated, ws);
+                });
             if (!sequences.is_checked()) detail::clear_padding(y, checked);
+        }
+
+        /// Bytes that evaluate takes from its workspace for B sequences, one after another.
+        std::size_t required_workspace(Index batch = 1) const {
+            const Index rows = batch * length_;
+            return Workspace::bytes_for<Scalar>(rows * gtu_.width()) +
+                   2 * Workspace::bytes_for<Scalar>(rows * gtu_.inner_width()) +
+                   mixer_.required_workspace(batch);
+        }
+        /// Bytes held.
+        std::size_t state_bytes() const {
+            return maps_.v_proj.state_bytes() + maps_.u_proj.state_bytes() + maps_.o.state_bytes() +
+                   (norm_ ? norm_->state_bytes() : 0) + mixer_.state_bytes();
         }
 
     private:
         friend Gtu;
-        Prepared(const Gtu& gtu, std::shared_ptr<const Parameters> parameters, Index length)
+        struct Maps {
+            PackedLinear<Scalar> v_proj, u_proj, o;
+        };
+        Prepared(const Gtu& gtu, const Parameters& parameters, Index length)
             : gtu_(gtu),
-              mixer_(gtu.mixer_.prepare(
-                  std::shared_ptr<const typename Mixer::Parameters>(parameters, &parameters->toep), length)),
-              parameters_(std::move(parameters)),
-              length_(length) {}
+              maps_{PackedLinear<Scalar>(parameters.v_proj), PackedLinear<Scalar>(parameters.u_proj),
+                    PackedLinear<Scalar>(parameters.o)},
+              mixer_(gtu.mixer_.prepare(parameters.toep, length)),
+              length_(length) {
+            if (gtu.norm_) norm_.emplace(gtu.norm_->prepare(parameters.norm));
+        }
 
         Gtu gtu_;
+        Maps maps_;
+        std::optional<typename RowNorm<Scalar>::Prepared> norm_;
         typename Mixer::Prepared mixer_;
-        std::shared_ptr<const Parameters> parameters_;
         Index length_;
     };
 
-    Prepared prepare(std::shared_ptr<const Parameters> parameters, Index length) const {
-        return Prepared(*this, std::move(parameters), length);
-    }
-    /// As above, with a copy of the parameters.
+    /// For inference at one length; the parameters are copied. \throws shape_error 405 and those of the mixer
     Prepared prepare(const Parameters& parameters, Index length) const {
-        return prepare(std::make_shared<const Parameters>(parameters), length);
+        require_set(parameters, "parameters", "Gtu::prepare");
+        return Prepared(*this, parameters, length);
     }
 
 private:
@@ -239,29 +282,31 @@ private:
         return options;
     }
 
-    void check(const Parameters& set, const char* what, MatrixView<const Scalar> x,
-               MatrixView<const Scalar> y, const char* where) const {
+    void require_set(const Parameters& set, const char* what, const char* where) const {
         detail::require_linear(set.v_proj, inner_width(), width(), options_.bias, what, where);
         detail::require_linear(set.u_proj, inner_width(), width(), options_.bias, what, where);
         detail::require_linear(set.o, width(), inner_width(), options_.bias, what, where);
         if (norm_) detail::require_norm(*options_.norm, set.norm, inner_width(), what, where);
+    }
+    void check(MatrixView<const Scalar> x, MatrixView<const Scalar> y, const char* where) const {
         detail::require_rows<Scalar>(x, x.rows(), width(), 703, where, "x");
         detail::require_rows<Scalar>(y, x.rows(), width(), 704, where, "y or g");
     }
 
-    /// y = W_o norm(act(u) ⊙ mixed), where u and v become W_u x + b and W_v x + b, and `mix(act(v))` leaves
-    /// its result in `mixed`. u, v and the scratch memory `gated` may be one.
-    template <class Mix>
-    void run(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<Scalar> v,
-             MatrixView<Scalar> u, MatrixView<Scalar> mixed, MatrixView<Scalar> gated, MatrixView<Scalar> y,
-             Workspace& ws, Mix&& mix) const {
+    /// y = W_o norm(act(u) ⊙ mixed) of maps as they are or packed, where u and v become W_u x + b and
+    /// W_v x + b, `mix(act(v))` leaves its result in `mixed`, and `normalize` works in place. u, v and the
+    /// scratch memory `gated` may be one.
+    template <class Maps, class Mix, class Normalize>
+    void run(const Maps& maps, MatrixView<const Scalar> x, MatrixView<Scalar> v, MatrixView<Scalar> u,
+             MatrixView<Scalar> mixed, MatrixView<Scalar> gated, MatrixView<Scalar> y, Workspace& ws,
+             Mix&& mix, Normalize&& normalize) const {
         const Activation act = options_.activation;
         auto activated = [&](Index row, Index col, MatrixView<Scalar> part) {
             for (Index i = 0; i < part.rows(); ++i) {
                 detail::activate<Scalar>(act, part.row(i), &gated(row + i, col), nullptr, part.cols());
             }
         };
-        detail::linear_forward<Scalar>(parameters.v_proj, x, v, ws, activated);
+        detail::linear_forward<Scalar>(maps.v_proj, x, v, ws, activated);
         mix(gated);
         auto gate = [&](Index row, Index col, MatrixView<Scalar> part) {
             for (Index i = 0; i < part.rows(); ++i) {
@@ -269,12 +314,9 @@ private:
                                                part.cols());
             }
         };
-        detail::linear_forward<Scalar>(parameters.u_proj, x, u, ws, gate);
-        if (norm_) {
-            typename RowNorm<Scalar>::Cache none;
-            norm_->forward(parameters.norm, gated, Sequences{}, gated, none, ws);
-        }
-        detail::linear_forward<Scalar>(parameters.o, gated, y, ws);
+        detail::linear_forward<Scalar>(maps.u_proj, x, u, ws, gate);
+        normalize(gated);
+        detail::linear_forward<Scalar>(maps.o, gated, y, ws);
     }
 
     Options options_;

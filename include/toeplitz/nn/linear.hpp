@@ -4,10 +4,9 @@
 /// \file
 /// The affine layer y = W x + b, row by row.
 
-#include <memory>
-
 #include <toeplitz/core/checks.hpp>
-#include <toeplitz/dense/linear.hpp>
+#include <toeplitz/core/sequences.hpp>
+#include <toeplitz/dense/packed.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -75,10 +74,15 @@ public:
                                    drawn);
     }
 
+    /// Bytes that evaluate and backward take from their workspace for B sequences of a length.
+    std::size_t required_workspace(Index batch, Index length) const {
+        return detail::linear_workspace<Scalar>(batch * length, options_.outputs, options_.inputs);
+    }
+
     /// y = W x + b.
     /// \throws shape_error 405 (parameters), 703 (x), 704 (y)
-    /// Cost O(rows inputs outputs) | heap: none with a warm workspace | thread-safe: yes | threads split the
-    /// rows
+    /// Cost O(rows inputs outputs) | heap: none with a reserved workspace | thread-safe: yes | threads split
+    /// the rows
     void evaluate(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<Scalar> y,
                   Workspace& ws) const {
         check(parameters, x, y, "Linear::evaluate");
@@ -87,7 +91,7 @@ public:
 
     /// dx = Wᵀ g unless dx is empty, and gradients += ∂⟨g, y⟩/∂parameters.
     /// \throws shape_error 405 (parameters, gradients), 703 (x, dx), 704 (g)
-    /// Cost twice evaluate | heap: none with a warm workspace | thread-safe: yes | threads split rows and
+    /// Cost twice evaluate | heap: none with a reserved workspace | thread-safe: yes | threads split rows and
     /// weights
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<const Scalar> g,
                   MatrixView<Scalar> dx, Parameters& gradients, Workspace& ws) const {
@@ -101,11 +105,43 @@ public:
         detail::linear_adjoint(parameters, g, Update::assign, dx, ws);
     }
 
+    /// The map with packed weights.
+    class Prepared {
+    public:
+        /// y = W x + b. \throws shape_error 703 (x), 704 (y)
+        /// heap: none | thread-safe: yes
+        void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& /*ws*/,
+                      const Sequences& /*sequences*/ = {}) const {
+            linear_.check(x, y, "Linear::Prepared::evaluate");
+            map_.apply(x, y);
+        }
+        /// Bytes that evaluate takes from its workspace.
+        std::size_t required_workspace(Index /*batch*/ = 1) const noexcept { return 0; }
+        /// Bytes held.
+        std::size_t state_bytes() const noexcept { return map_.state_bytes(); }
+
+    private:
+        friend Linear;
+        Prepared(const Linear& linear, const Parameters& parameters) : linear_(linear), map_(parameters) {}
+        Linear linear_;
+        PackedLinear<Scalar> map_;
+    };
+
+    /// For inference; the parameters are copied. \throws shape_error 405
+    Prepared prepare(const Parameters& parameters, Index /*length*/ = 0) const {
+        detail::require_linear(parameters, options_.outputs, options_.inputs, options_.bias, "parameters",
+                               "Linear::prepare");
+        return Prepared(*this, parameters);
+    }
+
 private:
     void check(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<const Scalar> y,
                const char* where) const {
         detail::require_linear(parameters, options_.outputs, options_.inputs, options_.bias, "parameters",
                                where);
+        check(x, y, where);
+    }
+    void check(MatrixView<const Scalar> x, MatrixView<const Scalar> y, const char* where) const {
         detail::require_rows<Scalar>(x, x.rows(), options_.inputs, 703, where, "x");
         detail::require_rows<Scalar>(y, x.rows(), options_.outputs, 704, where, "y or g");
     }

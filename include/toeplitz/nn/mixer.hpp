@@ -4,7 +4,6 @@
 /// \file
 /// What a token mixer is, and the template that makes one of a kernel and an operator: y = T(parameters) x.
 
-#include <memory>
 #include <optional>
 
 #include <toeplitz/core/parameter.hpp>
@@ -18,7 +17,9 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// * `forward(parameters, x, sequences, y, cache, ws)`: y = the mixed x; what backward needs is in `cache`.
 /// * `backward(parameters, x, cache, g, dx, gradients, ws)`: x as given to forward; dx = the gradient with
 ///   respect to x, and gradients += that with respect to the parameters.
-/// * `prepare(parameters, length)`: for inference; `evaluate(x, y, ws, sequences)` of the result is const.
+/// * `prepare(parameters, length)`: for inference. The result owns what it needs; its
+///   `evaluate(x, y, ws, sequences)` is const, takes `required_workspace(batch)` bytes from its workspace and
+///   allocates nothing beyond; `state_bytes()` are those held.
 /// Outputs at padding are zero. Modules hold options alone; members may run at the same time with distinct
 /// caches, gradients and workspaces.
 template <class M>
@@ -26,15 +27,22 @@ concept TokenMixer = requires(const M& mixer, const typename M::Parameters& para
                               typename M::Parameters& gradients, typename M::Cache& cache,
                               MatrixView<const typename M::Scalar> x, MatrixView<typename M::Scalar> y,
                               const Sequences& sequences, Workspace& ws, typename M::Options& options,
-                              std::shared_ptr<const typename M::Parameters> shared,
                               const typename M::Prepared& prepared) {
     options.channels = Index{1};
     requires ParameterSet<typename M::Parameters>;
     { mixer.make_parameters(std::uint64_t{0}) } -> std::same_as<typename M::Parameters>;
     mixer.forward(parameters, x, sequences, y, cache, ws);
     mixer.backward(parameters, x, cache, x, y, gradients, ws);
-    { mixer.prepare(shared, Index{1}) } -> std::same_as<typename M::Prepared>;
+    { mixer.prepare(parameters, Index{1}) } -> std::same_as<typename M::Prepared>;
     prepared.evaluate(x, y, ws, sequences);
+    { prepared.required_workspace(Index{1}) } -> std::convertible_to<std::size_t>;
+    { prepared.state_bytes() } -> std::convertible_to<std::size_t>;
+};
+
+/// Modules that say, by `required_workspace(batch, length)`, how many bytes forward and backward take.
+template <class M>
+concept HasRequiredWorkspace = requires(const M& module) {
+    { module.required_workspace(Index{1}, Index{1}) } -> std::convertible_to<std::size_t>;
 };
 
 /// A learnable kernel: a function of lag or frequency with parameters, which fills in the values that an
@@ -46,6 +54,9 @@ concept TokenMixer = requires(const M& mixer, const typename M::Parameters& para
 ///   or a frequency grid as the kernel has it; keeps what backward needs unless `cache` is null.
 /// * `backward(parameters, cache, dvalues, gradients, ws)`: gradients += ∂⟨dvalues, values⟩/∂parameters.
 ///   dvalues may be overwritten.
+/// * where it can say so, `required_workspace(where)` and `backward_workspace(where)`: bytes that evaluate
+/// and
+///   backward take from their workspaces. Modules around it know theirs then.
 template <class K, class Where, class Values>
 concept LearnableKernel = ParameterSet<typename K::Parameters> &&
     requires(const K& kernel, const typename K::Parameters& parameters, typename K::Parameters& gradients,
@@ -55,6 +66,17 @@ concept LearnableKernel = ParameterSet<typename K::Parameters> &&
     kernel.evaluate(parameters, where, values, ws, cache);
     kernel.backward(parameters, std::as_const(*cache), values, gradients, ws);
 };
+
+namespace detail {
+
+/// Kernels that say how many bytes evaluate and backward take from their workspaces.
+template <class K, class Where>
+concept KnowsWorkspace = requires(const K& kernel, const Where& where) {
+    { kernel.required_workspace(where) } -> std::convertible_to<std::size_t>;
+    { kernel.backward_workspace(where) } -> std::convertible_to<std::size_t>;
+};
+
+}  // namespace detail
 
 /// The mixer y = T x of an operator whose kernel is learned.
 ///
@@ -80,6 +102,21 @@ public:
 
     /// Drawn from `seed`: those of the kernel.
     Parameters make_parameters(std::uint64_t seed = 0) const { return kernel_.make_parameters(seed); }
+
+    /// Bytes that forward and backward take from their workspace for B sequences of a length.
+    /// Cost makes an operator to ask
+    template <class D = Derived>
+    std::size_t required_workspace(Index batch, Index length) const requires
+        detail::KnowsWorkspace<Kernel, decltype(std::declval<const D&>().where(std::declval<Operator>()))> {
+        const Operator op = self().make_operator(length);
+        const auto where = self().where(op);
+        Workspace ws;
+        Workspace::Scope scope(ws);
+        static_cast<void>(op.take_kernel(scope));
+        return ws.most_used() +
+               std::max({kernel_.required_workspace(where), kernel_.backward_workspace(where),
+                         op.kernel_workspace(), op.required_workspace(batch, Layout::row_major)});
+    }
 
     /// y = T x, T with the kernel that the parameters describe; x and y are (B·n) × d.
     /// \throws shape_error 405 (parameters), 210 to 212, 502 to 504; value_error 530 (a NaN in the kernel)
@@ -118,9 +155,8 @@ public:
         const Operator& op() const noexcept { return op_; }
         Index length() const { return op_.length(); }
         /// Bytes that evaluate takes from its workspace.
-        std::size_t required_workspace(Index batch = 1) const {
-            return op_.required_workspace(batch, Layout::row_major);
-        }
+        std::size_t required_workspace(Index batch = 1) const { return apply_workspace(op_, batch); }
+        /// Bytes held.
         std::size_t state_bytes() const { return op_.state_bytes(); }
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
                       const Sequences& sequences = {}) const {
@@ -140,9 +176,6 @@ public:
         Workspace ws;
         set_kernel(parameters, op, nullptr, ws);
         return Prepared(std::move(op));
-    }
-    Prepared prepare(const std::shared_ptr<const Parameters>& parameters, Index length) const {
-        return prepare(*parameters, length);
     }
 
     /// The kernel at all lags, (2n−1) × d: row t + n − 1 is lag t; zero at t < 0 where causal.

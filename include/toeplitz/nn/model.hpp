@@ -151,6 +151,20 @@ public:
         return parameters;
     }
 
+    /// Bytes that forward and backward take from their workspace for B sequences of a length.
+    std::size_t required_workspace(Index batch, Index length) const requires HasRequiredWorkspace<Mixer> {
+        const Index rows = batch * length;
+        const Index heads = output_rows(rows, length);
+        std::size_t part =
+            std::max({detail::linear_workspace<Scalar>(heads, outputs(), width()),
+                      input_.required_workspace(batch, length), norm_.required_workspace(batch, length)});
+        if (options_.layers > 0) part = std::max(part, block_.required_workspace(batch, length));
+        const Index head = options_.head == Head::per_token ? outputs() : width();
+        const Index inputs = padded_inputs(options_.input);
+        return 2 * Workspace::bytes_for<Scalar>(rows * width()) + Workspace::bytes_for<Scalar>(heads * head) +
+               Workspace::bytes_for<Scalar>(rows * inputs) + part;
+    }
+
     /// outputs = the network's, for training.
     /// \param inputs B·n time steps; tokens of padding must be in the vocabulary as well
     /// \param outputs (B·n) × k, or B × k where pooled
@@ -163,14 +177,16 @@ public:
         const char* where = "Model::forward";
         const Index rows = Input::rows(inputs);
         const Sequences checked = sequences.within(rows, 0, where);
-        check(parameters, "parameters", checked, outputs, where);
+        require_set(parameters, "parameters", where);
+        check(checked, outputs, where);
         cache.sequences.forget();  // until all is in the cache
         cache.seed = dropout_seed;
         const std::size_t depth = parameters.layers.size();
         cache.stream.resize(depth + 1);
         cache.layers.resize(depth);
         for (Matrix<Scalar>& stream : cache.stream) detail::resize_kept(stream, rows, width());
-        embed(parameters, inputs, cache.stream[0], ws);
+        input_.evaluate(parameters.embed, inputs, cache.stream[0], ws);
+        scale(cache.stream[0]);
         detail::clear_padding<Scalar>(cache.stream[0], checked);
         dropout<Scalar>(options_.dropout, mask(cache, 0), cache.stream[0]);
         for (std::size_t l = 0; l < depth; ++l) {
@@ -195,7 +211,7 @@ public:
     /// gradients += the gradient with respect to the parameters, given g with respect to the outputs.
     /// \param inputs as in forward
     /// \throws shape_error 705 (cache), 405 (parameters, gradients), 704 (g)
-    /// Cost twice forward | heap: none with a warm workspace | thread-safe: yes
+    /// Cost twice forward | heap: none with a reserved workspace | thread-safe: yes
     void backward(const Parameters& parameters, Inputs inputs, const Cache& cache, MatrixView<const Scalar> g,
                   Parameters& gradients, Workspace& ws) const {
         const char* where = "Model::backward";
@@ -206,8 +222,9 @@ public:
                                        "another one");
         }
         const Sequences sequences = cache.sequences.get();
-        check(parameters, "parameters", sequences, g, where);
-        check(gradients, "gradients", sequences, g, where);
+        require_set(parameters, "parameters", where);
+        require_set(gradients, "gradients", where);
+        check(sequences, g, where);
         Workspace::Scope scope(ws);
         MatrixView<Scalar> dstream = scope.matrix<Scalar>(rows, width());
         MatrixView<Scalar> dinput = scope.matrix<Scalar>(rows, width());
@@ -244,24 +261,24 @@ public:
         if (has_norm()) norm_.update_statistics(cache.norm, parameters.norm);
     }
 
-    /// The network at inference, with the kernels of one length. Immutable and shareable.
+    /// The network at inference, with packed weights and the kernels of one length. Immutable and shareable.
     class Prepared {
     public:
         Index length() const noexcept { return length_; }
 
         /// outputs = the network's; inputs and outputs as in forward.
-        /// \throws shape_error 210 to 212, 704; value_error 711
-        /// heap: none with a warm workspace | thread-safe: yes, with distinct workspaces
+        /// \throws shape_error 210 to 212, 703 (inputs), 704; value_error 711
+        /// heap: none with a reserved workspace | thread-safe: yes, with distinct workspaces
         void evaluate(Inputs inputs, MatrixView<Scalar> outputs, Workspace& ws,
                       const Sequences& sequences = {}) const {
             const char* where = "Model::Prepared::evaluate";
             const Index rows = Input::rows(inputs);
             const Sequences checked = sequences.within(rows, length_, where);
-            model_.check(*parameters_, "parameters", checked, outputs, where);
+            model_.check(checked, outputs, where);
             Workspace::Scope scope(ws);
             MatrixView<Scalar> stream = scope.matrix<Scalar>(rows, model_.width());
             MatrixView<Scalar> next = scope.matrix<Scalar>(rows, model_.width());
-            model_.embed(*parameters_, inputs, stream, ws);
+            embed(inputs, stream, ws);
             detail::clear_padding(stream, checked);
             for (const auto& layer : layers_) {
                 layer.evaluate(stream, next, ws, checked);
@@ -276,40 +293,61 @@ public:
                 pool(stream, checked, next);
                 stream = next;
             }
-            model_.apply_head(*parameters_, stream, outputs, ws);
+            head_.apply(stream, outputs);
             if (model_.options_.head == Head::per_token) detail::clear_padding(outputs, checked);
+        }
+
+        /// Bytes that evaluate takes from its workspace for B sequences, one after another.
+        std::size_t required_workspace(Index batch = 1) const {
+            std::size_t part = norm_ ? norm_->required_workspace(batch) : 0;
+            for (const auto& layer : layers_) part = std::max(part, layer.required_workspace(batch));
+            return 2 * Workspace::bytes_for<Scalar>(batch * length_ * model_.width()) + part;
+        }
+        /// Bytes held: tied weights once, as the head's.
+        std::size_t state_bytes() const {
+            std::size_t bytes = head_.state_bytes();
+            if (input_) bytes += input_->state_bytes();
+            for (const auto& layer : layers_) bytes += layer.state_bytes();
+            return norm_ ? bytes + norm_->state_bytes() : bytes;
         }
 
     private:
         friend Model;
-        Prepared(const Model& model, std::shared_ptr<const Parameters> parameters, Index length)
-            : model_(model), parameters_(std::move(parameters)), length_(length) {
-            for (const auto& layer : parameters_->layers) {
-                layers_.push_back(model.block_.prepare(
-                    std::shared_ptr<const typename BlockType::Parameters>(parameters_, &layer), length));
+        Prepared(const Model& model, const Parameters& parameters, Index length)
+            : model_(model),
+              head_(model.is_tied() ? model.table(parameters) : PackedLinear<Scalar>(parameters.out)),
+              length_(length) {
+            if (!model.is_tied()) input_.emplace(model.input_.prepare(parameters.embed));
+            for (const auto& layer : parameters.layers) {
+                layers_.push_back(model.block_.prepare(layer, length));
             }
-            if (model.has_norm()) {
-                using NormParameters = typename NormLayer::Parameters;
-                norm_.emplace(model.norm_.prepare(
-                    std::shared_ptr<const NormParameters>(parameters_, &parameters_->norm), length));
+            if (model.has_norm()) norm_.emplace(model.norm_.prepare(parameters.norm));
+        }
+
+        void embed(Inputs inputs, MatrixView<Scalar> stream, Workspace& ws) const {
+            if (input_) {
+                input_->evaluate(inputs, stream, ws);
+            } else if constexpr (has_table) {
+                model_.input_.evaluate(head_, inputs, stream, ws);
             }
+            model_.scale(stream);
         }
 
         Model model_;
-        std::shared_ptr<const Parameters> parameters_;
+        PackedLinear<Scalar> head_;
+        std::optional<typename Input::Prepared> input_;  ///< absent where tied: the head has its table
         std::vector<typename BlockType::Prepared> layers_;
         std::optional<typename NormLayer::Prepared> norm_;
         Index length_;
     };
 
-    /// Evaluates the kernels of all layers for sequences of `length`, which need not be that of training.
-    Prepared prepare(std::shared_ptr<const Parameters> parameters, Index length) const {
-        detail::require_positive(length, "Model::prepare", "length");
-        return Prepared(*this, std::move(parameters), length);
-    }
-    /// As above, with a copy of the parameters.
+    /// Evaluates the kernels of all layers for sequences of `length`, which need not be that of training, and
+    /// packs all weights; the parameters are not needed any more.
+    /// \throws shape_error 405, config_error 201 (length) and those of the mixer
     Prepared prepare(const Parameters& parameters, Index length) const {
-        return prepare(std::make_shared<const Parameters>(parameters), length);
+        detail::require_positive(length, "Model::prepare", "length");
+        require_set(parameters, "parameters", "Model::prepare");
+        return Prepared(*this, parameters, length);
     }
 
 private:
@@ -317,6 +355,9 @@ private:
     static void fill(LinearOptions& options, Index width) { options.outputs = width; }
     static Index vocabulary(const EmbeddingOptions& options) noexcept { return options.vocabulary; }
     static Index vocabulary(const LinearOptions&) noexcept { return 0; }
+    /// Columns of inputs that are copied without their padding.
+    static Index padded_inputs(const EmbeddingOptions&) noexcept { return 0; }
+    static Index padded_inputs(const LinearOptions& options) noexcept { return options.inputs; }
 
     static Options completed(Options options) {
         detail::require_positive(options.width, "Model", "width");
@@ -348,8 +389,7 @@ private:
         return has_norm() ? cache.normed : cache.stream.back();
     }
 
-    void check(const Parameters& set, const char* what, const Sequences& sequences,
-               MatrixView<const Scalar> y, const char* where) const {
+    void require_set(const Parameters& set, const char* what, const char* where) const {
         if (static_cast<Index>(set.layers.size()) != options_.layers) {
             detail::raise<shape_error>(405, where, detail::text(what, " of ", options_.layers, " layers"),
                                        std::to_string(set.layers.size()));
@@ -357,20 +397,32 @@ private:
         if (!is_tied()) {
             detail::require_linear(set.out, outputs(), width(), options_.output_bias, what, where);
         }
+    }
+    void check(const Sequences& sequences, MatrixView<const Scalar> y, const char* where) const {
         detail::require_rows<Scalar>(y,
                                      output_rows(sequences.batch() * sequences.length(), sequences.length()),
                                      outputs(), 704, where, "outputs or g");
     }
 
+    /// Whether the input map is a table of tokens that a head can be tied to.
+    static constexpr bool has_table = requires(const Input& input, const PackedLinear<Scalar>& table,
+                                               Inputs inputs, MatrixView<Scalar> stream, Workspace& ws) {
+        input.evaluate(table, inputs, stream, ws);
+    };
+    PackedLinear<Scalar> table(const Parameters& parameters) const {
+        detail::require_shape<Scalar>(parameters.embed.weight, outputs(), width(), 405, "Model::prepare",
+                                      "embed.weight");
+        return PackedLinear<Scalar>(parameters.embed.weight);
+    }
+
     Scalar input_scale() const noexcept { return static_cast<Scalar>(options_.input_scale); }
-    void embed(const Parameters& parameters, Inputs inputs, MatrixView<Scalar> stream, Workspace& ws) const {
-        input_.evaluate(parameters.embed, inputs, stream, ws);
+    void scale(MatrixView<Scalar> stream) const {
         if (options_.input_scale != 1) stream.eigen() *= input_scale();
     }
 
     void apply_head(const Parameters& parameters, MatrixView<const Scalar> features,
                     MatrixView<Scalar> outputs, Workspace& ws) const {
-        if (!is_tied()) return detail::linear_forward(parameters.out, features, outputs, ws);
+        if (!is_tied()) return detail::linear_forward<Scalar>(parameters.out, features, outputs, ws);
         detail::multiply<Scalar>(detail::Product::right_transposed, features, parameters.embed.weight,
                                  Update::assign, nullptr, outputs, ws);
     }

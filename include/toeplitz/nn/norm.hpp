@@ -4,7 +4,6 @@
 /// \file
 /// Normalisation as a layer: of every row by itself, or of every channel over time and batch.
 
-#include <memory>
 #include <vector>
 
 #include <toeplitz/core/checks.hpp>
@@ -60,11 +59,17 @@ public:
         return parameters;
     }
 
+    /// Bytes that forward and backward take from their workspace.
+    std::size_t required_workspace(Index /*batch*/, Index /*length*/) const noexcept {
+        return Workspace::bytes_for<Scalar>(detail::row_chunks * (2 * channels() + 1));
+    }
+
     /// y = norm(x), also at inference; padding is normalised like any row. y may be x.
     /// \throws shape_error 405 (parameters), 406 (x, y)
     /// Cost O(size) | heap: none | thread-safe: yes | threads split the rows
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& /*sequences*/,
                  MatrixView<Scalar> y, Cache& /*cache*/, Workspace& /*ws*/) const {
+        detail::require_norm(options_.norm, parameters, channels(), "parameters", "RowNorm");
         run(parameters, x, y);
     }
 
@@ -112,33 +117,41 @@ public:
     /// The norm with its parameters.
     class Prepared {
     public:
+        /// y = norm(x); y may be x. \throws shape_error 406
+        /// heap: none | thread-safe: yes
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& /*ws*/,
                       const Sequences& /*sequences*/ = {}) const {
-            norm_.run(*parameters_, x, y);
+            norm_.run(parameters_, x, y);
+        }
+        /// Bytes that evaluate takes from its workspace.
+        std::size_t required_workspace(Index /*batch*/ = 1) const noexcept { return 0; }
+        /// Bytes held.
+        std::size_t state_bytes() const {
+            return static_cast<std::size_t>(parameter_count(parameters_)) * sizeof(Scalar);
         }
 
     private:
         friend RowNorm;
-        Prepared(const RowNorm& norm, std::shared_ptr<const Parameters> parameters)
-            : norm_(norm), parameters_(std::move(parameters)) {}
+        Prepared(const RowNorm& norm, const Parameters& parameters) : norm_(norm), parameters_(parameters) {}
         RowNorm norm_;
-        std::shared_ptr<const Parameters> parameters_;
+        Parameters parameters_;
     };
 
-    Prepared prepare(std::shared_ptr<const Parameters> parameters, Index /*length*/) const {
-        return Prepared(*this, std::move(parameters));
+    /// For inference; the parameters are copied. \throws shape_error 405
+    Prepared prepare(const Parameters& parameters, Index /*length*/ = 0) const {
+        detail::require_norm(options_.norm, parameters, channels(), "parameters", "RowNorm::prepare");
+        return Prepared(*this, parameters);
     }
 
 private:
     void run(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<Scalar> y) const {
-        // Here, since nothing may be thrown out of a parallel region.
         detail::require_rows<Scalar>(x, x.rows(), channels(), 406, "RowNorm", "x");
         detail::require_rows<Scalar>(y, x.rows(), channels(), 406, "RowNorm", "y");
-        detail::require_norm(options_.norm, parameters, channels(), "parameters", "RowNorm");
+        const auto gains = detail::norm_gains(parameters);
         detail::for_row_tiles(x.rows(), channels() / 4, [&](Index first, Index rows) {
             for (Index i = first; i < first + rows; ++i) {
-                detail::normalize_row(options_.norm, detail::norm_gains(parameters), x.row(i), y.row(i),
-                                      channels(), options_.measured);
+                detail::normalize_row<Scalar>(options_.norm, gains, x.row(i), y.row(i), channels(),
+                                              options_.measured);
             }
         });
     }
@@ -210,6 +223,11 @@ public:
         const Index d = channels();
         return {Vector<Scalar>::Ones(d), Vector<Scalar>::Zero(d), Vector<Scalar>::Zero(d),
                 Vector<Scalar>::Ones(d), Vector<Scalar>::Zero(1)};
+    }
+
+    /// Bytes that forward and backward take from their workspace.
+    std::size_t required_workspace(Index /*batch*/, Index /*length*/) const noexcept {
+        return Workspace::bytes_for<double>(2 * channels());
     }
 
     /// y = norm(x); padding becomes zero.
@@ -316,29 +334,37 @@ public:
     /// The norm with the running statistics.
     class Prepared {
     public:
+        /// y = norm(x); y may be x. \throws shape_error 406
+        /// heap: none | thread-safe: yes
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& /*ws*/,
                       const Sequences& /*sequences*/ = {}) const {
-            norm_.check(*parameters_, x, "BatchNorm::Prepared::evaluate");
-            detail::require_rows<Scalar>(y, x.rows(), norm_.channels(), 406, "BatchNorm::Prepared::evaluate",
-                                         "y");
-            norm_.normalize_rows(*parameters_, parameters_->running_mean, inverse_, x, y);
+            const char* where = "BatchNorm::Prepared::evaluate";
+            detail::require_rows<Scalar>(x, x.rows(), norm_.channels(), 406, where, "x");
+            detail::require_rows<Scalar>(y, x.rows(), norm_.channels(), 406, where, "y");
+            norm_.normalize_rows(parameters_, parameters_.running_mean, inverse_, x, y);
+        }
+        /// Bytes that evaluate takes from its workspace.
+        std::size_t required_workspace(Index /*batch*/ = 1) const noexcept { return 0; }
+        /// Bytes held.
+        std::size_t state_bytes() const {
+            return static_cast<std::size_t>(parameter_count(parameters_) + inverse_.size()) * sizeof(Scalar);
         }
 
     private:
         friend BatchNorm;
-        Prepared(const BatchNorm& norm, std::shared_ptr<const Parameters> parameters)
-            : norm_(norm), parameters_(std::move(parameters)) {
+        Prepared(const BatchNorm& norm, const Parameters& parameters) : norm_(norm), parameters_(parameters) {
             const Scalar epsilon = static_cast<Scalar>(norm.options_.epsilon);
-            inverse_ = (parameters_->running_var.array() + epsilon).rsqrt().matrix();
+            inverse_ = (parameters_.running_var.array() + epsilon).rsqrt().matrix();
         }
         BatchNorm norm_;
-        std::shared_ptr<const Parameters> parameters_;
-        Vector<Scalar> inverse_;
+        Parameters parameters_;
+        Vector<Scalar> inverse_;  ///< 1/√(σ² + ε)
     };
 
-    Prepared prepare(std::shared_ptr<const Parameters> parameters, Index /*length*/) const {
-        require_set(*parameters, "parameters", "BatchNorm::prepare");
-        return Prepared(*this, std::move(parameters));
+    /// For inference; the parameters are copied. \throws shape_error 405
+    Prepared prepare(const Parameters& parameters, Index /*length*/ = 0) const {
+        require_set(parameters, "parameters", "BatchNorm::prepare");
+        return Prepared(*this, parameters);
     }
 
 private:

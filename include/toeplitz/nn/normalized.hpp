@@ -38,6 +38,12 @@ public:
     Index channels() const noexcept { return mixer_.channels(); }
     Parameters make_parameters(std::uint64_t seed = 0) const { return mixer_.make_parameters(seed); }
 
+    /// Bytes that forward and backward take from their workspace for B sequences of a length.
+    std::size_t required_workspace(Index batch, Index length) const requires HasRequiredWorkspace<Mixer> {
+        return 2 * Workspace::bytes_for<Scalar>(2 * batch * length * channels()) +
+               mixer_.required_workspace(2 * batch, length);
+    }
+
     /// As of the mixer, whose products are twice as many where there are lengths.
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
                  MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
@@ -86,6 +92,14 @@ public:
     /// The mixer of one length.
     class Prepared {
     public:
+        Index length() const noexcept { return length_; }
+        /// Bytes that evaluate takes from its workspace for B sequences.
+        std::size_t required_workspace(Index batch = 1) const {
+            return 2 * Workspace::bytes_for<Scalar>(2 * batch * length_ * channels_) +
+                   mixer_.required_workspace(batch);
+        }
+        /// Bytes held.
+        std::size_t state_bytes() const { return mixer_.state_bytes(); }
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
                       const Sequences& sequences = {}) const {
             const char* where = "Normalized::Prepared::evaluate";
@@ -106,16 +120,16 @@ public:
 
     private:
         friend Normalized;
-        Prepared(typename Mixer::Prepared mixer, Index length) : mixer_(std::move(mixer)), length_(length) {}
+        Prepared(typename Mixer::Prepared mixer, Index length, Index channels)
+            : mixer_(std::move(mixer)), length_(length), channels_(channels) {}
         typename Mixer::Prepared mixer_;
         Index length_;
+        Index channels_;
     };
 
-    Prepared prepare(const std::shared_ptr<const Parameters>& parameters, Index length) const {
-        return Prepared(mixer_.prepare(parameters, length), length);
-    }
+    /// For inference at one length. \throws as the mixer's
     Prepared prepare(const Parameters& parameters, Index length) const {
-        return Prepared(mixer_.prepare(parameters, length), length);
+        return Prepared(mixer_.prepare(parameters, length), length, channels());
     }
 
 private:

@@ -49,8 +49,8 @@ concept LinearOperator = requires(const Op& op, MatrixView<const typename Op::Sc
 ///   over the batch, for the x and the sequences of a forward call.
 /// set_kernel is the only member that is not const; nothing may run beside it.
 ///
-/// Two things more are used where an operator has them: the lags that a kernel stands for (HasKernelLags),
-/// and the fusions of a Sum.
+/// Three things more are used where an operator has them: the lags that a kernel stands for (HasKernelLags),
+/// the fusions of a Sum, and `apply_workspace(batch)`, the bytes of products without gradients.
 template <class Op>
 concept ToeplitzOperator = LinearOperator<Op> &&
     requires(const Op& op, Op& changed, const typename Op::Kernel& kernel, typename Op::KernelValues& values,
@@ -74,6 +74,16 @@ concept HasKernelLags = ToeplitzOperator<Op> &&
              Workspace& ws) {
     op.kernel_lags(kernel, lags, ws);
 };
+
+/// Bytes that a product of rows with neighbouring channels takes from its workspace.
+template <LinearOperator Op>
+std::size_t apply_workspace(const Op& op, Index batch) {
+    if constexpr (requires { op.apply_workspace(batch); }) {
+        return op.apply_workspace(batch);
+    } else {
+        return op.required_workspace(batch, Layout::row_major);
+    }
+}
 
 /// Of operators whose backward needs nothing but x.
 struct NoCache {};
@@ -199,6 +209,12 @@ public:
         return copies + std::max(self().product_workspace(batch), self().gradient_workspace(batch));
     }
 
+    /// The same for products alone, where channels are neighbours.
+    std::size_t apply_workspace(Index batch = 1) const {
+        check_sizes(batch);
+        return self().product_workspace(batch);
+    }
+
     /// Replaces T, with scratch memory from `ws`, and reuses the operator's memory.
     /// \throws shape_error 501, value_error 530; the operator is unchanged then
     template <class D = Derived>
@@ -213,8 +229,8 @@ public:
 
     /// y = T x for each of B sequences.
     ///
-    /// With lengths, later time steps influence nothing, whatever they hold, and the y there is zero. x and y are
-    /// (B·n) × d with any strides (others than neighbouring channels cost a copy) and share no memory.
+    /// With lengths, later time steps influence nothing, whatever they hold, and the y there is zero. x and y
+    /// are (B·n) × d with any strides (others than neighbouring channels cost a copy) and share no memory.
     /// \throws shape_error 502 to 504, 210 to 212
     /// heap: none with a reserved workspace | thread-safe: yes, with distinct workspaces | same bits for any
     /// number of threads

@@ -150,12 +150,17 @@ private:
 
     Index sums_size(Index batch) const noexcept { return batch * chunks_.size() * 2 * this->channels(); }
 
-    std::size_t common_workspace(Index batch) const {
+    /// Bytes around what the inducing points' operator takes.
+    std::size_t workspace_around(std::size_t inducing, Index batch) const {
         return 2 * Workspace::bytes_for<Scalar>(batch * rank_ * this->channels()) +
-               Workspace::bytes_for<Scalar>(sums_size(batch)) + inducing_.required_workspace(batch);
+               std::max(Workspace::bytes_for<Scalar>(sums_size(batch)), inducing);
     }
-    std::size_t product_workspace(Index batch) const { return common_workspace(batch); }
-    std::size_t gradient_workspace(Index batch) const { return common_workspace(batch); }
+    std::size_t product_workspace(Index batch) const {
+        return workspace_around(inducing_.apply_workspace(batch), batch);
+    }
+    std::size_t gradient_workspace(Index batch) const {
+        return workspace_around(inducing_.required_workspace(batch), batch);
+    }
 
     template <Direction direction, Update update>
     void product(MatrixView<const Scalar> x, MatrixView<Scalar> y, const Sequences& sequences,

@@ -80,14 +80,20 @@ private:
     }
 
     std::size_t product_workspace(Index batch) const {
-        const std::size_t a = a_.required_workspace(batch, Layout::row_major);
-        const std::size_t b = b_.required_workspace(batch, Layout::row_major);
-        return is_fused ? a + b : std::max(a, b) + part_bytes(batch * this->length());
+        const std::size_t a = toeplitz::apply_workspace(a_, batch);
+        const std::size_t b = toeplitz::apply_workspace(b_, batch);
+        return is_fused ? a + b : std::max(a, b) + part_bytes(batch);
     }
-    std::size_t gradient_workspace(Index batch) const { return product_workspace(batch); }
+    std::size_t gradient_workspace(Index batch) const {
+        const std::size_t most = std::max(a_.required_workspace(batch, Layout::row_major),
+                                          b_.required_workspace(batch, Layout::row_major));
+        return is_fused ? most : most + part_bytes(batch);
+    }
 
     /// Bytes of the second part's result, which forward and backward assign.
-    std::size_t part_bytes(Index rows) const { return Workspace::bytes_for<Scalar>(rows * this->channels()); }
+    std::size_t part_bytes(Index batch) const {
+        return Workspace::bytes_for<Scalar>(batch * this->length() * this->channels());
+    }
 
     template <Direction direction, Update update>
     void product(MatrixView<const Scalar> x, MatrixView<Scalar> y, const Sequences& sequences,

@@ -14,7 +14,7 @@ struct NotVisited : PlainMixer<double> {
                  Workspace&) const {}
     void backward(const Parameters&, MatrixView<const double>, const Cache&, MatrixView<const double>,
                   MatrixView<double>, Parameters&, Workspace&) const {}
-    Prepared prepare(const std::shared_ptr<const Parameters>&, Index) const;
+    Prepared prepare(const Parameters&, Index) const;
 };
 
 TEST(TokenMixerTest, NeedsParametersThatCanBeVisited) {
