@@ -152,7 +152,7 @@ TEST_F(ModuleAllocations, NoneInMixers) {
 
 TEST_F(ModuleAllocations, NoneInModels) {
     using Net = PlainModel<double>;
-    constexpr Index length = 40;
+    constexpr Index length = 20;
     for (const Head head : {Head::per_token, Head::mean_pool}) {
         for (const OutputWeights weights : {OutputWeights::separate, OutputWeights::tied}) {
             Net::Options options{.input = {.vocabulary = 11}, .width = 30, .layers = 2};

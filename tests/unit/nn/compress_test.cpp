@@ -44,8 +44,14 @@ Matrix<double> impulses(Index n, Index d) {
 Matrix<double> evaluated(const Mixer& mixer, const Mixer::Parameters& parameters, const Matrix<double>& x,
                          Index n) {
     Matrix<double> y(x.rows(), x.cols());
-    Workspace ws;
-    mixer.prepare(parameters, n).evaluate(x, y, ws);
+    const auto prepared = mixer.prepare(parameters, n);
+    std::size_t held = 0;
+    for (const auto& op : prepared.ops()) held += op.state_bytes();
+    EXPECT_EQ(prepared.state_bytes(), held);
+    Workspace ws(prepared.required_workspace(x.rows() / n));
+    const std::size_t bytes = ws.capacity();
+    prepared.evaluate(x, y, ws);
+    EXPECT_EQ(ws.capacity(), bytes);
     return y;
 }
 /// Tᵀ of a channel.
