@@ -79,7 +79,7 @@ LayerReport report_layer(const ExactModel& exact, const FullTno::Parameters& par
                          const CompressedTno<float>& mixer, const CompressedTnoParameters<float>& made,
                          double tolerance) {
     const Index n = mixer.options().length;
-    const FullTno& tno = exact.block().gtu().mixer();
+    const FullTno& tno = exact.block(0).gtu().mixer();
     const Matrix<float> lags = tno.kernel_lags(parameters, n);
     const auto prepared = mixer.prepare(made, n);
     LayerReport report;
@@ -287,9 +287,9 @@ void run(Settings& settings) {
         const auto [exact_seconds, seconds] = fastest([&] { prepared.evaluate(tokens, logits, ws); },
                                                       [&] { other.evaluate(tokens, logits, ws); });
         for (std::size_t l = 0; l < parameters.layers.size(); ++l) {
-            const LayerReport layer =
-                report_layer(model, parameters.layers[l].gtu.toep, made.module.block().gtu().mixer(),
-                             made.parameters.layers[l].gtu.toep, tolerance);
+            const LayerReport layer = report_layer(model, parameters.layers[l].gtu.toep,
+                                                   made.module.block(static_cast<Index>(l)).gtu().mixer(),
+                                                   made.parameters.layers[l].gtu.toep, tolerance);
             std::vector<std::string> row{"",
                                          std::to_string(l),
                                          layer.groups,
@@ -317,7 +317,7 @@ void run(Settings& settings) {
         std::cout << "Compressed model: " << settings.common.out
                   << "/compressed.safetensors, loaded again: the same bits\n";
     }
-    write_curves(model.block().gtu().mixer().kernel_lags(parameters.layers[0].gtu.toep, n),
+    write_curves(model.block(0).gtu().mixer().kernel_lags(parameters.layers[0].gtu.toep, n),
                  settings.common.out);
 }
 

@@ -203,7 +203,10 @@ template <class ModelType>
 LongMatrix oracle_model(const typename ModelType::Options& options,
                         const typename ModelType::Parameters& parameters, LongMatrix x,
                         const Sequences& sequences, const Matrix<double>* tied) {
-    for (const auto& layer : parameters.layers) x = oracle_block(options.block, layer, x, sequences);
+    for (std::size_t l = 0; l < parameters.layers.size(); ++l) {
+        x = oracle_block(options.blocks.empty() ? options.block : options.blocks[l], parameters.layers[l], x,
+                         sequences);
+    }
     if (options.final_norm == FinalNorm::add) {
         x = oracle_norm(options.block.norm.norm, parameters.norm, x, x.cols());
     }

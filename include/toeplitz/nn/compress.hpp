@@ -130,6 +130,7 @@ auto compressed_options(const Model<Mixer, Norm, Input>& model, Index length) {
     typename CompressedModel<Mixer, Norm, Input>::Options options;
     copy_options(model.options(), options);
     options.block.gtu.mixer.length = length;
+    for (auto& block : options.blocks) block.gtu.mixer.length = length;
     return options;
 }
 
@@ -150,8 +151,9 @@ Compressed<CompressedModel<Mixer, Norm, Input>> compress(
     made.embed = parameters.embed;
     made.norm = parameters.norm;
     made.out = parameters.out;
-    for (const auto& layer : parameters.layers) {
-        auto mixer = compress(model.block().gtu().mixer(), layer.gtu.toep, length, options);
+    for (Index l = 0; l < model.options().layers; ++l) {
+        const auto& layer = parameters.layers[static_cast<std::size_t>(l)];
+        auto mixer = compress(model.block(l).gtu().mixer(), layer.gtu.toep, length, options);
         made.layers.push_back(
             {{layer.gtu.v_proj, layer.gtu.u_proj, layer.gtu.o, layer.gtu.norm, std::move(mixer.parameters)},
              layer.gtu_norm,

@@ -28,10 +28,12 @@ struct ModelOptions {
     typename Input::Options input{};      ///< vocabulary of tokens, or inputs per time step
     Index width = 0;                      ///< d ≥ 1: channels of the residual stream
     Index layers = 1;                     ///< ≥ 0
-    typename BlockType::Options block{};  ///< its width is filled in
-    double input_scale = 1;               ///< of the input map's output
+    typename BlockType::Options block{};  ///< of every layer; its width is filled in
+    /// Of each layer by itself, in place of `block`; their widths are filled in.
+    std::vector<typename BlockType::Options> blocks{};
+    double input_scale = 1;  ///< of the input map's output
     FinalNorm final_norm = FinalNorm::add;
-    /// Of the final norm, its channels filled in; that of the layers where absent.
+    /// Of the final norm, its channels filled in; that of the last layer where absent.
     std::optional<typename BlockType::NormLayer::Options> norm{};
     Head head = Head::per_token;
     Index outputs = 0;  ///< of the head; 0 for the vocabulary
@@ -45,6 +47,7 @@ struct ModelOptions {
         f("width", sets.width...);
         f("layers", sets.layers...);
         f("block", sets.block...);
+        f("blocks", sets.blocks...);
         f("input_scale", sets.input_scale...);
         f("final_norm", sets.final_norm...);
         f("norm", sets.norm...);
@@ -91,6 +94,7 @@ struct ModelParameters {
 ///     const auto inference = model.prepare(parameters, /*length=*/512);
 ///     inference.evaluate(tokens, logits, workspace);  // B·512 tokens, logits (B·512) × 256
 ///
+/// Layers differ in their options where `blocks` has them, and through AnyMixer in their mixers.
 /// Input is Embedding (inputs are spans of tokens) or Linear (inputs are (B·n) × f matrices).
 /// Members may run at the same time with distinct caches, gradients and workspaces; results are the same bits
 /// for any number of threads.
@@ -116,16 +120,20 @@ public:
         std::uint64_t seed = 0;
     };
 
-    /// \throws config_error 201, 202, 720, 740 (layers < 0), 741 (tied weights that do not fit) and those of
-    /// the layers
+    /// \throws config_error 201, 202, 720, 740 (layers < 0), 741 (tied weights that do not fit), 742 (another
+    /// number of blocks than layers) and those of the layers
     explicit Model(const Options& options)
-        : options_(completed(options)),
-          input_(options_.input),
-          block_(options_.block),
-          norm_(*options_.norm) {}
+        : options_(completed(options)), input_(options_.input), norm_(*options_.norm) {
+        blocks_.reserve(static_cast<std::size_t>(options_.layers));
+        for (Index l = 0; l < options_.layers; ++l) {
+            const bool is_own = !options_.blocks.empty();
+            blocks_.emplace_back(is_own ? options_.blocks[static_cast<std::size_t>(l)] : options_.block);
+        }
+    }
 
     const Options& options() const noexcept { return options_; }
-    const BlockType& block() const noexcept { return block_; }
+    /// Of a layer 0 ≤ l < layers.
+    const BlockType& block(Index layer) const noexcept { return blocks_[static_cast<std::size_t>(layer)]; }
     Index width() const noexcept { return options_.width; }
     Index outputs() const noexcept { return options_.outputs; }
     /// Rows of outputs for some rows of time steps.
@@ -140,7 +148,7 @@ public:
         parameters.embed = input_.make_parameters(random.bits(0));
         for (Index l = 0; l < options_.layers; ++l) {
             parameters.layers.push_back(
-                block_.make_parameters(random.bits(2 + static_cast<std::uint64_t>(l))));
+                block(l).make_parameters(random.bits(2 + static_cast<std::uint64_t>(l))));
         }
         if (has_norm()) parameters.norm = norm_.make_parameters();
         if (!is_tied()) {
@@ -158,7 +166,9 @@ public:
         std::size_t part =
             std::max({detail::linear_workspace<Scalar>(heads, outputs(), width()),
                       input_.required_workspace(batch, length), norm_.required_workspace(batch, length)});
-        if (options_.layers > 0) part = std::max(part, block_.required_workspace(batch, length));
+        for (const BlockType& block : blocks_) {
+            part = std::max(part, block.required_workspace(batch, length));
+        }
         const Index head = options_.head == Head::per_token ? outputs() : width();
         const Index inputs = padded_inputs(options_.input);
         return 2 * Workspace::bytes_for<Scalar>(rows * width()) + Workspace::bytes_for<Scalar>(heads * head) +
@@ -190,8 +200,8 @@ public:
         detail::clear_padding<Scalar>(cache.stream[0], checked);
         dropout<Scalar>(options_.dropout, mask(cache, 0), cache.stream[0]);
         for (std::size_t l = 0; l < depth; ++l) {
-            block_.forward(parameters.layers[l], cache.stream[l], checked, cache.stream[l + 1],
-                           cache.layers[l], ws, mask(cache, l + 1));
+            blocks_[l].forward(parameters.layers[l], cache.stream[l], checked, cache.stream[l + 1],
+                               cache.layers[l], ws, mask(cache, l + 1));
         }
         if (has_norm()) {
             detail::resize_kept(cache.normed, rows, width());
@@ -241,8 +251,8 @@ public:
                            ws);
         }
         for (std::size_t l = depth; l-- > 0;) {
-            block_.backward(parameters.layers[l], cache.stream[l], cache.layers[l], dstream, dinput,
-                            gradients.layers[l], ws);
+            blocks_[l].backward(parameters.layers[l], cache.stream[l], cache.layers[l], dstream, dinput,
+                                gradients.layers[l], ws);
             std::swap(dstream, dinput);
         }
         dropout<Scalar>(options_.dropout, mask(cache, 0), dstream);
@@ -256,7 +266,7 @@ public:
     /// Moves running statistics on to those of the forward pass in the cache.
     void update_statistics(const Cache& cache, Parameters& parameters) const {
         for (std::size_t l = 0; l < parameters.layers.size(); ++l) {
-            block_.update_statistics(cache.layers[l], parameters.layers[l]);
+            blocks_[l].update_statistics(cache.layers[l], parameters.layers[l]);
         }
         if (has_norm()) norm_.update_statistics(cache.norm, parameters.norm);
     }
@@ -318,8 +328,8 @@ public:
               head_(model.is_tied() ? model.table(parameters) : PackedLinear<Scalar>(parameters.out)),
               length_(length) {
             if (!model.is_tied()) input_.emplace(model.input_.prepare(parameters.embed));
-            for (const auto& layer : parameters.layers) {
-                layers_.push_back(model.block_.prepare(layer, length));
+            for (std::size_t l = 0; l < parameters.layers.size(); ++l) {
+                layers_.push_back(model.blocks_[l].prepare(parameters.layers[l], length));
             }
             if (model.has_norm()) norm_.emplace(model.norm_.prepare(parameters.norm));
         }
@@ -367,7 +377,14 @@ private:
         detail::require_dropout_rate(options.dropout, "Model");
         fill(options.input, options.width);
         options.block.width = options.width;
-        if (!options.norm) options.norm = options.block.norm;
+        if (!options.blocks.empty() && static_cast<Index>(options.blocks.size()) != options.layers) {
+            detail::raise<config_error>(742, "Model",
+                                        detail::text("options of ", options.layers, " layers, or none"),
+                                        std::to_string(options.blocks.size()));
+        }
+        for (auto& block : options.blocks) block.width = options.width;
+        if (!options.norm)
+            options.norm = (options.blocks.empty() ? options.block : options.blocks.back()).norm;
         options.norm->channels = options.width;
         const Index tokens = vocabulary(options.input);
         if (options.outputs == 0) options.outputs = tokens;
@@ -468,7 +485,7 @@ private:
 
     Options options_;
     Input input_;
-    BlockType block_;
+    std::vector<BlockType> blocks_;
     NormLayer norm_;
 };
 

@@ -105,6 +105,46 @@ TEST(ModelTest, AgreesWithTheDefinitionForOtherDepthsAndOutputs) {
     expect_definition(options, {5, some_lengths});
 }
 
+TEST(ModelTest, LayersMayDifferInTheirOptions) {
+    Options options = small();
+    options.layers = 3;
+    options.blocks.assign(3, options.block);
+    options.blocks[0].gtu.inner_width = 3;
+    options.blocks[1].placement = NormPlacement::post;
+    options.blocks[2].glu.inner_width = 9;
+    expect_definition(options, {5, some_lengths});
+    const Net net(options);
+    EXPECT_EQ(net.block(0).gtu().inner_width(), 3);
+    EXPECT_EQ(net.block(1).gtu().inner_width(), 6);
+    EXPECT_EQ(net.block(2).width(), 4);
+    EXPECT_EQ(net.options().blocks[2].width, 4);
+}
+
+TEST(ModelTest, TheFinalNormIsThatOfTheLastLayer) {
+    Options options = small();
+    options.blocks.assign(2, options.block);
+    options.blocks[1].norm.norm = Norm::layer;
+    EXPECT_EQ(Net(options).options().norm->norm, Norm::layer);
+    options.norm.emplace();
+    EXPECT_EQ(Net(options).options().norm->norm, Norm::simple_rms);
+}
+
+TEST(ModelTest, EqualOptionsForEachLayerAreThoseForAll) {
+    Options options = small();
+    const auto together = Run::make_parameters(Net(options), 5);
+    options.blocks.assign(2, options.block);
+    options.block = {};
+    const auto apart = Run::make_parameters(Net(options), 5);
+    Index count = 0;
+    for_each_parameter(
+        [&](const ParameterName& name, const auto& a, const auto& b) {
+            count += a.size();
+            EXPECT_EQ(a, b) << name.text();
+        },
+        together, apart);
+    EXPECT_GT(count, 0);
+}
+
 TEST(ModelTest, MapsFeaturesByALinearInput) {
     using FeatureRun = ModelCalls<PlainFeatureModel>;
     PlainFeatureModel::Options options{.input = {.inputs = 3}, .width = 4, .layers = 1, .outputs = 2};
@@ -321,6 +361,8 @@ TEST(ModelErrorTest, RefusesOptionsThatDoNotFit) {
             [](Options& o) { o.dropout = 1.5; });
     refused(720, "Block: expected a dropout rate in [0, 1), got -1.000000",
             [](Options& o) { o.block.dropout = -1; });
+    refused(742, "Model: expected options of 2 layers, or none, got 3",
+            [](Options& o) { o.blocks.assign(3, o.block); });
     refused(741, "Model: expected tied weights with as many outputs as tokens, 7, got 6", [](Options& o) {
         o.output_weights = OutputWeights::tied;
         o.outputs = 6;
