@@ -20,6 +20,9 @@ struct ChangeOption {
     void operator()(const char* /*name*/, T& value) {
         if constexpr (OptionSet<T>) {
             for_each_option(*this, value);
+        } else if constexpr (OptionChoice<T>) {
+            T::for_each_choice([&](const char* name) { value.choose(name); });
+            value.visit([this](const char*, auto& its) { for_each_option(*this, its); });
         } else if constexpr (OptionalOption<T>) {
             (*this)("", value.emplace());
         } else if constexpr (OptionSequence<T>) {
@@ -54,7 +57,10 @@ void expect_round_trip(Copy&& copy) {
     O options{};
     for_each_option(ChangeOption{}, options);
     const OptionList list = list_options(options);
-    EXPECT_EQ(option_differences(O{}, options).size(), list.size());
+    const std::vector<OptionDifference> differences = option_differences(O{}, options);
+    const auto changed = std::count_if(differences.begin(), differences.end(),
+                                       [](const OptionDifference& one) { return one.second != "absent"; });
+    EXPECT_EQ(static_cast<std::size_t>(changed), list.size());
     EXPECT_EQ(list_options(copy(options)), list);
     EXPECT_EQ(list_options(copy(O{})), list_options(O{}));
 

@@ -5,6 +5,7 @@
 /// Options of every kind of field, as a user would write them.
 
 #include <limits>
+#include <variant>
 
 #include <toeplitz/core/options.hpp>
 #include <toeplitz/core/types.hpp>
@@ -24,6 +25,44 @@ struct InnerOptions {
     }
 };
 
+struct CircleOptions {
+    double radius = 1;
+    Colour colour = Colour::red;
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("radius", sets.radius...);
+        f("colour", sets.colour...);
+    }
+};
+
+/// One of two sets, by name.
+template <class Second>
+struct Shape {
+    std::variant<InnerOptions, Second> options;
+
+    template <class F>
+    void visit(F&& f) {
+        std::visit([&](auto& its) { f(name(), its); }, options);
+    }
+    template <class F>
+    void visit(F&& f) const {
+        std::visit([&](const auto& its) { f(name(), its); }, options);
+    }
+    template <class F>
+    static void for_each_choice(F&& f) {
+        f("polygon");
+        f("circle");
+    }
+    void choose(std::string_view name) {
+        if (name == "polygon") options.template emplace<0>();
+        if (name == "circle") options.template emplace<1>();
+    }
+
+private:
+    const char* name() const { return options.index() == 0 ? "polygon" : "circle"; }
+};
+
 struct SampleOptions {
     bool flag = false;
     double number = 0.1;
@@ -36,6 +75,7 @@ struct SampleOptions {
     Vector<double> values{};
     std::vector<InnerOptions> layers{};
     std::vector<std::string> names{};
+    Shape<CircleOptions> shape{};
     void (*callback)() = nullptr;
 
     static constexpr const char* unvisited_options[] = {"callback"};
@@ -53,6 +93,7 @@ struct SampleOptions {
         f("values", sets.values...);
         f("layers", sets.layers...);
         f("names", sets.names...);
+        f("shape", sets.shape...);
     }
 };
 
@@ -69,7 +110,8 @@ inline SampleOptions sample_options() {
                        std::numeric_limits<double>::denorm_min())
                           .finished(),
             .layers = {{.count = 7}, {.colour = Colour::blue}},
-            .names = {""}};
+            .names = {""},
+            .shape = {CircleOptions{.radius = 2}}};
 }
 
 }  // namespace toeplitz::test

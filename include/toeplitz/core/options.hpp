@@ -10,8 +10,9 @@
 ///     static constexpr void for_each_option(F&& f, Sets&... sets);   // each of Sets is O or const O
 ///
 /// that calls `f("name", field of the first set, field of the second set, …)` for every field. A field is a
-/// bool, a number, an enumeration whose enumerators count from 0, a std::string, an option set, a
-/// std::optional of those, or a std::vector or Vector of them. One that is left out on purpose is named in
+/// bool, a number, an enumeration whose enumerators count from 0, a std::string, an option set, one of
+/// several option sets (see OptionChoice), a std::optional of those, or a std::vector or Vector of them. One
+/// that is left out on purpose is named in
 ///
 ///     static constexpr const char* unvisited_options[] = {"name"};
 ///
@@ -93,6 +94,16 @@ concept OptionSequence = !std::same_as<T, std::string> && requires(T values) {
 template <class T>
 concept OptionVector = std::same_as<T, std::vector<typename T::value_type>>;
 
+/// A field that is one of several option sets, told apart by their names: `visit(f)` calls f(its name, its
+/// options), `for_each_choice(f)` calls f(name) for all that there are, and `choose(name)` makes it the one
+/// of this name, with defaults.
+template <class T>
+concept OptionChoice = requires(T& choice) {
+    choice.visit([](const char* /*name*/, auto& /*options*/) {});
+    std::remove_const_t<T>::for_each_choice([](const char* /*name*/) {});
+    std::remove_const_t<T>().choose(std::string_view());
+};
+
 /// Calls f(name, fields...) for every field of one or more option sets of the same type, in lockstep and in
 /// the order of declaration. Nested sets are fields like others: a visitor that wants theirs calls this
 /// again.
@@ -115,7 +126,8 @@ namespace detail {
 /// Whether copy_options can make a field of type To from one of type From.
 template <class From, class To>
 consteval bool is_copied() {
-    if constexpr (std::same_as<From, To> || (OptionSet<From> && OptionSet<To>)) {
+    if constexpr (std::same_as<From, To> || (OptionSet<From> && OptionSet<To>) ||
+                  (OptionChoice<From> && OptionChoice<To>)) {
         return true;
     } else if constexpr ((OptionalOption<From> && OptionalOption<To>) ||
                          (OptionVector<From> && OptionVector<To>)) {
@@ -142,6 +154,13 @@ void copy_field(const From& from, To& to) {
                     from);
             },
             to);
+    } else if constexpr (OptionChoice<To>) {
+        from.visit([&](const char* name, const auto& source) {
+            to.choose(name);
+            to.visit([&](std::string_view same_name, auto& target) {
+                if (name == same_name) copy_field(source, target);
+            });
+        });
     } else if constexpr (OptionalOption<To>) {
         to.reset();
         if (from.has_value()) copy_field(*from, to.emplace());
@@ -154,7 +173,8 @@ void copy_field(const From& from, To& to) {
 }  // namespace detail
 
 /// Copies what two sets of different types have in common by name and type; nested sets, and those in
-/// optional fields and in vectors, likewise. The rest of `to` stays as it is.
+/// optional fields, in vectors and in choices, likewise; a choice stays as it is where it lacks the other's
+/// name. The rest of `to` stays as it is.
 template <OptionSet From, OptionSet To>
 void copy_options(const From& from, To& to) {
     detail::copy_field(from, to);

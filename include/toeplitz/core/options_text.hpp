@@ -21,7 +21,8 @@
 namespace toeplitz::inline TOEPLITZ_ABI {
 
 /// One value of a set. A sequence is the number of its elements under its name, and then the elements as
-/// name.0, name.1, …; an optional field that is absent is not listed.
+/// name.0, name.1, …; one of several sets has its own name in the names of its values; an optional field that
+/// is absent is not listed.
 struct OptionValue {
     std::string name;        ///< with the names of the sets around it: "block.gtu.activation"
     std::string text;        ///< a number, true, false, an enumerator, or a string as it is
@@ -86,6 +87,9 @@ void list_value(const std::string& name, const T& value, OptionList& list) {
         for_each_option(
             [&](const char* field, const auto& its) { list_value(option_name(name, field), its, list); },
             value);
+    } else if constexpr (OptionChoice<T>) {
+        value.visit(
+            [&](const char* choice, const auto& its) { list_value(option_name(name, choice), its, list); });
     } else if constexpr (OptionalOption<T>) {
         if (value.has_value()) list_value(name, *value, list);
     } else if constexpr (OptionSequence<T>) {
@@ -119,12 +123,16 @@ public:
         }
     }
 
-    /// \throws config_error 221, 222, 223
+    /// \throws config_error 221, 222, 223, 225
     template <class T>
     void read(const std::string& name, T& value) {
         if constexpr (OptionSet<T>) {
             for_each_option([&](const char* field, auto& its) { read(option_name(name, field), its); },
                             value);
+        } else if constexpr (OptionChoice<T>) {
+            const std::string choice = chosen<T>(name);
+            value.choose(choice);
+            value.visit([&](const char*, auto& its) { read(option_name(name, choice), its); });
         } else if constexpr (OptionalOption<T>) {
             value.reset();
             if (has(name)) read(name, value.emplace());
@@ -165,11 +173,32 @@ public:
     }
 
 private:
-    /// Whether there is a value of this name, or a set with one.
-    bool has(const std::string& name) const {
+    /// What follows the name of a set in the first name of its values; empty where it has none.
+    std::string_view first_inside(const std::string& name) const {
         const std::string inside = text(name, ".");
         const auto found = left_.lower_bound(inside);
-        return left_.count(name) != 0 || (found != left_.end() && found->first.starts_with(inside));
+        const bool is_inside = found != left_.end() && found->first.starts_with(inside);
+        return is_inside ? found->first.substr(inside.size()) : std::string_view();
+    }
+    /// Whether there is a value of this name, or a set with one.
+    bool has(const std::string& name) const { return left_.count(name) != 0 || !first_inside(name).empty(); }
+
+    /// Which of several sets the list has values of.
+    template <OptionChoice T>
+    std::string chosen(const std::string& name) const {
+        std::string choice;
+        std::string all;
+        T::for_each_choice([&](const char* one) {
+            all.append(all.empty() ? "" : ", ").append(one);
+            if (has(option_name(name, one))) choice = one;
+        });
+        if (choice.empty()) {
+            std::string_view other = first_inside(name);
+            other = other.substr(0, other.find('.'));
+            raise<config_error>(225, where_, text(name, " as one of ", all),
+                                other.empty() ? "none" : in_quotes(other));
+        }
+        return choice;
     }
 
     const OptionValue& take(const std::string& name) {
@@ -190,7 +219,7 @@ private:
 };
 
 /// A set of options from all values of a list, none missing, none left over. What for_each_option does not
-/// visit has its default. \throws config_error 220 to 224
+/// visit has its default. \throws config_error 220 to 225
 template <OptionSet O>
 O options_from(const OptionList& list, std::string_view where) {
     O options{};
@@ -271,9 +300,9 @@ std::string options_text(const O& options) {
 }
 
 /// A set of options from the line that options_text makes; names in any order. What for_each_option does not
-/// visit has its default. \throws config_error 220 (an unknown name), 221 (a missing one), 222 (no such
-/// enumerator), 223 (a value that is no
-///         number, …), 224 (not name=value, or a name twice)
+/// visit has its default.
+/// \throws config_error 220 (an unknown name), 221 (a missing one), 222 (no such enumerator), 223 (a value
+///         that is no number, …), 224 (not name=value, or a name twice), 225 (no such option set)
 /// Cost O(k log k) for k values | heap: the values | thread-safe: yes
 template <OptionSet O>
 O parse_options(std::string_view line) {

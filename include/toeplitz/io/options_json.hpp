@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Options as JSON: sets are objects, sequences arrays, enumerators their names, absent fields null.
+/// Options as JSON: sets are objects, sequences arrays, enumerators their names, absent fields null, and one
+/// of several sets an object with the set under its name.
 
 #include <string>
 #include <string_view>
@@ -32,6 +33,12 @@ void append_option_json(std::string& json, const std::string& name, const T& val
             },
             value);
         json.append("}");
+    } else if constexpr (OptionChoice<T>) {
+        value.visit([&](const char* choice, const auto& its) {
+            json.append("{\"").append(choice).append("\":");
+            append_option_json(json, option_name(name, choice), its);
+            json.append("}");
+        });
     } else if constexpr (OptionalOption<T>) {
         if (!value.has_value()) {
             json.append("null");
@@ -152,20 +159,22 @@ std::string options_json(const O& options) {
 }
 
 /// A set of options from a JSON object. Optional fields may be null or left out. What for_each_option does
-/// not visit has its default. \throws io_error 960 (not a JSON object), config_error 220 to 224 as
-/// parse_options Cost O(k log k) for k values | heap: the values | thread-safe: yes
+/// not visit has its default.
+/// \param where of messages
+/// \throws io_error 960 (not a JSON object), config_error 220 to 225 as parse_options
+/// Cost O(k log k) for k values | heap: the values | thread-safe: yes
 template <OptionSet O>
-O parse_options_json(std::string_view json) {
+O parse_options_json(std::string_view json, std::string_view where = "parse_options_json") {
     detail::OptionListBuilder builder;
     // The parser takes a zero byte for the end and would not look at what follows.
     const bool is_object =
         json.substr(0, json.find('{')).find_first_not_of(" \t\r\n") == std::string_view::npos &&
         json.find('\0') == std::string_view::npos;
     if (!is_object || !nlohmann::json::sax_parse(json.data(), json.data() + json.size(), &builder)) {
-        detail::raise<io_error>(960, "parse_options_json", "a JSON object without zero bytes",
+        detail::raise<io_error>(960, where, "a JSON object without zero bytes",
                                 is_object ? builder.problem() : detail::in_quotes(json));
     }
-    return detail::options_from<O>(builder.list(), "parse_options_json");
+    return detail::options_from<O>(builder.list(), where);
 }
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -17,14 +17,14 @@ namespace {
 
 static_assert(OptionSet<InnerOptions> && OptionSet<const SampleOptions>);
 static_assert(!OptionSet<Colour> && !OptionSet<Vector<double>> && !OptionSet<std::optional<InnerOptions>>);
-static_assert(detail::field_count<InnerOptions>() == 2 && detail::field_count<SampleOptions>() == 12);
+static_assert(detail::field_count<InnerOptions>() == 2 && detail::field_count<SampleOptions>() == 13);
 
 constexpr const char* sample_text =
     "flag=true number=-0.30000000000000004 seed=18446744073709551615 label=\"a \\\"b\\\" \\\\n\\n=\" "
     "inner.count=-3 "
     "inner.colour=dark_green colour=blue more.count=1 more.colour=red values=2 values.0=inf values.1=5e-324 "
     "layers=2 layers.0.count=7 layers.0.colour=red layers.1.count=1 layers.1.colour=blue names=1 "
-    "names.0=\"\"";
+    "names.0=\"\" shape.circle.radius=2 shape.circle.colour=red";
 
 TEST(OptionsTest, AreVisitedInLockstep) {
     InnerOptions to;
@@ -45,7 +45,7 @@ TEST(OptionsTextTest, HasEveryKindOfField) {
     EXPECT_EQ(options_text(sample_options()), sample_text);
     EXPECT_EQ(options_text(SampleOptions{}),
               "flag=false number=0.1 seed=0 label=\"\" inner.count=1 inner.colour=red rate=0.5 values=0 "
-              "layers=0 names=0");
+              "layers=0 names=0 shape.polygon.count=1 shape.polygon.colour=red");
 }
 
 TEST(OptionsTextTest, ReadsBack) {
@@ -126,6 +126,22 @@ TEST(OptionsTextTest, NamesWhatIsMissingInAnOptionalSetAndInASequence) {
         [&] { parse_options<SampleOptions>(fewer); });
 }
 
+TEST(OptionsTextTest, RefusesOneOfSeveralSetsByAnUnknownName) {
+    const auto refused = [](int id, const std::string& complaint, const std::string& shape) {
+        std::string text = sample_text;
+        text.replace(text.find("shape"), std::string::npos, shape);
+        expect_error<config_error>(
+            id, detail::text("[toeplitz.config.", id, "] parse_options: expected ", complaint),
+            [&] { parse_options<SampleOptions>(text); });
+    };
+    refused(225, "shape as one of polygon, circle, got none", "");
+    refused(225, "shape as one of polygon, circle, got 'star'", "shape.star.points=5");
+    refused(225, "shape as one of polygon, circle, got 'circles'", "shape.circles.radius=5");
+    refused(221, "an option 'shape.circle.colour', got none", "shape.circle.radius=5");
+    refused(220, "options that this version knows, got 'shape.polygon.count'",
+            "shape.circle.radius=5 shape.circle.colour=red shape.polygon.count=1");
+}
+
 TEST(OptionsTextTest, RefusesAValueThatIsNoEnumerator) {
     expect_error<config_error>(
         222, "[toeplitz.config.222] list_options: expected colour as one of red, dark_green, blue, got '3'",
@@ -202,6 +218,25 @@ TEST(CopyOptionsTest, CopiesWhatBothHaveByNameAndType) {
         "layers.1.count=1 layers.1.own=2 title=\"kept\" values=2 values.0=inf values.1=5e-324");
     copy_options(SampleOptions{}, to);
     EXPECT_EQ(options_text(to), "number=0.1 seed=1 layers=0 title=\"kept\" values=0");
+}
+
+struct HasShape {
+    Shape<OtherOptions> shape{};
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("shape", sets.shape...);
+    }
+};
+
+TEST(CopyOptionsTest, CopiesOneOfSeveralSetsByItsName) {
+    HasShape to;
+    copy_options(sample_options(), to);
+    EXPECT_EQ(options_text(to), "shape.circle.count=0 shape.circle.own=2");
+    SampleOptions polygon;
+    std::get<0>(polygon.shape.options).count = 7;
+    copy_options(polygon, to);
+    EXPECT_EQ(options_text(to), "shape.polygon.count=7 shape.polygon.colour=red");
 }
 
 TEST(EnumeratorTest, HasTheNameOfTheSource) {

@@ -37,13 +37,14 @@ TEST(OptionsJsonTest, HasEveryKindOfField) {
     const std::string json =
         R"({"flag":true,"number":-0.30000000000000004,"seed":18446744073709551615,"label":"a \"b\" \\n\u000a=",)"
         R"("inner":{"count":-3,"colour":"dark_green"},"colour":"blue","more":{"count":1,"colour":"red"},"rate":null,)"
-        R"("values":[-0.0,5e-324],"layers":[{"count":7,"colour":"red"},{"count":1,"colour":"blue"}],"names":[""]})";
+        R"("values":[-0.0,5e-324],"layers":[{"count":7,"colour":"red"},{"count":1,"colour":"blue"}],"names":[""],)"
+        R"("shape":{"circle":{"radius":2,"colour":"red"}}})";
     EXPECT_EQ(options_json(options), json);
     EXPECT_EQ(list_options(parse_options_json<SampleOptions>(json)), list_options(options));
     EXPECT_EQ(
         options_json(SampleOptions{}),
         R"({"flag":false,"number":0.1,"seed":0,"label":"","inner":{"count":1,"colour":"red"},"colour":null,)"
-        R"("more":null,"rate":0.5,"values":[],"layers":[],"names":[]})");
+        R"("more":null,"rate":0.5,"values":[],"layers":[],"names":[],"shape":{"polygon":{"count":1,"colour":"red"}}})");
 }
 
 TEST(OptionsJsonTest, TakesWhatOthersWrite) {
