@@ -9,7 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include <toeplitz/io/state_dict.hpp>
-#include "any_mixer.hpp"
+#include <toeplitz/nn/any_mixer.hpp>
+#include <toeplitz/nn/normalized.hpp>
 
 namespace toeplitz::test {
 
@@ -64,18 +65,9 @@ private:
     nlohmann::json json_;
 };
 
-using Causal = std::integral_constant<Causality, Causality::causal>;
-using Both = std::integral_constant<Causality, Causality::bidirectional>;
-template <Causality kind>
-using SkiMlp = SkiTno<double, kind, PositionKernel<double, kind>>;
-
-/// Every official mixer. The order is that of `kind` in the functions below.
-using AnyMixer =
-    AnyOf<Tno<double, Causality::causal>, Tno<double, Causality::bidirectional>,
-          Normalized<Tno<double, Causality::causal>>, Normalized<Tno<double, Causality::bidirectional>>,
-          FdTno<double, Causality::causal>, FdTno<double, Causality::bidirectional>,
-          SkiTno<double, Causality::causal>, SkiTno<double, Causality::bidirectional>,
-          SkiMlp<Causality::causal>, SkiMlp<Causality::bidirectional>>;
+/// Every official mixer.
+using OfficialMixer = AnyMixer<double, Normalized<Tno<double, Causality::bidirectional>>,
+                               Normalized<Tno<double, Causality::causal>>>;
 
 inline PositionMlpOptions mlp_options(const Config& config, const char* prefix = "") {
     const std::string p(prefix);
@@ -108,19 +100,12 @@ inline DecayOptions decay_options(const Config& config, const TensorFile& file, 
 /// \param type "tno", "tno_fd", "skitno" or "skitno_inv_time"
 /// \param rpe_prefix before the options of the perceptron: "" in a mixer's own file, "rpe_" in a layer's
 /// \param prefix of the mixer's tensors
-inline AnyMixer::Options mixer_options(const std::string& type, const Config& config, const TensorFile& file,
-                                       const char* rpe_prefix, const std::string& prefix, Index heads,
-                                       Index length) {
-    const bool causal = config.flag("causal");
-    AnyMixer::Options options;
-    const auto pick = [&]<std::size_t first>(std::integral_constant<std::size_t, first>, auto own) {
-        if (causal) {
-            options.kind.template emplace<first>(own);
-        } else {
-            options.kind.template emplace<first + 1>(own);
-        }
-    };
-    using std::integral_constant;
+inline OfficialMixer::Options mixer_options(const std::string& type, const Config& config,
+                                            const TensorFile& file, const char* rpe_prefix,
+                                            const std::string& prefix, Index heads, Index length) {
+    constexpr auto causal = Causality::causal;
+    constexpr auto both = Causality::bidirectional;
+    const bool is_causal = config.flag("causal");
     if (type == "tno") {
         const Index par_type = config.size("par_type", 1);
         if (par_type != 1 && par_type != 2) throw Unsupported(detail::text("par_type = ", par_type));
@@ -129,19 +114,20 @@ inline AnyMixer::Options mixer_options(const std::string& type, const Config& co
                              .positions = par_type == 2 ? Positions::normalized : Positions::lags,
                              .activation = config.activation("act_type", "none")};
         if (config.flag("normalize")) {
-            pick(integral_constant<std::size_t, 2>{}, own);
-        } else {
-            pick(integral_constant<std::size_t, 0>{}, own);
+            return is_causal ? OfficialMixer::options<Normalized<Tno<double, causal>>>(own)
+                             : OfficialMixer::options<Normalized<Tno<double, both>>>(own);
         }
-        return options;
+        return is_causal ? OfficialMixer::options<Tno<double, causal>>(own)
+                         : OfficialMixer::options<Tno<double, both>>(own);
     }
     if (config.flag("normalize")) throw Unsupported("normalize of " + type);
     if (type == "tno_fd") {
-        pick(integral_constant<std::size_t, 4>{}, FdTnoOptions{.mlp = mlp_options(config, rpe_prefix),
-                                                               .input = FrequencyInput::angle,
-                                                               .grid = FrequencyGrid::power_of_two,
-                                                               .heads = heads});
-        return options;
+        const FdTnoOptions own{.mlp = mlp_options(config, rpe_prefix),
+                               .input = FrequencyInput::angle,
+                               .grid = FrequencyGrid::power_of_two,
+                               .heads = heads};
+        return is_causal ? OfficialMixer::options<FdTno<double, causal>>(own)
+                         : OfficialMixer::options<FdTno<double, both>>(own);
     }
     const auto fill = [&](auto& own, Index rank) {
         const auto taps = file.tensors.find(prefix + "conv_kernel");
@@ -156,8 +142,8 @@ inline AnyMixer::Options mixer_options(const std::string& type, const Config& co
         SkiTnoOptions<> own;
         fill(own, config.size("r", rank));
         own.kernel = {.knots = rank, .decay = {.lambda = lambda}};
-        pick(integral_constant<std::size_t, 6>{}, own);
-        return options;
+        return is_causal ? OfficialMixer::options<SkiTno<double, causal>>(own)
+                         : OfficialMixer::options<SkiTno<double, both>>(own);
     }
     if (type == "skitno") {
         SkiTnoOptions<PositionKernelOptions> own;
@@ -165,8 +151,8 @@ inline AnyMixer::Options mixer_options(const std::string& type, const Config& co
         fill(own, config.size("r", inducing.size() == 0 ? 64 : inducing.size()));
         own.kernel = {.mlp = mlp_options(config, rpe_prefix), .decay = {.mode = DecayMode::none}};
         own.decay = {.mode = DecayMode::fixed, .lambda = lambda};
-        pick(integral_constant<std::size_t, 8>{}, own);
-        return options;
+        return is_causal ? OfficialMixer::options<SkiTno<double, causal, PositionKernel<double, causal>>>(own)
+                         : OfficialMixer::options<SkiTno<double, both, PositionKernel<double, both>>>(own);
     }
     throw Unsupported("tno_type = " + type);
 }

@@ -298,15 +298,15 @@ void run_glu(Case& c) {
                                .bias = config.flag("bias", true) ? Bias::add : Bias::none}));
 }
 
-AnyMixer::Options own_mixer_options(const Case& c, const std::string& type, Index length) {
-    AnyMixer::Options options =
+OfficialMixer::Options own_mixer_options(const Case& c, const std::string& type, Index length) {
+    OfficialMixer::Options options =
         mixer_options(type, c.config(), c.file(), "", "", c.config().size("h", 1), length);
     options.channels = c.config().size("h", 1) * c.config().size("dim");
     return options;
 }
 
 void run_mixer(Case& c, const std::string& type) {
-    const AnyMixer mixer(own_mixer_options(c, type, c.layout().length()));
+    const OfficialMixer mixer(own_mixer_options(c, type, c.layout().length()));
     run_module(c, mixer, c.config().flag("use_multi_decay"));
 }
 
@@ -316,15 +316,15 @@ void run_causal_mixer(Case& c, const std::string& type) {
     nlohmann::json json = nlohmann::json::parse(c.metadata("config"));
     json["causal"] = true;
     const Config config(json.dump());
-    AnyMixer::Options options = mixer_options(type, config, c.file(), "", "", 1, c.layout().length());
+    OfficialMixer::Options options = mixer_options(type, config, c.file(), "", "", 1, c.layout().length());
     options.channels = own.size("h", 1) * own.size("dim");
-    run_module(c, AnyMixer(options), false);
+    run_module(c, OfficialMixer(options), false);
 }
 
 /// \param prefix of the unit's tensors
-GtuOptions<AnyMixer> gtu_options(const Config& config, const TensorFile& file, const std::string& prefix,
-                                 Index heads, Index length) {
-    GtuOptions<AnyMixer> options;
+GtuOptions<OfficialMixer> gtu_options(const Config& config, const TensorFile& file, const std::string& prefix,
+                                      Index heads, Index length) {
+    GtuOptions<OfficialMixer> options;
     const auto& shape = file.at(prefix + "v_proj.weight").shape;
     options.inner_width = shape.at(0);
     options.width = shape.at(1);
@@ -337,12 +337,12 @@ GtuOptions<AnyMixer> gtu_options(const Config& config, const TensorFile& file, c
 }
 
 void run_gtu(Case& c) {
-    const GtuOptions<AnyMixer> options =
+    const GtuOptions<OfficialMixer> options =
         gtu_options(c.config(), c.file(), "", c.config().size("num_heads", 1), c.layout().length());
-    run_module(c, Gtu<AnyMixer>(options), c.config().flag("use_multi_decay"));
+    run_module(c, Gtu<OfficialMixer>(options), c.config().flag("use_multi_decay"));
 }
 
-using OfficialBlock = Block<AnyMixer>;
+using OfficialBlock = Block<OfficialMixer>;
 
 OfficialBlock::Options block_options(const Config& config, const TensorFile& file, const std::string& prefix,
                                      Index length) {
@@ -383,7 +383,7 @@ void run_training(Case& c) {
         if (mask(i) == 0) targets[static_cast<std::size_t>(i)] = CrossEntropyOptions{}.ignore_index;
     }
 
-    using Network = Model<AnyMixer>;
+    using Network = Model<OfficialMixer>;
     Network::Options options;
     options.input.vocabulary = config.size("vocab");
     options.width = config.size("d_model");

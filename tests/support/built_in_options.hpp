@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <toeplitz/nn/any_mixer.hpp>
 #include <toeplitz/nn/compress.hpp>
 #include <toeplitz/nn/fd_tno.hpp>
 #include <toeplitz/nn/loss.hpp>
@@ -24,6 +25,7 @@ using BuiltInOptions = testing::Types<
     ApproximationOptions, ChooseOptions, CrossEntropyOptions, TrainerOptions, PositionKernelOptions,
     FrequencyKernelOptions, ModelOptionsOf<Tno<float, Causality::causal>, BatchNorm<float>, Linear<float>>,
     ModelOptionsOf<FdTno<float, Causality::causal>>, ModelOptionsOf<SkiTno<float, Causality::bidirectional>>,
-    SkiTnoOptions<PositionKernelOptions>, ModelOptionsOf<CompressedTno<float>>>;
+    SkiTnoOptions<PositionKernelOptions>, ModelOptionsOf<CompressedTno<float>>,
+    ModelOptionsOf<AnyMixer<float>>>;
 
 }  // namespace toeplitz::test

@@ -49,6 +49,7 @@ public:
 
     explicit PlainMixer(const Options& options) : options_(options) {}
 
+    static constexpr const char* architecture = "plain";
     static constexpr Causality causality() noexcept { return Causality::bidirectional; }
     Index channels() const noexcept { return options_.channels; }
 

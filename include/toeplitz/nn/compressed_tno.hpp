@@ -62,6 +62,7 @@ public:
     using Options = CompressedTnoOptions;
     using Parameters = CompressedTnoParameters<Scalar>;
     using Operator = AnyOperator<Scalar>;
+    static constexpr const char* architecture = "compressed_tno";
 
     /// Of the last forward pass, for each group.
     struct Cache {

@@ -45,6 +45,7 @@ public:
     using Scalar = ScalarType;
     using Options = FdTnoOptions;
     static constexpr const char* name = "FdTno";
+    static constexpr const char* architecture = kind == Causality::causal ? "causal_fd_tno" : "fd_tno";
 
     /// \throws config_error 201, 202, 401 or 430
     explicit FdTno(const Options& options)

@@ -23,6 +23,19 @@ public:
     using Options = typename Mixer::Options;
     using Parameters = typename Mixer::Parameters;
 
+private:
+    static constexpr auto prefixed() {
+        constexpr std::string_view first = "normalized_";
+        constexpr std::string_view second = Mixer::architecture;
+        std::array<char, first.size() + second.size() + 1> both{};
+        std::copy(second.begin(), second.end(), std::copy(first.begin(), first.end(), both.begin()));
+        return both;
+    }
+    static constexpr auto architecture_text = prefixed();
+
+public:
+    static constexpr const char* architecture = architecture_text.data();
+
     struct Cache {
         typename Mixer::Cache mixer;
         Matrix<Scalar> inputs;       ///< x and the ones

@@ -17,6 +17,16 @@ template <class Scalar, Causality kind>
 using SkiTnoOperator =
     std::conditional_t<kind == Causality::causal, Fft<Scalar, kind>, Sum<Band<Scalar>, Ski<Scalar>>>;
 
+/// A source of your own has no name: derive from SkiTno, and give the mixer one.
+template <class Source>
+inline constexpr const char* ski_architecture = nullptr;
+template <class Scalar, Causality kind>
+inline constexpr const char* ski_architecture<TimeWarp<Scalar, kind>> =
+    kind == Causality::causal ? "causal_ski_tno" : "ski_tno";
+template <class Scalar, Causality kind>
+inline constexpr const char* ski_architecture<PositionKernel<Scalar, kind>> =
+    kind == Causality::causal ? "causal_ski_mlp_tno" : "ski_mlp_tno";
+
 }  // namespace detail
 
 /// Bidirectional: y = (Band + W A Wᵀ) x in O(n + r log r) per channel. Causal: the kernel is interpolated
@@ -37,6 +47,7 @@ public:
     using Options = SkiTnoOptions<typename Source::Options>;
     using Operator = typename Base::Operator;
     static constexpr const char* name = "SkiTno";
+    static constexpr const char* architecture = detail::ski_architecture<Source>;
 
     /// \throws config_error 201, 202, 510 (taps < 0), 511 (even taps), 520 (rank < 1), 730 (learned decay),
     /// and those of the source

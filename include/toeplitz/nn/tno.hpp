@@ -40,6 +40,7 @@ public:
     using Scalar = ScalarType;
     using Options = TnoOptions;
     static constexpr const char* name = "Tno";
+    static constexpr const char* architecture = kind == Causality::causal ? "causal_tno" : "tno";
 
     /// \throws config_error 201, 202, 401, 410 or 411
     explicit Tno(const Options& options) : Base(PositionKernel<Scalar, kind>(kernel_options(options))) {}
