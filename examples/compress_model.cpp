@@ -11,8 +11,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include <toeplitz/io/compressed_model.hpp>
-#include <toeplitz/io/model_file.hpp>
+#include <toeplitz/io/model_architecture.hpp>
 #include <toeplitz/nn/compress.hpp>
 
 #include "support/classifier_model.hpp"
@@ -34,8 +33,7 @@ using CompressedClassifier = Compressed<Model<CompressedTno<float>>>;
 
 struct Settings {
     TrainingSettings common{.out = "compress_model_out"};  // threads, out and quick of it
-    ClassifierOptions model{.vocabulary = 256};
-    std::string checkpoint;
+    std::string model{};                                   ///< the file of it
     std::string data = fashion_mnist;
     std::string cost_model{};
     std::vector<double> tolerances{0.001, 0.003, 0.01, 0.03, 0.1};
@@ -43,15 +41,6 @@ struct Settings {
     Index length = 0;
     Index test = 0;
 };
-
-/// The parameters of a checkpoint, without what the optimizer needs to go on.
-ExactModel::Parameters read_checkpoint(const std::string& path, const ExactModel& model) {
-    TensorFile file = read_safetensors(path);
-    std::erase_if(file.tensors, [](const auto& named) { return named.first.starts_with("adam."); });
-    ExactModel::Parameters parameters = model.make_parameters();
-    load_parameters(file, parameters);
-    return parameters;
-}
 
 /// What a layer of a compressed model is, and how far from the exact one.
 struct LayerReport {
@@ -113,23 +102,13 @@ LayerReport report_layer(const ExactModel& exact, const FullTno::Parameters& par
 }
 
 /// Saves the compressed model with some images as its probe, and loads it back. Whether it still is the same.
-bool survives_a_file(const ExactModel& exact, const CompressedClassifier& made, std::span<const Token> tokens,
-                     Index n, const std::string& path) {
-    const auto evaluate = [&](const auto& parameters, std::span<const Token> input) {
-        Matrix<float> logits(static_cast<Index>(input.size()) / n, made.module.outputs());
-        Workspace ws;
-        made.module.prepare(parameters, n).evaluate(input, logits, ws);
-        return logits;
-    };
-    save_model(path, made.parameters, {{"length", std::to_string(n)}},
-               std::vector<Token>(tokens.begin(), tokens.end()), evaluate);
-    const TensorFile file = read_safetensors(path);
-    const Model<CompressedTno<float>> model(compressed_options(exact, n));
-    auto loaded = compressed_parameters(file, model);
-    load_model(file, loaded, evaluate);
+bool survives_a_file(const CompressedClassifier& made, std::span<const Token> tokens, Index n,
+                     const std::string& path) {
+    save_model(path, made.module, made.parameters, tokens, n);
+    const auto loaded = load_model<Model<CompressedTno<float>>>(path);
     bool same = true;
     for_each_parameter([&](const ParameterName&, const auto& a, const auto& b) { same = same && a == b; },
-                       loaded, made.parameters);
+                       loaded.parameters, made.parameters);
     return same;
 }
 
@@ -208,19 +187,15 @@ void write_curves(const Matrix<float>& lags, const std::string& directory) {
 /// causal. The numbers say how near a causal kernel, 0 at t < 0, is to band and low rank.
 void print_causal_kernels(const Settings& settings) {
     using CausalTno = Tno<float, Causality::causal>;
-    const TensorFile file = read_safetensors(settings.checkpoint);
-    const CausalTno tno({.channels = settings.model.inner_width,
-                         .mlp = {.width = settings.model.mlp_width},
-                         .decay = {.mode = DecayMode::learned}});
-    std::cout << "Causal kernels of " << settings.model.inner_width << " channels, n = " << settings.length
+    const auto [model, parameters, metadata] = load_model<Model<CausalTno>>(settings.model);
+    std::cout << "Causal kernels, n = " << settings.length
               << ": taps and r of the medians of all channels, exact channels aside\n\n";
     Table table({"tolerance", "layer", "fft", "band", "ski", "band+ski", "taps", "r", "cost"});
     for (const double tolerance : settings.tolerances) {
-        for (Index l = 0; l < settings.model.layers; ++l) {
-            CausalTno::Parameters parameters = tno.make_parameters();
-            load_parameters(file, parameters,
-                            {.prefix = "layers." + std::to_string(l) + ".self_attn.gtu.toep."});
-            const auto choices = choose_each(tno.kernel_lags(parameters, settings.length),
+        for (Index l = 0; l < model.options().layers; ++l) {
+            const CausalTno& tno = model.block(l).gtu().mixer();
+            const auto& kernel = parameters.layers[static_cast<std::size_t>(l)].gtu.toep;
+            const auto choices = choose_each(tno.kernel_lags(kernel, settings.length),
                                              {.tolerance = tolerance,
                                               .kind = ToleranceKind::relative,
                                               .cost = read_cost_model(settings.cost_model)});
@@ -250,14 +225,13 @@ void print_causal_kernels(const Settings& settings) {
 
 void run(Settings& settings) {
     if (settings.length > 0) return print_causal_kernels(settings);
-    if (settings.common.quick) settings.model.width = settings.model.inner_width = 16;
-    if (settings.common.quick) settings.model.layers = 1;
     LabelledSequences test =
         settings.common.quick ? made_up_images(50, 2) : read_images(settings.data, "t10k");
     if (settings.test > 0) test = test.first(settings.test);
     const Index n = test.length;
-    const ExactModel model = make_model<FullTno>(settings.model, n);
-    const ExactModel::Parameters parameters = read_checkpoint(settings.checkpoint, model);
+    const auto loaded = load_model<ExactModel>(settings.model);
+    const ExactModel& model = loaded.model;
+    const ExactModel::Parameters& parameters = loaded.parameters;
     const auto prepared = model.prepare(parameters, n);
     const CrossEntropyLoss before = evaluate(model, parameters, test, timed_batch);
     LabelledBatch batch;
@@ -266,9 +240,9 @@ void run(Settings& settings) {
     const Index images = static_cast<Index>(batch.labels.size());
     Matrix<float> logits(images, model.outputs());
 
-    std::cout << "Model  " << settings.model.layers << " layers, mixers of " << settings.model.inner_width
-              << " channels, n = " << n << "; accuracy with the exact mixers "
-              << fixed(100 * before.accuracy(), 2) << " % of " << test.count() << " test images\n"
+    std::cout << "Model  " << model.options().layers << " layers of width " << model.width() << ", n = " << n
+              << "; accuracy with the exact mixers " << fixed(100 * before.accuracy(), 2) << " % of "
+              << test.count() << " test images\n"
               << "Bound, error   of the worst channel, relative to its 2-norm; tolerance likewise\n"
               << "taps/r         of all channels, or of groups of channels (×); 0/0 is the exact FFT\n"
               << "Cost           of the mixer by the cost model; speed-up as measured, " << images
@@ -307,7 +281,7 @@ void run(Settings& settings) {
         }
         if (!saved && tolerance >= settings.saved) {
             const std::string path = settings.common.out + "/compressed.safetensors";
-            saved = survives_a_file(model, made, tokens, n, path);
+            saved = survives_a_file(made, tokens, n, path);
             if (!saved) throw std::runtime_error("'" + path + "' holds other numbers than were written");
         }
     }
@@ -326,11 +300,9 @@ void run(Settings& settings) {
 int main(int argc, char** argv) {
     Settings settings;
     CLI::App app("Compresses a trained classifier with proven error bounds.", "compress_model");
-    app.add_option("checkpoint", settings.checkpoint, "Checkpoint of train_image_classifier --mixer tno")
-        ->required();
+    app.add_option("model", settings.model, "Model of train_image_classifier --mixer tno")->required();
     app.add_option("--data", settings.data, "Directory of the files of MNIST, Fashion-MNIST or the like")
         ->capture_default_str();
-    add_model_options(app, settings.model);
     app.add_option("--tolerance", settings.tolerances, "Tolerances, relative to each channel's 2-norm")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
@@ -348,6 +320,6 @@ int main(int argc, char** argv) {
            "Only print certificates of the kernels of a model of train_language_model --mixer tno, at "
            "this length")
         ->check(CLI::Range(1, 1 << 20));
-    app.add_flag("--quick", settings.common.quick, "The tiny model of train_image_classifier --quick");
+    app.add_flag("--quick", settings.common.quick, "The images of train_image_classifier --quick");
     return run_program(app, argc, argv, settings.common, [&] { run(settings); });
 }

@@ -85,7 +85,7 @@ void run(Settings& settings) {
     }
     std::cout << '\n';
     table.print(std::cout);
-    std::cout << "\nLogs and checkpoints: " << settings.training.out << '\n';
+    std::cout << "\nLogs, checkpoints and models: " << settings.training.out << '\n';
     write_plot(plot, settings.training.out, "image_classifier");
 }
 

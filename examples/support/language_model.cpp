@@ -5,7 +5,7 @@
 #include <numbers>
 #include <vector>
 
-#include <toeplitz/io/model_file.hpp>
+#include <toeplitz/io/model_architecture.hpp>
 #include <toeplitz/nn/fd_tno.hpp>
 #include <toeplitz/nn/loss.hpp>
 #include <toeplitz/nn/model.hpp>
@@ -160,23 +160,15 @@ LanguageModelReport run(const LanguageModelOptions& options, const TrainingSetti
     std::cerr << "Validation ...\n";
     report.bits_per_byte = bits_per_byte(model, parameters, corpus.validation, n, n / 2);
 
-    // The file carries an input with its logits, which are compared when it is loaded.
+    // The file carries the options, and an input with its logits, which are compared when it is loaded.
     report.file = settings.out + "/" + options.mixer + ".safetensors";
-    const auto logits = [&](const Parameters& p, std::span<const Token> tokens) {
-        Workspace ws;
-        Matrix<float> result(static_cast<Index>(tokens.size()), 256);
-        model.prepare(p, static_cast<Index>(tokens.size())).evaluate(tokens, result, ws);
-        return result;
-    };
     std::vector<Token> probe;
     for (const char byte : corpus.validation.substr(0, static_cast<std::size_t>(n))) {
         probe.push_back(token_of(byte));
     }
-    save_model(report.file, parameters, {{"mixer", options.mixer}, {"length", std::to_string(n)}}, probe,
-               logits);
-    Parameters loaded = model.make_parameters();
-    load_model(report.file, loaded, logits);
-    report.loaded_bits_per_byte = bits_per_byte(model, loaded, corpus.validation, n, n / 2);
+    save_model(report.file, model, parameters, probe, static_cast<Index>(probe.size()));
+    const LoadedModel<M> loaded = load_model<M>(report.file);
+    report.loaded_bits_per_byte = bits_per_byte(loaded.model, loaded.parameters, corpus.validation, n, n / 2);
 
     report.prompt = options.prompt.empty() ? std::string(corpus.validation.substr(0, 100)) : options.prompt;
     report.written = continue_text(model, parameters, report.prompt, options, settings.seed);

@@ -2,6 +2,7 @@
 
 #include "sequence_classifier.hpp"
 
+#include <toeplitz/io/model_architecture.hpp>
 #include <toeplitz/nn/fd_tno.hpp>
 #include <toeplitz/nn/ski_tno.hpp>
 #include <toeplitz/train/batches.hpp>
@@ -76,6 +77,11 @@ ClassifierReport run(MixerKind kind, const ClassifierOptions& options, const Tra
     report.evaluation_seconds = seconds([&] { loss = evaluate(model, parameters, test, 16); });
     report.accuracy = loss.accuracy();
     report.loss = loss.mean();
+
+    report.file = settings.out + "/" + mixer_name(kind) + ".safetensors";
+    LabelledBatch probe;
+    probe.fill(test, std::min<Index>(2, test.count()), [](Index j) { return j; });
+    save_model(report.file, model, parameters, probe.tokens, test.length);
     return report;
 }
 

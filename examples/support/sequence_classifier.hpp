@@ -38,10 +38,11 @@ struct ClassifierReport {
     double accuracy = 0;  ///< on all test sequences
     double loss = 0;      ///< on these, in nats
     double evaluation_seconds = 0;
+    std::string file{};  ///< with the model
 };
 
-/// Trains on `train`, watches the accuracy on `validation`, and reports that on `test`. Files are called
-/// after the mixer.
+/// Trains on `train`, watches the accuracy on `validation`, and reports that on `test`, and saves the
+/// model. Files are called after the mixer.
 ClassifierReport train_classifier(MixerKind kind, const ClassifierOptions& options,
                                   const TrainingSettings& settings, const LabelledSequences& train,
                                   const LabelledSequences& validation, const LabelledSequences& test);

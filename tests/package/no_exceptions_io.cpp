@@ -8,5 +8,5 @@ template void toeplitz::store_parameters(toeplitz::TensorFile&, const toeplitz::
                                          const toeplitz::StateDictOptions&, toeplitz::SameNames&&);
 template void toeplitz::load_parameters(const toeplitz::TensorFile&, toeplitz::LinearParameters<float>&,
                                         const toeplitz::StateDictOptions&, toeplitz::SameNames&&);
-template toeplitz::LinearOptions toeplitz::parse_options_json(std::string_view);
+template toeplitz::LinearOptions toeplitz::parse_options_json(std::string_view, std::string_view);
 template std::string toeplitz::options_json(const toeplitz::LinearOptions&);

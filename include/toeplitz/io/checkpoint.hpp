@@ -27,9 +27,6 @@ struct Checkpoint {
 
 namespace detail {
 
-inline constexpr const char* first_moment_prefix = "adam.m.";
-inline constexpr const char* second_moment_prefix = "adam.v.";
-inline constexpr const char* checkpoint_prefix = "toeplitz.";
 inline constexpr const char* checkpoint_format = "toeplitz.checkpoint";
 inline constexpr const char* checkpoint_step = "toeplitz.step";
 inline constexpr const char* checkpoint_seed = "toeplitz.seed";
@@ -81,14 +78,7 @@ void save_checkpoint(const std::string& path, const P& parameters, const Trainer
                      const std::map<std::string, std::string>& metadata = {}) {
     TensorFile file;
     file.source = path;
-    for (const auto& [key, value] : metadata) {
-        if (key.starts_with(detail::checkpoint_prefix)) {
-            detail::raise<io_error>(942, "save_checkpoint",
-                                    "metadata whose names do not begin with 'toeplitz.'",
-                                    detail::in_quotes(key));
-        }
-        file.metadata[key] = value;
-    }
+    detail::add_metadata(metadata, file.metadata, "save_checkpoint");
     const TrainerState<P>& state = trainer.state();
     detail::require_same_shapes<P>(state.adamw.first, parameters, "save_checkpoint", "parameters");
     file.checksum = true;
@@ -137,18 +127,8 @@ Checkpoint<P> load_checkpoint(const std::string& path, P& parameters) {
     number(detail::checkpoint_seed, state.seed);
     checkpoint.options = take(detail::checkpoint_options);
     checkpoint.metadata = std::move(file.metadata);
-
-    // Moments apart, so that among the parameters nothing unexpected is left.
-    TensorFile moments;
-    moments.source = file.source;
-    for (const char* prefix : {detail::first_moment_prefix, detail::second_moment_prefix}) {
-        for (auto at = file.tensors.lower_bound(prefix);
-             at != file.tensors.end() && at->first.starts_with(prefix);) {
-            moments.tensors.insert(file.tensors.extract(at++));
-        }
-    }
-    load_parameters(moments, state.adamw.first, {.prefix = detail::first_moment_prefix});
-    load_parameters(moments, state.adamw.second, {.prefix = detail::second_moment_prefix});
+    load_parameters(file, state.adamw.first, {.prefix = detail::first_moment_prefix});
+    load_parameters(file, state.adamw.second, {.prefix = detail::second_moment_prefix});
     const std::string problem = detail::state_problem(state.adamw);
     if (!problem.empty()) fail(detail::expected_state(), problem);
     load_parameters(file, parameters);

@@ -41,9 +41,6 @@ struct ModelFileOptions {
 
 namespace detail {
 
-inline constexpr const char* probe_input = "probe.input";
-inline constexpr const char* probe_output = "probe.output";
-
 template <class Evaluate, class P, class Input>
 concept EvaluationOf = std::invocable<Evaluate&, const P&, Input>;
 
@@ -192,11 +189,8 @@ template <ParameterSet P, class Evaluate, NameMapping Names = SameNames>
 void load_model(const TensorFile& file, P& parameters, Evaluate&& evaluate,
                 const ModelFileOptions& options = {}, Names&& names = {}) {
     const detail::StoredProbe probe(file);
-    StateDictOptions with_probe{options.prefix, options.ignorable};
-    with_probe.ignorable.emplace_back(detail::probe_input);
-    with_probe.ignorable.emplace_back(detail::probe_output);
     P loaded = parameters;
-    load_parameters(file, loaded, with_probe, names);
+    load_parameters(file, loaded, {options.prefix, options.ignorable}, names);
 
     const auto output = detail::replay(std::as_const(loaded), probe.input, evaluate);
     const double usual = std::max(probe_tolerance<typename decltype(output)::Scalar>, probe.output_tolerance);

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -47,6 +48,32 @@ struct SameNames {
 };
 
 namespace detail {
+
+/// Names of metadata that are the library's begin so.
+inline constexpr const char* own_metadata = "toeplitz.";
+
+/// Adds a user's metadata.
+/// \throws io_error 942
+inline void add_metadata(const std::map<std::string, std::string>& from,
+                         std::map<std::string, std::string>& to, const char* where) {
+    for (const auto& [key, value] : from) {
+        if (key.starts_with(own_metadata)) {
+            raise<io_error>(942, where, "metadata whose names do not begin with 'toeplitz.'", in_quotes(key));
+        }
+        to[key] = value;
+    }
+}
+
+// The library's own tensors: the moments in checkpoints, and the probe in model files.
+inline constexpr const char* first_moment_prefix = "adam.m.";
+inline constexpr const char* second_moment_prefix = "adam.v.";
+inline constexpr const char* probe_input = "probe.input";
+inline constexpr const char* probe_output = "probe.output";
+
+inline bool is_own_tensor(std::string_view name) {
+    return name.starts_with(first_moment_prefix) || name.starts_with(second_moment_prefix) ||
+           name == probe_input || name == probe_output;
+}
 
 /// Mismatches that a message lists; more are counted.
 inline constexpr std::size_t most_listed = 1000;
@@ -179,9 +206,11 @@ inline std::vector<const StoredTensor*> find_tensors(const TensorFile& file,
     }
     for (auto at = file.tensors.lower_bound(options.prefix);
          at != file.tensors.end() && at->first.starts_with(options.prefix); ++at) {
-        const auto rest = std::string_view(at->first).substr(options.prefix.size());
-        if (used.count(at->first) == 0 && !is_ignorable(rest, options.ignorable)) {
-            mismatches.add(at->first, "unexpected");
+        const std::string_view name = at->first;
+        const bool is_own = options.prefix.empty() && is_own_tensor(name);
+        if (used.count(at->first) == 0 && !is_own &&
+            !is_ignorable(name.substr(options.prefix.size()), options.ignorable)) {
+            mismatches.add(name, "unexpected");
         }
     }
     if (!mismatches.empty()) {
@@ -240,8 +269,9 @@ void store_parameters(TensorFile& file, const P& parameters, const StateDictOpti
 /// shape with its size and its last dimension. Element types are converted.
 ///
 /// Mismatches are a missing tensor, a wrong shape, a number that is not finite in the set's type, and a
-/// further name under the prefix unless the options list it as ignorable. One error reports all of them; the
-/// set is as it was. It keeps its memory, so that views of it stay valid.
+/// further name under the prefix unless the options list it as ignorable. Without a prefix, what checkpoints
+/// and model files hold beside parameters (adam.m.*, adam.v.*, probe.input, probe.output) is none. One error
+/// reports all of them; the set is as it was. It keeps its memory, so that views of it stay valid.
 /// \throws io_error 920 (all mismatches), 907 (the bytes of a hand-made tensor do not fit its shape)
 /// Cost 2× the conversion | heap: names | thread-safe: yes
 template <ParameterSet P, NameMapping Names = SameNames>

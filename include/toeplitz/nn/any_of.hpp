@@ -34,6 +34,25 @@ void with_index(std::size_t index, F&& f) {
     (std::make_index_sequence<count>());
 }
 
+/// Where a mixer stands in a list; as many as there are where it does not.
+template <class Mixer, class... Mixers>
+consteval std::size_t mixer_index() {
+    std::size_t index = 0;
+    static_cast<void>(((std::is_same_v<Mixer, Mixers> || (++index, false)) || ...));
+    return index;
+}
+
+template <class... Mixers>
+consteval bool have_distinct_names() {
+    const std::array<std::string_view, sizeof...(Mixers)> names = {Mixers::architecture...};
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        for (std::size_t j = 0; j < i; ++j) {
+            if (names[i] == names[j]) return false;
+        }
+    }
+    return true;
+}
+
 /// The options of one of the mixers: an OptionChoice by architecture.
 template <class... Mixers>
 class MixerChoice {
@@ -102,30 +121,22 @@ struct AnyOfParameters {
 
 /// The mixer that its options say, out of a closed list: `AnyOf<…>::options<Mixer>({…})` are those for Mixer.
 ///
-///     using Mixer = AnyOf<FdTno<float, Causality::causal>, SkiTno<float, Causality::causal>>;
-///     Model<Mixer>::Options options{.input = {.vocabulary = 256}, .width = 64, .layers = 2};
+///     using Short = SkiTno<float, Causality::causal>;
+///     using Net = Model<AnyOf<FdTno<float, Causality::causal>, Short>>;
+///     Net::Options options{.input = {.vocabulary = 256}, .width = 64, .layers = 2};
 ///     options.blocks.resize(2);
-///     options.blocks[1].gtu.mixer = Mixer::options<SkiTno<float, Causality::causal>>({.length = 512});
+///     options.blocks[1].gtu.mixer = Net::Mixer::options<Short>({.length = 512});
 ///
 /// All that it does is done by that mixer: results, parameters and their names, errors and costs are the
 /// mixer's. Parameters, gradients and caches of another one are shape_error 405 and 705.
 template <NamedMixer... Mixers>
 class AnyOf {
     static constexpr std::size_t count = sizeof...(Mixers);
+    static constexpr const auto& names = detail::MixerChoice<Mixers...>::names;
+    static_assert(detail::have_distinct_names<Mixers...>(),
+                  "toeplitz: two mixers have the same architecture.");
     template <class Mixer>
-    static constexpr std::size_t index_of = [] {
-        std::size_t index = 0;
-        ((std::is_same_v<Mixer, Mixers> || (++index, false)) || ...);
-        return index;
-    }();
-    static constexpr bool has_distinct_names() {
-        const auto names = std::array<std::string_view, count>{Mixers::architecture...};
-        for (std::size_t i = 0; i < count; ++i) {
-            if (std::find(names.begin(), names.begin() + i, names[i]) != names.begin() + i) return false;
-        }
-        return true;
-    }
-    static_assert(has_distinct_names(), "toeplitz: two mixers have the same architecture.");
+    static constexpr std::size_t index_of = detail::mixer_index<Mixer, Mixers...>();
 
 public:
     using Scalar = typename std::variant_alternative_t<0, std::variant<Mixers...>>::Scalar;
@@ -148,7 +159,7 @@ public:
     explicit AnyOf(const Options& options) : mixer_(make(options)) {}
 
     /// Name of the mixer in files.
-    const char* architecture() const noexcept { return Options().kind.names[mixer_.index()]; }
+    const char* architecture() const noexcept { return names[mixer_.index()]; }
     Causality causality() const noexcept {
         return std::visit([](const auto& mixer) { return mixer.causality(); }, mixer_);
     }
@@ -250,7 +261,6 @@ private:
     static auto& own(Set& set) {
         auto* const its = std::get_if<kind>(&set.of);
         if (its == nullptr) {
-            constexpr auto& names = detail::MixerChoice<Mixers...>::names;
             detail::raise<shape_error>(405, "AnyOf", detail::text("parameters of ", names[kind]),
                                        detail::text("those of ", names[set.of.index()]));
         }

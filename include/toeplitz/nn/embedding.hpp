@@ -41,6 +41,7 @@ public:
     using Options = EmbeddingOptions;
     using Parameters = EmbeddingParameters<Scalar>;
     using Inputs = std::span<const Token>;
+    static constexpr const char* architecture = "embedding";
 
     /// Time steps of some inputs.
     static Index rows(Inputs tokens) noexcept { return static_cast<Index>(tokens.size()); }

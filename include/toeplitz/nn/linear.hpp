@@ -54,6 +54,7 @@ public:
     using Options = LinearOptions;
     using Parameters = LinearParameters<Scalar>;
     using Inputs = MatrixView<const Scalar>;
+    static constexpr const char* architecture = "linear";
 
     /// Time steps of some inputs.
     static Index rows(Inputs x) noexcept { return x.rows(); }

@@ -29,7 +29,7 @@ struct ModelOptions {
     Index width = 0;                      ///< d ≥ 1: channels of the residual stream
     Index layers = 1;                     ///< ≥ 0
     typename BlockType::Options block{};  ///< of every layer; its width is filled in
-    /// Of each layer by itself, in place of `block`; their widths are filled in.
+    /// Of each layer by itself; their widths are filled in, and `block` becomes the first of them.
     std::vector<typename BlockType::Options> blocks{};
     double input_scale = 1;  ///< of the input map's output
     FinalNorm final_norm = FinalNorm::add;
@@ -383,6 +383,7 @@ private:
                                         std::to_string(options.blocks.size()));
         }
         for (auto& block : options.blocks) block.width = options.width;
+        if (!options.blocks.empty()) options.block = options.blocks.front();
         if (!options.norm)
             options.norm = (options.blocks.empty() ? options.block : options.blocks.back()).norm;
         options.norm->channels = options.width;

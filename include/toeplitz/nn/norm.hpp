@@ -40,6 +40,7 @@ public:
     using Scalar = ScalarType;
     using Options = RowNormOptions;
     using Parameters = NormParameters<Scalar>;
+    static constexpr const char* architecture = "row_norm";
     struct Cache {};
 
     /// \throws config_error 201 or 407 (measured)
@@ -201,6 +202,7 @@ public:
     using Scalar = ScalarType;
     using Options = BatchNormOptions;
     using Parameters = BatchNormParameters<Scalar>;
+    static constexpr const char* architecture = "batch_norm";
 
     struct Cache {
         Vector<Scalar> mean;

@@ -69,6 +69,18 @@ TEST(CheckpointTest, AResumedRunEqualsAnUninterruptedOne) {
     EXPECT_EQ(read_bytes(folder / "resumed"), read_bytes(folder / "whole"));
 }
 
+TEST(CheckpointTest, ParametersAloneCanBeRead) {
+    const TemporaryFolder folder;
+    const LinearModel<double> model = noisy_model();
+    P parameters = model.make_parameters(5);
+    Trainer<P> trainer(parameters, some_options());
+    trainer.run(parameters, 2, model.objective());
+    save_checkpoint(folder / "run", parameters, trainer);
+    P loaded = model.make_parameters(77);
+    load_parameters(read_safetensors(folder / "run"), loaded);
+    EXPECT_TRUE(loaded == parameters);
+}
+
 /// A run of five steps with its checkpoint.
 struct Saved {
     TemporaryFolder folder;

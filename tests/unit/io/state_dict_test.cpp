@@ -232,6 +232,27 @@ TEST(StateDictTest, UnexpectedNamesMayBeIgnored) {
     EXPECT_TRUE(same(target, small_set<float>(1)));
 }
 
+/// Beside parameters checkpoints hold moments, and model files a probe.
+TEST(StateDictTest, TheLibrarysOwnTensorsAreNotUnexpected) {
+    TensorFile file = stored(small_set<float>(1));
+    store_parameters(file, small_set<float>(3), {.prefix = "adam.m."});
+    store_parameters(file, small_set<float>(4), {.prefix = "adam.v."});
+    for (const char* name : {"probe.input", "probe.output"}) file.tensors[name] = {Dtype::u8, {0}, {}};
+    auto target = small_set<float>(2);
+    load_parameters(file, target);
+    EXPECT_TRUE(same(target, small_set<float>(1)));
+    load_parameters(file, target, {.prefix = "adam.v."});
+    EXPECT_TRUE(same(target, small_set<float>(4)));
+    for (const char* name : {"adam.m", "adam.mean.x", "probe.inputs", "x.probe.input", "adam.m.extra"}) {
+        file.tensors[name] = {Dtype::u8, {0}, {}};
+    }
+    expect_mismatches("4 mismatches:",
+                      "\n  'adam.m': unexpected\n  'adam.mean.x': unexpected\n  'probe.inputs': unexpected"
+                      "\n  'x.probe.input': unexpected",
+                      file);
+    expect_mismatches("1 mismatch:", "\n  'adam.m.extra': unexpected", file, {.prefix = "adam.m."});
+}
+
 TEST(StateDictTest, LongListsAreCutAndCounted) {
     TensorFile file = stored(small_set<float>(1));
     for (int i = 0; i < 1500; ++i) file.tensors[detail::text("x", i)] = {Dtype::u8, {0}, {}};

@@ -118,6 +118,7 @@ TEST(ModelTest, LayersMayDifferInTheirOptions) {
     EXPECT_EQ(net.block(1).gtu().inner_width(), 6);
     EXPECT_EQ(net.block(2).width(), 4);
     EXPECT_EQ(net.options().blocks[2].width, 4);
+    EXPECT_EQ(net.options().block.gtu.inner_width, 3);
 }
 
 TEST(ModelTest, TheFinalNormIsThatOfTheLastLayer) {

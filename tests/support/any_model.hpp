@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Tiny models of any mixers in files, compiled once. The mixers are the library's, and a user's.
+
+#include <string>
+#include <vector>
+
+#include <support/nn.hpp>
+
+#include <toeplitz/io/any_model.hpp>
+
+namespace toeplitz {
+extern template class AnyModel<float, test::PlainMixer<float>>;
+}
+
+namespace toeplitz::test {
+
+using Any = AnyModel<float, PlainMixer<float>>;
+
+struct TinyModel {
+    std::vector<Any::Mixer::Options> mixers;  ///< of the layers
+    bool has_batch_norm = false;
+    bool takes_features = false;
+};
+
+inline constexpr Index tiny_length = 6;
+inline constexpr Index tiny_outputs = 5;
+inline const std::vector<Token> tiny_tokens = {3, 1, 4, 1, 0, 2, 2, 0, 4, 3, 1, 1};
+/// As many rows of two features.
+Matrix<float> tiny_features();
+
+/// Saves the model with the probe of two sequences. Returns their outputs.
+Matrix<float> save_tiny(const std::string& path, const TinyModel& tiny,
+                        const std::map<std::string, std::string>& metadata = {});
+
+/// Options of a mixer of one architecture.
+Any::Mixer::Options tiny_mixer(const std::string& architecture);
+
+/// Outputs for the inputs of the probe.
+Matrix<float> evaluate_tiny(const Any& model);
+
+}  // namespace toeplitz::test
