@@ -13,9 +13,9 @@ namespace {
 using Mixer = Any::Mixer;
 
 /// A band for two channels and a low rank for the third.
-CertifiedTnoParameters<float> some_groups() {
-    return {{{random_matrix<float>(3, 2, 1), {}, {}, Vector<double>::Zero(2)},
-             {{}, random_matrix<float>(5, 1, 2), {}, Vector<double>::Zero(1)}}};
+CompressedTnoParameters<float> some_groups() {
+    return {{{.taps = random_matrix<float>(3, 2, 1), .bounds = Vector<double>::Zero(2)},
+             {.inducing = random_matrix<float>(5, 1, 2), .bounds = Vector<double>::Zero(1)}}};
 }
 
 template <class Norm, class Input>
@@ -37,7 +37,7 @@ Matrix<float> save_as(const std::string& path, const TinyModel& tiny, typename I
     const M model(options);
     auto parameters = model.make_parameters(1);
     for (auto& layer : parameters.layers) {
-        auto* const groups = std::get_if<CertifiedTnoParameters<float>>(&layer.gtu.toep.of);
+        auto* const groups = std::get_if<CompressedTnoParameters<float>>(&layer.gtu.toep.of);
         if (groups != nullptr) *groups = some_groups();
     }
     save_model(path, model, parameters, inputs, tiny_length, metadata);

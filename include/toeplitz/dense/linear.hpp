@@ -137,7 +137,7 @@ void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g
         const Index first = begin * group;
         const Index count = std::min(end * group, outputs) - first;
         if (count > 0)
-            add_column_sums(part(g, 0, first, g.rows(), count), gradients.bias.data() + first, count);
+            add_column_sums(g.middle_cols(first, count), gradients.bias.data() + first, count);
     });
 }
 

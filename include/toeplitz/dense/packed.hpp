@@ -31,8 +31,7 @@ public:
 #else
         weight_ = Buffer<Scalar>(detail::packed_size<Scalar>(inputs_, outputs_));
         for (Index k = 0; k < inputs_; k += deep) {
-            detail::pack_right(detail::part(weight, 0, k, outputs_, std::min(deep, inputs_ - k)), true,
-                               block(k));
+            detail::pack_right(weight.block(0, k, outputs_, std::min(deep, inputs_ - k)), true, block(k));
         }
 #endif
     }
@@ -102,11 +101,10 @@ private:
                 const Index rows = std::min(Blocks::tall, x.rows() - row);
                 for (Index k = 0; k == 0 || k < inputs_; k += deep) {
                     const Index depth = std::min(deep, inputs_ - k);
-                    const auto left = detail::left_factor(detail::part(x, row, k, rows, depth));
+                    const auto left = detail::left_factor(x.block(row, k, rows, depth));
                     for (Index tile = begin; tile < next; ++tile) {
                         const Index col = tile % across * Blocks::finished;
-                        const auto out =
-                            detail::part(y, row, col, rows, std::min(Blocks::finished, outputs_ - col));
+                        const auto out = y.block(row, col, rows, std::min(Blocks::finished, outputs_ - col));
                         detail::multiply_packed<Scalar>(
                             left, block(k) + col * depth, depth, k == 0 ? Update::assign : Update::add,
                             k == 0 && bias != nullptr ? bias + col : nullptr, out);

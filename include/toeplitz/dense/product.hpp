@@ -152,7 +152,7 @@ template <Real Scalar>
             const Index rows = std::min<Index>(Tile::rows, c.rows() - i);
             const LeftFactor<Scalar> left{a.data + i / Tile::rows * panel, a.row, a.step};
             const auto multiply = [&](auto tile) {
-                tile(left, right, depth, update, constant, part(c, i, j, rows, cols));
+                tile(left, right, depth, update, constant, c.block(i, j, rows, cols));
             };
             if (c.rows() == 1) {
                 multiply(multiply_tile<1, Tile::row_panels, Scalar>);

@@ -113,7 +113,7 @@ template <class P>
 void take_shapes(const TensorFile& file, const std::string& prefix, P& parameters) {
     if constexpr (requires { parameters.groups[0].bounds; }) {
         using Scalar = typename decltype(parameters.groups[0].taps)::Scalar;
-        parameters = certified_parameters<Scalar>(file, prefix);
+        parameters = compressed_tno_parameters<Scalar>(file, prefix);
     } else if constexpr (requires { parameters.of.index(); }) {
         std::visit([&](auto& own) { take_shapes(file, prefix, own); }, parameters.of);
     }

@@ -136,7 +136,7 @@ TEST_F(AnyModelErrorTest, UnknownMixer) {
     expect_refused<config_error>(
         225,
         "block.gtu.mixer.kind as one of tno, causal_tno, fd_tno, causal_fd_tno, ski_tno, causal_ski_tno, "
-        "ski_mlp_tno, causal_ski_mlp_tno, certified_tno, plain, got 'rank_tno'");
+        "ski_mlp_tno, causal_ski_mlp_tno, compressed_tno, plain, got 'rank_tno'");
 }
 
 TEST_F(AnyModelErrorTest, AnOptionOfANewerVersion) {
