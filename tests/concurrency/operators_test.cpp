@@ -119,7 +119,10 @@ TYPED_TEST(OperatorConcurrency, ResultsDoNotDependOnTheNumberOfThreads) {
         const std::size_t workspace = model->required_workspace(3);
         for (const int threads : {2, 3}) {
             omp_set_num_threads(threads);
-            EXPECT_GT(model->required_workspace(3), workspace) << "too little work for a second thread";
+            // Of the low-rank part alone the most is what its chunks take, whoever computes them.
+            if (kind != Kind::ski) {
+                EXPECT_GT(model->required_workspace(3), workspace) << "too little work for a second thread";
+            }
             EXPECT_TRUE(compute(*model, x) == serial) << threads << " threads";
             EXPECT_TRUE(same_bits(model->apply(x, lengths), padded)) << threads << " threads";
             // The kernel's spectrum is computed in parallel too.

@@ -90,17 +90,17 @@ template <int height, int panels, Real Scalar>
     constexpr int packs = panels * Tile::packs;
     constexpr Index width = panels * Tile::cols;
     // Rows and panels beyond the last one are computed as if they were it, and not stored.
-    const Scalar* left[height];
+    const Scalar* left[to_size(height)];
     unroll<height>([&](auto r)
                        TOEPLITZ_LAMBDA { left[r] = a.data + std::min<Index>(r, c.rows() - 1) * a.row; });
-    const Scalar* right[panels];
+    const Scalar* right[to_size(panels)];
     unroll<panels>([&](auto q) TOEPLITZ_LAMBDA {
         right[q] = b + (q * Tile::cols < c.cols() ? q * depth * Tile::cols : 0);
     });
-    Pack sums[height][packs] = {};
+    Pack sums[to_size(height)][to_size(packs)] = {};
     const Scalar* const end = right[0] + depth * Tile::cols;
     for (Index k = 0; right[0] != end; k += a.step) {
-        Pack factors[packs];
+        Pack factors[to_size(packs)];
         unroll<packs>([&](auto p) TOEPLITZ_LAMBDA {
             factors[p] = S::load_unaligned(right[p / Tile::packs] + p % Tile::packs * S::lanes);
         });
@@ -122,7 +122,7 @@ template <int height, int panels, Real Scalar>
         });
         return;
     }
-    alignas(Pack) Scalar edge[height * width];
+    alignas(Pack) Scalar edge[to_size(height * width)];
     unroll<height>([&](auto r) TOEPLITZ_LAMBDA {
         unroll<packs>([&](auto p) TOEPLITZ_LAMBDA { S::store(edge + r * width + p * S::lanes, sums[r][p]); });
     });
