@@ -120,6 +120,15 @@ public:
             evaluate_any(features, outputs, ws, sequences);
         }
 
+        /// Bytes that evaluate takes from its workspace for B sequences.
+        std::size_t required_workspace(Index batch = 1) const {
+            return std::visit([&](const auto& model) { return model.required_workspace(batch); }, model_);
+        }
+        /// Bytes held.
+        std::size_t state_bytes() const {
+            return std::visit([](const auto& model) { return model.state_bytes(); }, model_);
+        }
+
     private:
         friend AnyModel;
         template <class... Loaded>

@@ -172,6 +172,12 @@ public:
         return std::get_if<index_of<Mixer>>(&mixer_);
     }
 
+    /// Bytes that forward and backward take from their workspace for B sequences of a length.
+    std::size_t required_workspace(Index batch, Index length) const
+        requires(HasRequiredWorkspace<Mixers>&&...) {
+        return std::visit([&](const auto& mixer) { return mixer.required_workspace(batch, length); }, mixer_);
+    }
+
     Parameters make_parameters(std::uint64_t seed = 0) const {
         Parameters parameters;
         visit([&](auto kind, const auto& mixer) {

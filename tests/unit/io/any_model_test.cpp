@@ -33,7 +33,10 @@ TEST_P(AnyModelTest, IsWhatWasSaved) {
     EXPECT_EQ(model.causality() == Causality::causal, std::string_view(architecture).starts_with("causal_"));
     EXPECT_EQ(model.metadata(), (std::map<std::string, std::string>{{"a", "b"}}));
     EXPECT_NE(model.options().find(detail::text("\"kind\":{\"", architecture, "\"")), std::string::npos);
-    EXPECT_EQ(model.prepare(tiny_length).length(), tiny_length);
+    const Any::Prepared prepared = model.prepare(tiny_length);
+    EXPECT_EQ(prepared.length(), tiny_length);
+    EXPECT_GT(prepared.required_workspace(), 0U);
+    EXPECT_GT(prepared.state_bytes(), 0U);
 }
 
 TEST(AnyModelsTest, LayersMayHaveDifferentMixers) {

@@ -81,6 +81,12 @@ TEST(AnyOfTest, DoesWhatTheMixerOfItsOptionsDoes) {
     expect_same<CausalTno>({.mlp = {.width = 4, .layers = 1}});
 }
 
+TEST(AnyOfTest, KnowsItsWorkspaceWhereAllMixersDo) {
+    static_assert(!HasRequiredWorkspace<Mixer>);
+    EXPECT_EQ(AnyOf<CausalTno>({.channels = 2}).required_workspace(3, n),
+              CausalTno({.channels = 2}).required_workspace(3, n));
+}
+
 TEST(AnyOfTest, IsTheFirstMixerByDefault) {
     const Mixer mixer({.channels = 2});
     EXPECT_STREQ(mixer.architecture(), "echo");
