@@ -3,5 +3,5 @@
 
 /// The one place the version is written: CMake and pkg-config read it from here.
 #define TOEPLITZ_VERSION_MAJOR 0
-#define TOEPLITZ_VERSION_MINOR 1
+#define TOEPLITZ_VERSION_MINOR 2
 #define TOEPLITZ_VERSION_PATCH 0
