@@ -382,7 +382,7 @@ TEST(SafetensorsTest, ManyTensorsTakeBoundedMemory) {
     };
     EXPECT_EQ(outcome(160'000'000), 0);
     // Memory that earlier tests gave back may be enough.
-    for (const ::rlim_t spare : {100'000'000, 60'000'000, 30'000'000, 10'000'000}) {
+    for (const ::rlim_t spare : {100'000'000UL, 60'000'000UL, 30'000'000UL, 10'000'000UL}) {
         const int id = outcome(spare);
         EXPECT_TRUE(id == 0 || id == 9) << id << " with " << spare << " bytes";
     }
