@@ -100,7 +100,7 @@ int main() {
             draw(part.seed);
             block.forward(p, x, n, y, cache, ws);
             const Matrix<float> error = y - target;
-            block.backward(p, x, cache, Matrix<float>(2 * error), dx, gradients, ws);
+            block.backward(p, x, cache, Matrix<float>(2.0f * error), dx, gradients, ws);
             return LossSum{error.squaredNorm(), static_cast<double>(error.size())};
         },
         every(100, [](const StepReport& report) {

@@ -9,8 +9,8 @@ using namespace toeplitz;
 
 /// y_i = k ⊙ (x_i − x_{i−1}). Kernel: 1 × d, a factor per channel.
 ///
-/// The base checks arguments, copies strided ones, clears padding; what is left is the product on rows, its
-/// adjoint, and the gradient of the kernel.
+/// The base checks x and y, copies strided ones, clears padding; what is left is the kernel's own check, the
+/// product on rows, its adjoint, and the gradient of the kernel.
 class Differentiator : public Operator<Differentiator, double> {
 public:
     using Kernel = MatrixView<const double>;  // what set_kernel takes
@@ -26,7 +26,11 @@ public:
     std::size_t state_bytes() const { return static_cast<std::size_t>(factors_.size()) * sizeof(double); }
 
     // For the base, on rows whose channels are neighbours.
-    void assign_kernel(Kernel kernel, Workspace&) { factors_ = kernel.eigen(); }
+    void assign_kernel(Kernel kernel, Workspace&) {
+        require_kernel_shape(kernel, 1, channels(), name);
+        require_finite(kernel, name, "row", 0);
+        factors_ = kernel.eigen();
+    }
     std::size_t product_workspace(Index /*batch*/) const { return 0; }
     std::size_t gradient_workspace(Index /*batch*/) const { return 0; }
 
@@ -51,6 +55,7 @@ public:
 
     void kernel_gradient(MatrixView<const double> x, MatrixView<const double> g, KernelValues dkernel,
                          const Sequences& sequences, Workspace&) const {
+        require_kernel_shape(dkernel, 1, channels(), name);
         for (Index b = 0; b < sequences.batch(); ++b) {
             const auto xs = sequences.of(x, b).eigen();
             const auto gs = sequences.of(g, b).eigen();

@@ -150,7 +150,7 @@ Vector<double> dense_error_bound(std::type_identity_t<MatrixView<const Scalar>> 
                                  const Approximation<Scalar>& approximation) {
     const Index n = detail::checked_length(lags, "dense_error_bound");
     detail::check_approximation(n, lags.cols(), approximation, "dense_error_bound");
-    detail::require_finite(lags, "dense_error_bound", "lag", 1 - n);
+    require_finite(lags, "dense_error_bound", "lag", 1 - n);
     const detail::InducingGrid grid(n, std::max<Index>(approximation.rank(), 1));
     const detail::BoundEvaluation<Scalar> evaluation(lags, approximation.diagonals(), approximation.inducing,
                                                      grid);

@@ -272,7 +272,7 @@ Vector<double> error_bound(std::type_identity_t<MatrixView<const Scalar>> lags,
     evaluation.windows(sums.data());
     // Nothing that is not finite stays out of a sum of squares: the lags need no pass of their own.
     for (const detail::WindowSums& s : sums) {
-        if (!detail::is_finite(s.square)) detail::require_finite(lags, "error_bound", "lag", 1 - n);
+        if (!detail::is_finite(s.square)) require_finite(lags, "error_bound", "lag", 1 - n);
     }
     Vector<double> bounds(lags.cols());
     for (Index c = 0; c < lags.cols(); ++c) {

@@ -78,7 +78,7 @@ public:
     /// \throws shape_error 550, value_error 530, config_error 555
     Nystrom(MatrixView<const Scalar> lags, std::span<const Index> points)
         : length_(detail::checked_length(lags, "Nystrom")) {
-        detail::require_finite(lags, "Nystrom", "lag", 1 - length_);
+        require_finite(lags, "Nystrom", "lag", 1 - length_);
         const Index r = static_cast<Index>(points.size());
         bool inside = r >= 1 && r <= length_;
         for (const Index point : points) inside = inside && point >= 0 && point < length_;
@@ -176,7 +176,7 @@ Vector<double> nystrom_route_bound(std::type_identity_t<MatrixView<const Scalar>
     const Index n = detail::checked_length(lags, "nystrom_route_bound");
     const Approximation<Scalar> approximation{.inducing = inducing};
     detail::check_approximation(n, lags.cols(), approximation, "nystrom_route_bound");
-    detail::require_finite(lags, "nystrom_route_bound", "lag", 1 - n);
+    require_finite(lags, "nystrom_route_bound", "lag", 1 - n);
     const Index r = approximation.rank();
     const InducingPoints points(n, r);
 

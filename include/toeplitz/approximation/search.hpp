@@ -71,7 +71,7 @@ struct FunctionSampler final : Sampler<Scalar> {
         : kernel(&k), length((lags.rows() + 1) / 2), channels(lags.cols()) {}
     Matrix<Scalar> operator()(Index rank, Index first, Index count) const override {
         const Matrix<Scalar> all = (*kernel)(inducing_lags(length, rank));
-        require_kernel_shape(all.rows(), all.cols(), 2 * rank - 1, channels, "choose");
+        require_kernel_shape(all, 2 * rank - 1, channels, "choose");
         return all.middleCols(first, count);
     }
 };

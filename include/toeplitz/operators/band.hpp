@@ -95,12 +95,12 @@ private:
     Index positive() const noexcept { return options_.taps - 1 - negative(); }
 
     void require_kernel(Kernel kernel, const char* where) const {
-        detail::require_kernel_shape(kernel.rows(), kernel.cols(), options_.taps, options_.channels, where);
+        require_kernel_shape(kernel, options_.taps, options_.channels, where);
     }
 
     void assign_kernel(Kernel kernel, Workspace&) {
         require_kernel(kernel, "Band::set_kernel");
-        detail::require_finite(kernel, "Band::set_kernel", "lag", -negative());
+        require_finite(kernel, "Band::set_kernel", "lag", -negative());
         convolution_.set_kernel(0, kernel);
     }
 

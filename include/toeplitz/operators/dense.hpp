@@ -62,9 +62,8 @@ private:
     std::size_t gradient_workspace(Index) const noexcept { return 0; }
 
     void assign_kernel(Kernel kernel, Workspace&) {
-        detail::require_kernel_shape(kernel.rows(), kernel.cols(), lag_count(this->length(), kind),
-                                     this->channels(), "Dense::set_kernel");
-        detail::require_finite(kernel, "Dense::set_kernel", "lag", -first_lag_row(this->length(), kind));
+        require_kernel_shape(kernel, lag_count(this->length(), kind), this->channels(), "Dense::set_kernel");
+        require_finite(kernel, "Dense::set_kernel", "lag", -first_lag_row(this->length(), kind));
         lags_ = kernel.eigen();
     }
 
@@ -96,8 +95,7 @@ private:
 
     void kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g, KernelValues dkernel,
                          const Sequences& sequences, Workspace&) const {
-        detail::require_kernel_shape(dkernel.rows(), dkernel.cols(), lags_.rows(), lags_.cols(),
-                                     "Dense, dkernel");
+        require_kernel_shape(dkernel, lags_.rows(), lags_.cols(), "Dense, dkernel");
         for_each_entry(sequences, [&](Index xj, Index yi, Index lag) {
             for (Index c = 0; c < this->channels(); ++c) dkernel(lag, c) += g(yi, c) * x(xj, c);
         });

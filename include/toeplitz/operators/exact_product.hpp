@@ -176,7 +176,7 @@ public:
     template <class D = Derived>
     void kernel_lags(const typename D::Kernel& kernel, MatrixView<Scalar> lags, Workspace& ws) const {
         const Index n = this->length();
-        require_kernel_shape(lags.rows(), lags.cols(), 2 * n - 1, this->channels(), Derived::name);
+        require_kernel_shape(lags, 2 * n - 1, this->channels(), Derived::name);
         lags.middle_rows(0, n - 1).eigen().setZero();
         self().with_lags(kernel, ws, [&](const auto& lags_of) {
             exact_.for_groups(self().extra(), ws, [&](Index first, Index width, Scalar* scratch) {

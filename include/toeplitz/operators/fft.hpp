@@ -62,13 +62,13 @@ private:
     static constexpr Index extra() noexcept { return 0; }
 
     void require_kernel(Kernel kernel, const char* where) const {
-        detail::require_kernel_shape(kernel.rows(), kernel.cols(), this->lags(), this->channels(), where);
+        require_kernel_shape(kernel, this->lags(), this->channels(), where);
     }
 
     template <class F>
     void with_lags(Kernel kernel, Workspace& ws, F&& f) const {
         require_kernel(kernel, "Fft::set_kernel");
-        detail::require_finite(kernel, "Fft::set_kernel", "lag", -this->negative());
+        require_finite(kernel, "Fft::set_kernel", "lag", -this->negative());
         Workspace::Scope scope(ws);
         kernel = Base::readable(kernel, scope);
         f([&](Index first, Index width, Scalar*) { return kernel.middle_cols(first, width); });

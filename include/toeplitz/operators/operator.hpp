@@ -88,6 +88,36 @@ std::size_t apply_workspace(const Op& op, Index batch) {
 /// Of operators whose backward needs nothing but x.
 struct NoCache {};
 
+/// What an operator asks of a kernel that it is given, and of a gradient: rows × columns.
+/// \throws shape_error 501
+template <class View>
+void require_kernel_shape(const View& kernel, Index rows, Index columns, const char* where) {
+    if (kernel.rows() == rows && kernel.cols() == columns) return;
+    detail::raise<shape_error>(501, where, detail::text("a kernel of ", detail::shape_text(rows, columns)),
+                               detail::shape_text(kernel.rows(), kernel.cols()));
+}
+
+/// What an operator asks of a kernel that it is given: finite numbers.
+/// \param row_name what a row is, for the message, which calls row i `first_row + i`
+/// \throws value_error 530
+template <class T>
+void require_finite(MatrixView<const T> kernel, const char* where, const char* row_name, Index first_row) {
+    const bool has_rows = kernel.has_contiguous_rows();
+    // All at once where it is one piece of memory: it costs no more than reading the kernel.
+    if (has_rows && kernel.row_stride() == kernel.cols() && detail::all_finite(kernel.data(), kernel.size()))
+        return;
+    for (Index i = 0; i < kernel.rows(); ++i) {
+        if (has_rows && detail::all_finite(kernel.row(i), kernel.cols())) continue;
+        for (Index j = 0; j < kernel.cols(); ++j) {
+            if (!detail::is_finite(kernel(i, j))) {
+                detail::raise<value_error>(
+                    530, where, "a finite kernel",
+                    detail::text("a NaN or an infinity at ", row_name, " ", first_row + i, ", channel ", j));
+            }
+        }
+    }
+}
+
 /// Sets kernel values to zero. A struct of views has a function of its own, found beside it.
 template <class T>
 void set_kernel_zero(MatrixView<T> values) {
@@ -143,33 +173,6 @@ bool overlap(MatrixView<const T> a, MatrixView<const T> b) noexcept {
     return gap < low.bytes || gap + high.bytes > low.pitch;
 }
 
-/// Throws value_error 530 unless every element is finite; names the row as `first_row + i`.
-template <class T>
-void require_finite(MatrixView<const T> kernel, const char* where, const char* row_name, Index first_row) {
-    const bool has_rows = kernel.has_contiguous_rows();
-    // All at once where it is one piece of memory: it costs no more than reading the kernel.
-    if (has_rows && kernel.row_stride() == kernel.cols() && all_finite(kernel.data(), kernel.size())) return;
-    for (Index i = 0; i < kernel.rows(); ++i) {
-        if (has_rows && all_finite(kernel.row(i), kernel.cols())) continue;
-        for (Index j = 0; j < kernel.cols(); ++j) {
-            if (!is_finite(kernel(i, j))) {
-                raise<value_error>(
-                    530, where, "a finite kernel",
-                    text("a NaN or an infinity at ", row_name, " ", first_row + i, ", channel ", j));
-            }
-        }
-    }
-}
-
-/// Throws shape_error 501 unless the kernel has the wanted shape.
-inline void require_kernel_shape(Index rows, Index cols, Index wanted_rows, Index wanted_cols,
-                                 const char* where) {
-    if (rows != wanted_rows || cols != wanted_cols) {
-        raise<shape_error>(501, where, text("a kernel of ", shape_text(wanted_rows, wanted_cols)),
-                           shape_text(rows, cols));
-    }
-}
-
 }  // namespace detail
 
 template <LinearOperator Op>
@@ -216,7 +219,8 @@ public:
     }
 
     /// Replaces T, with scratch memory from `ws`, and reuses the operator's memory.
-    /// \throws shape_error 501, value_error 530; the operator is unchanged then
+    /// \throws what Derived's assign_kernel does, the library's own shape_error 501 and value_error 530 with
+    /// the operator unchanged
     template <class D = Derived>
     void set_kernel(const typename D::Kernel& kernel, Workspace& ws) {
         static_cast<D&>(*this).assign_kernel(kernel, ws);

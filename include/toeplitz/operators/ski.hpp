@@ -135,12 +135,12 @@ private:
     }
 
     void require_kernel(Kernel kernel, const char* where) const {
-        detail::require_kernel_shape(kernel.rows(), kernel.cols(), 2 * rank_ - 1, this->channels(), where);
+        require_kernel_shape(kernel, 2 * rank_ - 1, this->channels(), where);
     }
 
     void assign_kernel(Kernel kernel, Workspace& ws) {
         require_kernel(kernel, "Ski::set_kernel");
-        detail::require_finite(kernel, "Ski::set_kernel", "inducing lag", 1 - rank_);
+        require_finite(kernel, "Ski::set_kernel", "inducing lag", 1 - rank_);
         inducing_.set_kernel(kernel, ws);
     }
 

@@ -80,7 +80,7 @@ private:
     }
 
     void require_kernel(Kernel kernel, const char* where) const {
-        detail::require_kernel_shape(kernel.rows(), kernel.cols(), frequencies(), this->channels(), where);
+        require_kernel_shape(kernel, frequencies(), this->channels(), where);
     }
 
     /// The lags of one group, and what the transform takes.
@@ -89,7 +89,7 @@ private:
     template <class F>
     void with_lags(Kernel kernel, Workspace& ws, F&& f) const {
         require_kernel(kernel, "Spectral::set_kernel");
-        detail::require_finite(kernel, "Spectral::set_kernel", "frequency", 0);
+        require_finite(kernel, "Spectral::set_kernel", "frequency", 0);
         Workspace::Scope scope(ws);
         kernel = Base::readable(kernel, scope);
         f([&](Index first, Index width, Scalar* scratch) {
