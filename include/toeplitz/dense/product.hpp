@@ -82,8 +82,8 @@ template <Real Scalar>
 /// A tile of C = A B + 1 biasᵀ, or C += A B + 1 biasᵀ: at most `height` rows and `panels` panels of columns,
 /// whose sums stay in registers; bias may be null.
 template <int height, int panels, Real Scalar>
-[[gnu::noinline]] void multiply_tile(LeftFactor<Scalar> a, const Scalar* b, Index depth, Update update,
-                                     const Scalar* bias, MatrixView<Scalar> c) {
+TOEPLITZ_INLINE void multiply_tile(LeftFactor<Scalar> a, const Scalar* b, Index depth, Update update,
+                                   const Scalar* bias, MatrixView<Scalar> c) {
     using S = Simd<Scalar>;
     using Pack = typename S::Pack;
     using Tile = ProductTile<Scalar>;
@@ -151,17 +151,16 @@ template <Real Scalar>
         for (Index i = 0; i < c.rows(); i += Tile::rows) {
             const Index rows = std::min<Index>(Tile::rows, c.rows() - i);
             const LeftFactor<Scalar> left{a.data + i / Tile::rows * panel, a.row, a.step};
-            const auto multiply = [&](auto tile) {
-                tile(left, right, depth, update, constant, c.block(i, j, rows, cols));
-            };
             if (c.rows() == 1) {
-                multiply(multiply_tile<1, Tile::row_panels, Scalar>);
+                multiply_tile<1, Tile::row_panels, Scalar>(left, right, depth, update, constant,
+                                                           c.block(i, j, rows, cols));
             } else if (rows <= 2) {
-                multiply(multiply_tile<2, 1, Scalar>);
+                multiply_tile<2, 1, Scalar>(left, right, depth, update, constant, c.block(i, j, rows, cols));
             } else if (rows <= 4) {
-                multiply(multiply_tile<4, 1, Scalar>);
+                multiply_tile<4, 1, Scalar>(left, right, depth, update, constant, c.block(i, j, rows, cols));
             } else {
-                multiply(multiply_tile<Tile::rows, 1, Scalar>);
+                multiply_tile<Tile::rows, 1, Scalar>(left, right, depth, update, constant,
+                                                     c.block(i, j, rows, cols));
             }
         }
     }
