@@ -141,8 +141,9 @@ public:
     }
 
     /// dx = the gradient with respect to x, given g with respect to y; adds to gradients. x as in forward.
-    /// \throws shape_error 705 (cache), 405 (parameters, gradients), 703 (x, dx), 704 (g), and those of the
-    /// mixer Cost twice forward | heap: none with a reserved workspace | thread-safe: yes
+    /// \throws shape_error 705 (cache), 405 (parameters, gradients), 703 (x, dx), 704 (g), the mixer's own.
+    ///
+    /// Cost twice forward | heap: none with a reserved workspace | thread-safe: yes
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
                   Workspace& ws) const {

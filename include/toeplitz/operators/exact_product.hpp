@@ -157,7 +157,7 @@ private:
 /// Base of operators that are an exact product with a kernel in a form of their own: Derived gives
 /// * `extra()`: scalars of scratch for one group;
 /// * `with_lags(kernel, ws, f)`: checks a kernel and calls f(lags_of);
-/// * `with_taker(dkernel, ws, where, f)`: checks a gradient and calls f(take).
+/// * `with_taker(dkernel, ws, f)`: checks a gradient and calls f(take).
 template <class Derived, Real ScalarType, class Engine>
 class ExactOperator : public Operator<Derived, ScalarType> {
     using Base = Operator<Derived, ScalarType>;
