@@ -72,17 +72,14 @@ struct ModelParameters {
     template <class F, class... Sets>
     static void for_each(F&& f, Sets&... sets) {
         Input::Parameters::for_each(detail::under("embed", f), sets.embed...);
-        const std::size_t count = std::min({sets.layers.size()...});
+        const std::size_t count = (std::min)({sets.layers.size()...});
         for (std::size_t i = 0; i < count; ++i) {
             BlockType::Parameters::for_each(detail::under("layers", static_cast<Index>(i), f),
                                             sets.layers[i]...);
         }
         // Without a final norm, and with tied weights, the tensors are empty.
-        auto present = [&f](const ParameterName& name, auto& tensor, auto&... rest) {
-            if (tensor.size() != 0) f(name, tensor, rest...);
-        };
-        NormParameters::for_each(detail::under("norm", present), sets.norm...);
-        LinearParameters<Scalar>::for_each(detail::under("out", present), sets.out...);
+        detail::visit_present_set(detail::under("norm", f), sets.norm...);
+        detail::visit_present_set(detail::under("out", f), sets.out...);
     }
 };
 
@@ -164,10 +161,10 @@ public:
         const Index rows = batch * length;
         const Index heads = output_rows(rows, length);
         std::size_t part =
-            std::max({detail::linear_workspace<Scalar>(heads, outputs(), width()),
-                      input_.required_workspace(batch, length), norm_.required_workspace(batch, length)});
+            (std::max)({detail::linear_workspace<Scalar>(heads, outputs(), width()),
+                        input_.required_workspace(batch, length), norm_.required_workspace(batch, length)});
         for (const BlockType& block : blocks_) {
-            part = std::max(part, block.required_workspace(batch, length));
+            part = (std::max)(part, block.required_workspace(batch, length));
         }
         const Index head = options_.head == Head::per_token ? outputs() : width();
         const Index inputs = padded_inputs(options_.input);
@@ -310,7 +307,7 @@ public:
         /// Bytes that evaluate takes from its workspace for B sequences, one after another.
         std::size_t required_workspace(Index batch = 1) const {
             std::size_t part = norm_ ? norm_->required_workspace(batch) : 0;
-            for (const auto& layer : layers_) part = std::max(part, layer.required_workspace(batch));
+            for (const auto& layer : layers_) part = (std::max)(part, layer.required_workspace(batch));
             return 2 * Workspace::bytes_for<Scalar>(batch * length_ * model_.width()) + part;
         }
         /// Bytes held: tied weights once, as the head's.
