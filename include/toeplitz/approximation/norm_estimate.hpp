@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <toeplitz/core/random.hpp>
-#include <toeplitz/operators/operator.hpp>
+#include <toeplitz/operators/contract.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -74,8 +74,8 @@ inline double largest_eigenvalue(const std::vector<double>& diagonal, const std:
     for (std::size_t i = 0; i < n; ++i) {
         const double left = i > 0 ? beside[i - 1] : 0.0;
         const double right = i + 1 < n ? beside[i] : 0.0;
-        low = std::max(low, diagonal[i]);
-        high = std::max(high, diagonal[i] + left + right);
+        low = (std::max)(low, diagonal[i]);
+        high = (std::max)(high, diagonal[i] + left + right);
     }
     const auto is_above_all = [&](double x) {
         double pivot = diagonal[0] - x;

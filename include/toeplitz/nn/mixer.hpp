@@ -7,7 +7,7 @@
 #include <optional>
 
 #include <toeplitz/core/parameter.hpp>
-#include <toeplitz/operators/operator.hpp>
+#include <toeplitz/operators/contract.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -114,8 +114,8 @@ public:
         Workspace::Scope scope(ws);
         static_cast<void>(op.take_kernel(scope));
         return ws.most_used() +
-               std::max({kernel_.required_workspace(where), kernel_.backward_workspace(where),
-                         op.kernel_workspace(), op.required_workspace(batch, Layout::row_major)});
+               (std::max)({kernel_.required_workspace(where), kernel_.backward_workspace(where),
+                           op.kernel_workspace(), op.required_workspace(batch, Layout::row_major)});
     }
 
     /// y = T x, T with the kernel that the parameters describe; x and y are (B·n) × d.
