@@ -119,7 +119,7 @@ Matrix<Scalar> adjust_inducing(const Matrix<Scalar>& sampled, Index length, Inde
     Matrix<double> values = sampled.template cast<double>();
     const bool bridges = mode == InducingMode::bridge || mode == InducingMode::balanced_bridge;
     if (bridges && half_width >= 0 && r >= 3) {
-        detail::bridge_rows(values, std::min(InducingPoints(length, r).at(half_width).below, r - 3));
+        detail::bridge_rows(values, (std::min)(InducingPoints(length, r).at(half_width).below, r - 3));
     }
     if (mode == InducingMode::bridge) return values.template cast<Scalar>();
     Matrix<Scalar> balanced(values.rows(), values.cols());

@@ -62,7 +62,7 @@ public:
 
 private:
     std::exception_ptr error_;
-    Index chunk_ = std::numeric_limits<Index>::max();
+    Index chunk_ = (std::numeric_limits<Index>::max)();
 };
 #endif
 

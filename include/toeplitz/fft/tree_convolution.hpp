@@ -142,7 +142,7 @@ private:
     template <class F>
     static void for_packs(Index width, F&& f) noexcept {
         for (Index pack = 0; pack * pack_lanes < width; ++pack) {
-            f(pack, std::min(pack_lanes, width - pack * pack_lanes));
+            f(pack, (std::min)(pack_lanes, width - pack * pack_lanes));
         }
     }
 
@@ -205,8 +205,8 @@ private:
         const Index step = size() / R;
         const Index rest = rows % step;
         const Index valid = rows / step;
-        for (Index j = 0; j < rest; j += tile_rows) f({j, std::min(tile_rows, rest - j), valid + 1, step});
-        for (Index j = rest; j < step; j += tile_rows) f({j, std::min(tile_rows, step - j), valid, step});
+        for (Index j = 0; j < rest; j += tile_rows) f({j, (std::min)(tile_rows, rest - j), valid + 1, step});
+        for (Index j = rest; j < step; j += tile_rows) f({j, (std::min)(tile_rows, step - j), valid, step});
     }
 
     template <Index R>

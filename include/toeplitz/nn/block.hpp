@@ -129,8 +129,8 @@ public:
     /// Bytes that forward and backward take from their workspace for B sequences of a length.
     std::size_t required_workspace(Index batch, Index length) const requires HasRequiredWorkspace<Mixer> {
         return 4 * Workspace::bytes_for<Scalar>(batch * length * width()) +
-               std::max({gtu_.required_workspace(batch, length), glu_.required_workspace(batch, length),
-                         norm_.required_workspace(batch, length)});
+               (std::max)({gtu_.required_workspace(batch, length), glu_.required_workspace(batch, length),
+                           norm_.required_workspace(batch, length)});
     }
 
     /// y = the layer's output, for training. x and y: (B·n) × d, apart in memory.
@@ -233,7 +233,7 @@ public:
         /// Bytes that evaluate takes from its workspace for B sequences, one after another.
         std::size_t required_workspace(Index batch = 1) const {
             return 3 * Workspace::bytes_for<Scalar>(batch * length_ * block_.width()) +
-                   std::max(gtu_.required_workspace(batch), glu_.required_workspace(batch));
+                   (std::max)(gtu_.required_workspace(batch), glu_.required_workspace(batch));
         }
         /// Bytes held.
         std::size_t state_bytes() const {

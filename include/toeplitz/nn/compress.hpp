@@ -41,7 +41,7 @@ std::vector<Approximation<Scalar>> choose_blocks(MatrixView<const Scalar> lags,
     parallel_chunks(blocks, thread_count(blocks, lags.size() * 100), [&](Index begin, Index end, int) {
         for (Index b = begin; b < end; ++b) {
             const Index first = b * compressed_channels;
-            const Index count = std::min(compressed_channels, lags.cols() - first);
+            const Index count = (std::min)(compressed_channels, lags.cols() - first);
             // Rows of neighbours of its own: a column at a time is read from them many times.
             const Matrix<Scalar> block = lags.middle_cols(first, count).eigen();
             parts[static_cast<std::size_t>(b)] = choose_all(block);

@@ -88,8 +88,9 @@ public:
     std::size_t required_workspace(Index batch, Index length) const {
         const Index rows = batch * length;
         const std::size_t last = has_final() ? Workspace::bytes_for<Scalar>(rows * width()) : 0;
-        const std::size_t product = std::max(detail::linear_workspace<Scalar>(rows, inner_width(), width()),
-                                             detail::linear_workspace<Scalar>(rows, width(), inner_width()));
+        const std::size_t product =
+            (std::max)(detail::linear_workspace<Scalar>(rows, inner_width(), width()),
+                       detail::linear_workspace<Scalar>(rows, width(), inner_width()));
         return last + 3 * Workspace::bytes_for<Scalar>(rows * inner_width()) + product;
     }
 

@@ -105,9 +105,9 @@ public:
         const Index rows = batch * length;
         const std::size_t inner = Workspace::bytes_for<Scalar>(rows * inner_width());
         const std::size_t norm = norm_ ? inner + norm_->required_workspace(batch, length) : 0;
-        const std::size_t part = std::max({mixer_.required_workspace(batch, length),
-                                           detail::linear_workspace<Scalar>(rows, inner_width(), width()),
-                                           detail::linear_workspace<Scalar>(rows, width(), inner_width())});
+        const std::size_t part = (std::max)({mixer_.required_workspace(batch, length),
+                                             detail::linear_workspace<Scalar>(rows, inner_width(), width()),
+                                             detail::linear_workspace<Scalar>(rows, width(), inner_width())});
         return 2 * Workspace::bytes_for<Scalar>(rows * width()) + 4 * inner + norm + part;
     }
 

@@ -109,7 +109,7 @@ public:
     }
 
 private:
-    Index width(Index g) const noexcept { return std::min(lanes, channels_ - g * lanes); }
+    Index width(Index g) const noexcept { return (std::min)(lanes, channels_ - g * lanes); }
     Scalar* spectrum(Index g) noexcept { return spectra_.data() + g * engine_.spectrum_size(); }
     const Scalar* spectrum(Index g) const noexcept { return spectra_.data() + g * engine_.spectrum_size(); }
 
