@@ -21,30 +21,41 @@
 // TOEPLITZ_INSTANTIATE_…(extern, …) declares explicit instantiations, TOEPLITZ_INSTANTIATE_…(, …) defines
 // them.
 
+/// A product of the transform's engine, which operators call.
+#define TOEPLITZ_INSTANTIATE_PRODUCT(extern_or_not, Scalar, ...)                              \
+    extern_or_not template void TreeConvolution<Scalar>::convolve<__VA_ARGS__>(               \
+        MatrixView<const Scalar>, const Scalar*, MatrixView<Scalar>, Scalar*) const noexcept; \
+    extern_or_not template void TreeConvolution<Scalar>::convolve_spectrum<__VA_ARGS__>(      \
+        const Scalar*, const Scalar*, MatrixView<Scalar>, Scalar*) const noexcept;
+
 /// What stands on no mixer, for one scalar.
-#define TOEPLITZ_INSTANTIATE_PARTS(extern_or_not, Scalar)                                 \
-    extern_or_not template class detail::TreePlan<Scalar>;                                \
-    extern_or_not template class detail::SplittingTree<Scalar>;                           \
-    extern_or_not template class TreeConvolution<Scalar>;                                 \
-    extern_or_not template class detail::HalfComplexTree<Scalar>;                         \
-    extern_or_not template class detail::Chirp<Scalar>;                                   \
-    extern_or_not template class HalfSpectrum<Scalar>;                                    \
-    extern_or_not template class detail::ShortConvolution<Scalar>;                        \
-    extern_or_not template class detail::GroupedSpectra<Scalar, TreeConvolution<Scalar>>; \
-    extern_or_not template class detail::ExactProduct<Scalar, TreeConvolution<Scalar>>;   \
-    extern_or_not template class Band<Scalar>;                                            \
-    extern_or_not template class Band<Scalar, Causality::causal>;                         \
-    extern_or_not template class Fft<Scalar>;                                             \
-    extern_or_not template class Fft<Scalar, Causality::causal>;                          \
-    extern_or_not template class Spectral<Scalar, Causality::bidirectional>;              \
-    extern_or_not template class Spectral<Scalar, Causality::causal>;                     \
-    extern_or_not template class Ski<Scalar>;                                             \
-    extern_or_not template class PositionMlp<Scalar>;                                     \
-    extern_or_not template class PackedLinear<Scalar>;                                    \
-    extern_or_not template class RowNorm<Scalar>;                                         \
-    extern_or_not template class BatchNorm<Scalar>;                                       \
-    extern_or_not template class Glu<Scalar>;                                             \
-    extern_or_not template class Linear<Scalar>;                                          \
+#define TOEPLITZ_INSTANTIATE_PARTS(extern_or_not, Scalar)                                   \
+    extern_or_not template class detail::TreePlan<Scalar>;                                  \
+    extern_or_not template class detail::SplittingTree<Scalar>;                             \
+    extern_or_not template class TreeConvolution<Scalar>;                                   \
+    TOEPLITZ_INSTANTIATE_PRODUCT(extern_or_not, Scalar, Direction::forward, Update::assign) \
+    TOEPLITZ_INSTANTIATE_PRODUCT(extern_or_not, Scalar, Direction::forward, Update::add)    \
+    TOEPLITZ_INSTANTIATE_PRODUCT(extern_or_not, Scalar, Direction::adjoint, Update::assign) \
+    TOEPLITZ_INSTANTIATE_PRODUCT(extern_or_not, Scalar, Direction::adjoint, Update::add)    \
+    extern_or_not template class detail::HalfComplexTree<Scalar>;                           \
+    extern_or_not template class detail::Chirp<Scalar>;                                     \
+    extern_or_not template class HalfSpectrum<Scalar>;                                      \
+    extern_or_not template class detail::ShortConvolution<Scalar>;                          \
+    extern_or_not template class detail::GroupedSpectra<Scalar, TreeConvolution<Scalar>>;   \
+    extern_or_not template class detail::ExactProduct<Scalar, TreeConvolution<Scalar>>;     \
+    extern_or_not template class Band<Scalar>;                                              \
+    extern_or_not template class Band<Scalar, Causality::causal>;                           \
+    extern_or_not template class Fft<Scalar>;                                               \
+    extern_or_not template class Fft<Scalar, Causality::causal>;                            \
+    extern_or_not template class Spectral<Scalar, Causality::bidirectional>;                \
+    extern_or_not template class Spectral<Scalar, Causality::causal>;                       \
+    extern_or_not template class Ski<Scalar>;                                               \
+    extern_or_not template class PositionMlp<Scalar>;                                       \
+    extern_or_not template class PackedLinear<Scalar>;                                      \
+    extern_or_not template class RowNorm<Scalar>;                                           \
+    extern_or_not template class BatchNorm<Scalar>;                                         \
+    extern_or_not template class Glu<Scalar>;                                               \
+    extern_or_not template class Linear<Scalar>;                                            \
     extern_or_not template class Embedding<Scalar>;
 
 /// A mixer, and the layers and models of it.

@@ -123,31 +123,13 @@ public:
     /// Cost the kernel's and the operator's | heap: the cache when the length changes | thread-safe: yes |
     /// same bits for any number of threads
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
-                 MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
-        const Sequences checked = sequences.within(x.rows(), 0, Derived::name);
-        const Index length = checked.length();
-        if (!cache.op || cache.op->length() != length || cache.op->channels() != channels()) {
-            cache.op.emplace(self().make_operator(length));
-        }
-        cache.sequences.keep(sequences, checked);
-        set_kernel(parameters, *cache.op, &cache.kernel, ws);
-        cache.op->forward(x, y, cache.product, ws, checked);
-    }
+                 MatrixView<Scalar> y, Cache& cache, Workspace& ws) const;
 
     /// dx = Tᵀ g, and gradients += the gradient with respect to the parameters.
     /// \throws shape_error 705 (no forward pass before), 405 (parameters, gradients), 502 to 504
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
-                  Workspace& ws) const {
-        if (!cache.op) {
-            detail::raise<shape_error>(705, Derived::name, "the cache of a forward pass", "an empty one");
-        }
-        Workspace::Scope scope(ws);
-        const typename Operator::KernelValues dvalues = cache.op->take_kernel(scope);
-        set_kernel_zero(dvalues);
-        cache.op->backward(x, cache.product, g, dx, dvalues, ws, cache.sequences.get());
-        kernel_.backward(parameters, cache.kernel, dvalues, gradients, ws);
-    }
+                  Workspace& ws) const;
 
     /// T with the kernel of one length.
     class Prepared {
@@ -170,13 +152,7 @@ public:
     };
 
     /// Evaluates the kernel for sequences of `length`, which need not be the one of training.
-    Prepared prepare(const Parameters& parameters, Index length) const {
-        detail::require_positive(length, Derived::name, "length");
-        Operator op = self().make_operator(length);
-        Workspace ws;
-        set_kernel(parameters, op, nullptr, ws);
-        return Prepared(std::move(op));
-    }
+    Prepared prepare(const Parameters& parameters, Index length) const;
 
     /// The kernel at all lags, (2n−1) × d: row t + n − 1 is lag t; zero at t < 0 where causal.
     /// \throws shape_error 405
@@ -200,17 +176,63 @@ private:
     const Derived& self() const noexcept { return static_cast<const Derived&>(*this); }
 
     void set_kernel(const Parameters& parameters, Operator& op, typename Kernel::Cache* cache,
-                    Workspace& ws) const {
-        static_assert(
-            LearnableKernel<Kernel, decltype(self().where(op)), typename Operator::KernelValues>,
-            "toeplitz: the mixer's kernel does not fill in what its operator takes; see LearnableKernel.");
-        Workspace::Scope scope(ws);
-        const typename Operator::KernelValues values = op.take_kernel(scope);
-        kernel_.evaluate(parameters, self().where(op), values, ws, cache);
-        op.set_kernel(values, ws);
-    }
+                    Workspace& ws) const;
 
     Kernel kernel_;
 };
+
+template <class Derived, class KernelType, ToeplitzOperator OperatorType>
+void KernelMixer<Derived, KernelType, OperatorType>::forward(const Parameters& parameters,
+                                                             MatrixView<const Scalar> x,
+                                                             const Sequences& sequences, MatrixView<Scalar> y,
+                                                             Cache& cache, Workspace& ws) const {
+    const Sequences checked = sequences.within(x.rows(), 0, Derived::name);
+    const Index length = checked.length();
+    if (!cache.op || cache.op->length() != length || cache.op->channels() != channels()) {
+        cache.op.emplace(self().make_operator(length));
+    }
+    cache.sequences.keep(sequences, checked);
+    set_kernel(parameters, *cache.op, &cache.kernel, ws);
+    cache.op->forward(x, y, cache.product, ws, checked);
+}
+
+template <class Derived, class KernelType, ToeplitzOperator OperatorType>
+void KernelMixer<Derived, KernelType, OperatorType>::backward(const Parameters& parameters,
+                                                              MatrixView<const Scalar> x, const Cache& cache,
+                                                              MatrixView<const Scalar> g,
+                                                              MatrixView<Scalar> dx, Parameters& gradients,
+                                                              Workspace& ws) const {
+    if (!cache.op) {
+        detail::raise<shape_error>(705, Derived::name, "the cache of a forward pass", "an empty one");
+    }
+    Workspace::Scope scope(ws);
+    const typename Operator::KernelValues dvalues = cache.op->take_kernel(scope);
+    set_kernel_zero(dvalues);
+    cache.op->backward(x, cache.product, g, dx, dvalues, ws, cache.sequences.get());
+    kernel_.backward(parameters, cache.kernel, dvalues, gradients, ws);
+}
+
+template <class Derived, class KernelType, ToeplitzOperator OperatorType>
+typename KernelMixer<Derived, KernelType, OperatorType>::Prepared
+KernelMixer<Derived, KernelType, OperatorType>::prepare(const Parameters& parameters, Index length) const {
+    detail::require_positive(length, Derived::name, "length");
+    Operator op = self().make_operator(length);
+    Workspace ws;
+    set_kernel(parameters, op, nullptr, ws);
+    return Prepared(std::move(op));
+}
+
+template <class Derived, class KernelType, ToeplitzOperator OperatorType>
+void KernelMixer<Derived, KernelType, OperatorType>::set_kernel(const Parameters& parameters, Operator& op,
+                                                                typename Kernel::Cache* cache,
+                                                                Workspace& ws) const {
+    static_assert(
+        LearnableKernel<Kernel, decltype(self().where(op)), typename Operator::KernelValues>,
+        "toeplitz: the mixer's kernel does not fill in what its operator takes; see LearnableKernel.");
+    Workspace::Scope scope(ws);
+    const typename Operator::KernelValues values = op.take_kernel(scope);
+    kernel_.evaluate(parameters, self().where(op), values, ws, cache);
+    op.set_kernel(values, ws);
+}
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI
