@@ -162,18 +162,18 @@ public:
             refuse("process", "y", x.rows(), y);
         const bool rows = is_contiguous(x) && is_contiguous(y);
         for (Index done = 0; done < steps;) {
-            constexpr Index base = StreamPartition::base;
-            const Index count = (std::min)(steps - done, base - state.time_ % base);
+            // Some steps are made pack by pack, which then stays in the cache, few of them step by step.
+            const bool is_block = steps - done >= StreamPartition::tile;
+            const Index count = (std::min)(steps - done, is_block ? piece() : to_block_end(state.time_));
             if (rows) {
                 read<true>(x, done, count, state);
-                write<true>(y, done, count, state);
+                is_block ? make_block<true>(y, done, count, state) : make_steps<true>(y, done, count, state);
             } else {
                 read<false>(x, done, count, state);
-                write<false>(y, done, count, state);
+                is_block ? make_block<false>(y, done, count, state)
+                         : make_steps<false>(y, done, count, state);
             }
-            const Index from = state.time_;
             state.time_ += count;
-            for (const Level& level : levels_) work(level, from, state.time_, state);
             done += count;
         }
     }
@@ -422,31 +422,57 @@ private:
         }
     }
 
-    // The outputs of these steps, whose inputs are there, and end in one block of the first level.
+    // Steps from t to the end of its block of the first level.
+    static Index to_block_end(Index t) noexcept { return StreamPartition::base - t % StreamPartition::base; }
+
+    // The outputs of the next steps, whose inputs are there, to rows of y from `first` on; and the work of
+    // the levels that is due then. The steps lie in one block of the first level.
     template <bool contiguous>
-    void write(MatrixView<Scalar> y, Index first, Index count, const State& state) const noexcept {
-        for (Index i = 0; i < count;) {
-            const Index t = state.time_ + i;
-            const Index before = partition_.direct_lags(t) - 1;
-            if (t % StreamPartition::tile == 0 && i + StreamPartition::tile <= count) {
-                for (Index pack = 0; pack < packs(); ++pack) {
-                    write_tile<contiguous>(y, first + i, t, pack, before, state);
-                }
-                i += StreamPartition::tile;
-                continue;
-            }
+    void make_steps(MatrixView<Scalar> y, Index first, Index count, State& state) const noexcept {
+        for (Index i = 0; i < count; ++i) {
             Index pack = 0;
             for (; pack + 4 <= packs(); pack += 4) {
-                write_one<contiguous, 4>(y, first + i, t, pack, before, state);
+                write_one<contiguous, 4>(y, first + i, state.time_ + i, pack, state);
             }
-            for (; pack < packs(); ++pack) write_one<contiguous, 1>(y, first + i, t, pack, before, state);
-            ++i;
+            for (; pack < packs(); ++pack) {
+                write_one<contiguous, 1>(y, first + i, state.time_ + i, pack, state);
+            }
+        }
+        for (const Level& level : levels_)
+            run(level, units_of(level, state.time_, state.time_ + count), state);
+    }
+
+    // The same for up to piece() steps, anywhere.
+    template <bool contiguous>
+    void make_block(MatrixView<Scalar> y, Index first, Index count, State& state) const noexcept {
+        for (Index pack = 0; pack < packs(); ++pack) {
+            for (Index i = 0; i < count;) {
+                const Index from = state.time_ + i;
+                const Index part = (std::min)(count - i, to_block_end(from));
+                for (Index k = 0; k < part;) {
+                    const Index t = from + k;
+                    if (t % StreamPartition::tile == 0 && k + StreamPartition::tile <= part) {
+                        write_tile<contiguous>(y, first + i + k, t, pack, state);
+                        k += StreamPartition::tile;
+                    } else {
+                        write_one<contiguous, 1>(y, first + i + k, t, pack, state);
+                        ++k;
+                    }
+                }
+                for (const Level& level : levels_) {
+                    Units units = units_of(level, from, from + part);
+                    const Index begin = pack * level.transforms.pack_units();
+                    units.first = (std::max)(units.first, begin);
+                    units.last = (std::min)(units.last, begin + level.transforms.pack_units());
+                    run(level, units, state);
+                }
+                i += part;
+            }
         }
     }
 
     template <bool contiguous, int count>
-    void write_one(MatrixView<Scalar> y, Index row, Index t, Index pack, Index before,
-                   const State& state) const noexcept {
+    void write_one(MatrixView<Scalar> y, Index row, Index t, Index pack, const State& state) const noexcept {
         Pack sum[std::size_t{count}] = {};
         for (const Level& level : levels_) {
             const Index stride = level.transforms.output_stride();
@@ -454,13 +480,13 @@ private:
                 level.transforms.outputs(state.memory_.data() + level.memory, t) + pack * stride;
             detail::unroll<count>([&](auto p) TOEPLITZ_LAMBDA { sum[p] += S::load(from + p * stride); });
         }
-        recent_.template add_one<count>(pack, input(state, pack, t), input_stride(), before, sum);
+        recent_.template add_one<count>(pack, input(state, pack, t), input_stride(),
+                                        partition_.direct_lags(t) - 1, sum);
         detail::unroll<count>([&](auto p) TOEPLITZ_LAMBDA { put<contiguous>(y, row, pack + p, sum[p]); });
     }
 
     template <bool contiguous>
-    void write_tile(MatrixView<Scalar> y, Index row, Index t, Index pack, Index before,
-                    const State& state) const noexcept {
+    void write_tile(MatrixView<Scalar> y, Index row, Index t, Index pack, const State& state) const noexcept {
         constexpr int tile = StreamPartition::tile;
         Pack sum[tile] = {};
         for (const Level& level : levels_) {
@@ -468,7 +494,7 @@ private:
                                  pack * level.transforms.output_stride();
             detail::unroll<tile>([&](auto q) TOEPLITZ_LAMBDA { sum[q] += S::load(from + q * lanes); });
         }
-        recent_.add_tile(pack, input(state, pack, t), before, sum);
+        recent_.add_tile(pack, input(state, pack, t), partition_.direct_lags(t) - 1, sum);
         detail::unroll<tile>([&](auto q) TOEPLITZ_LAMBDA { put<contiguous>(y, row + q, pack, sum[q]); });
     }
 
@@ -489,17 +515,13 @@ private:
     }
 
     void run(const Level& level, const Units& units, State& state) const noexcept {
+        if (units.block < 0 || units.first >= units.last) return;
         level.transforms.run(units.block, units.first, units.last, inputs_of(level, units.block, state),
                              state.memory_.data() + level.memory);
     }
     typename detail::LevelTransforms<Scalar>::Inputs inputs_of(const Level& level, Index block,
                                                                State& state) const noexcept {
         return {input(state, 0, block * level.transforms.level().block), input_stride()};
-    }
-
-    void work(const Level& level, Index from, Index to, State& state) const noexcept {
-        const Units units = units_of(level, from, to);
-        if (units.block >= 0) run(level, units, state);
     }
 
     // What a level would have done by time `end`, as far as the inputs up to now tell, which were there up to
@@ -521,7 +543,7 @@ private:
         }
     }
 
-    // Steps of a prompt that are taken at once: what the ring holds beside what the largest block looks back
+    // Steps that are taken at once: what the ring of inputs holds beside what the largest block looks back
     // to.
     Index piece() const noexcept {
         return levels_.empty() ? StreamPartition::base : levels_.back().transforms.level().block;

@@ -95,7 +95,7 @@ public:
     /// Scalars of the ring of spectra, of the outputs of two blocks, and of scratch between units.
     Index ring_size() const noexcept { return packs_ * level_.most * block() * Complex::size; }
     Index output_size() const noexcept { return packs_ * output_stride(); }
-    Index scratch_size() const noexcept { return block() * Complex::size; }
+    Index scratch_size() const noexcept { return packs_ * block() * Complex::size; }
 
     /// Outputs that this level adds at time t and after, to the end of its block; of the first pack.
     const Scalar* outputs(const Scalar* memory, Index t) const noexcept {
@@ -107,8 +107,9 @@ public:
     /// Scalars of this level's memory: the ring, the outputs, the scratch.
     Index memory_size() const noexcept { return ring_size() + output_size() + scratch_size(); }
 
-    /// Units of a job.
+    /// Units of a job, and those of one pack, which come one after another.
     Index units() const noexcept { return packs_ * pack_units(); }
+    Index pack_units() const noexcept { return 2 * top() * (block() / tile_) + block() / leaf_tile_; }
 
     /// The inputs of block c: `stride` from one pack to the next.
     struct Inputs {
@@ -120,7 +121,7 @@ public:
     void run(Index c, Index first, Index last, Inputs inputs, Scalar* memory) const noexcept {
         for_parts(first, last, [&](const Part& part) {
             const Scalar* rows = inputs.rows + part.pack * inputs.stride;
-            Scalar* points = memory + ring_size() + output_size();
+            Scalar* points = scratch(memory, part.pack);
             Scalar* out = memory + ring_size() + part.pack * output_stride() + c % 2 * block() * lanes;
             const Index level = part.pass < top() ? part.pass : 2 * top() - part.pass;
             with_radix(level, [&]<Index R>() TOEPLITZ_LAMBDA {
@@ -138,8 +139,8 @@ public:
 
     /// The transform of block c alone: for a block that later jobs look back to.
     void keep(Index c, Inputs inputs, Scalar* memory) const noexcept {
-        Scalar* points = memory + ring_size() + output_size();
         for (Index pack = 0; pack < packs_; ++pack) {
+            Scalar* points = scratch(memory, pack);
             for (Index level = 0; level <= top(); ++level) {
                 with_radix(level, [&]<Index R>() TOEPLITZ_LAMBDA {
                     const Range range = {0, block() / R};
@@ -191,7 +192,9 @@ private:
     Index leaf() const noexcept { return tree_.radix(top()); }
     Index leaves() const noexcept { return block() / leaf(); }
     Index leaf_size() const noexcept { return leaf() * Complex::size; }
-    Index pack_units() const noexcept { return 2 * top() * (block() / tile_) + block() / leaf_tile_; }
+    Scalar* scratch(Scalar* memory, Index pack) const noexcept {
+        return memory + ring_size() + output_size() + pack * block() * Complex::size;
+    }
 
     // Calls f with the units first..last−1, those of one pass together.
     template <class F>
