@@ -203,10 +203,11 @@ public:
         restart(state, 0);
     }
 
-    /// Bytes that save writes.
-    std::size_t saved_bytes(const State& state) const noexcept {
+    /// Bytes that save writes of a state, or of one at a time.
+    std::size_t saved_bytes(const State& state) const noexcept { return saved_bytes(state.time_); }
+    std::size_t saved_bytes(Index time) const noexcept {
         return sizeof(SavedHead) +
-               static_cast<std::size_t>(saved_steps(state.time_) * columns_.columns) * sizeof(Scalar);
+               static_cast<std::size_t>(saved_steps(time) * columns_.columns) * sizeof(Scalar);
     }
 
     /// Writes a state: the time and the inputs that still count, whatever the instruction set.
@@ -236,7 +237,8 @@ public:
         SavedHead head{};
         if (from.size() < sizeof head) refuse_bytes("restore", sizeof head, from.size());
         std::memcpy(&head, from.data(), sizeof head);
-        if (head.format != format || head.scalar != sizeof(Scalar) || head.time < 0) {
+        if (head.format != format || head.scalar != sizeof(Scalar) || head.time < 0 ||
+            head.time > most_time) {
             detail::raise<value_error>(1006, detail::text(name, "::restore"),
                                        detail::text("a saved state of ", sizeof(Scalar), "-byte scalars"),
                                        "other bytes, or a version that this one does not know");
@@ -247,9 +249,9 @@ public:
                                        "one of another plan");
         }
         const Index steps = saved_steps(head.time);
-        const std::size_t bytes =
-            sizeof head + static_cast<std::size_t>(steps * columns_.columns) * sizeof(Scalar);
-        if (from.size() != bytes) refuse_bytes("restore", bytes, from.size());
+        if (from.size() != saved_bytes(head.time)) {
+            refuse_bytes("restore", saved_bytes(head.time), from.size());
+        }
         restart(state, head.time - steps);
         // As views of scalars the bytes may be misaligned: rows go through an aligned one each.
         prefill_rows(from.data() + sizeof head, steps, state);
@@ -261,6 +263,7 @@ private:
     static constexpr Index lanes = S::lanes;
     static constexpr const char* name = "KernelStream";
     static constexpr std::uint32_t format = 0x31505354;  // "TSP1"
+    static constexpr std::int64_t most_time = std::int64_t{1} << 62;
 
     struct SavedHead {
         std::uint32_t format;
