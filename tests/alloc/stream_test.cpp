@@ -4,7 +4,8 @@
 #include <support/allocations.hpp>
 #include <support/stream.hpp>
 
-#include <toeplitz/stream/kernel_stream.hpp>
+#include <toeplitz/nn/tno.hpp>
+#include <toeplitz/stream/model_stream.hpp>
 
 namespace toeplitz::test {
 namespace {
@@ -37,6 +38,36 @@ TEST_F(StreamAllocations, NoneInStepsOfKernels) {
                   }),
                   0);
         EXPECT_TRUE(other == state);
+    }
+}
+
+TEST_F(StreamAllocations, NoneInStepsOfModels) {
+    for (const Head head : {Head::per_token, Head::mean_pool}) {
+        using Net = Model<Tno<float, Causality::causal>>;
+        Net::Options options{.input = {.vocabulary = 11}, .width = 60, .layers = 2};
+        options.block.gtu.mixer.mlp = {.width = 8, .layers = 1};
+        options.block.gtu.norm = Norm::rms;
+        options.head = head;
+        const Net net(options);
+        const auto plan = stream(net.prepare(net.make_parameters(1), 200), {.streams = 3, .max_block = 50});
+        const std::vector<Token> tokens(3 * 500, 7);
+        const std::span<const Token> inputs = tokens;
+        Matrix<float> logits(150, 11);
+        const MatrixView<float> rows = logits;
+        auto state = plan.make_state();
+        auto fork = plan.make_state();
+        EXPECT_EQ(count([&] {
+                      for (int t = 0; t < 40; ++t) {
+                          plan.step(inputs.first(3), rows.middle_rows(0, 3), state);
+                      }
+                      plan.process(inputs.first(150), head == Head::per_token ? rows : rows.middle_rows(0, 3),
+                                   state);
+                      plan.prefill(inputs, state);
+                      fork = state;
+                      plan.reset(state);
+                  }),
+                  0);
+        EXPECT_EQ(fork.time(), 590);
     }
 }
 
