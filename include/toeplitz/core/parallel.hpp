@@ -15,10 +15,29 @@
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
+namespace detail {
+
+/// How many SerialScopes there are on this thread.
+inline int& serial_scopes() noexcept {
+    static thread_local int count = 0;
+    return count;
+}
+
+/// While it lives, what this thread calls uses no other thread.
+class SerialScope {
+public:
+    SerialScope() noexcept { ++serial_scopes(); }
+    ~SerialScope() { --serial_scopes(); }
+    SerialScope(const SerialScope&) = delete;
+    SerialScope& operator=(const SerialScope&) = delete;
+};
+
+}  // namespace detail
+
 /// Threads that a product called from here may use; 1 inside a parallel region.
 inline int available_threads() noexcept {
 #if defined(_OPENMP)
-    return omp_in_parallel() ? 1 : omp_get_max_threads();
+    return detail::serial_scopes() > 0 || omp_in_parallel() ? 1 : omp_get_max_threads();
 #else
     return 1;
 #endif

@@ -154,11 +154,17 @@ public:
     class Prepared {
     public:
         Index length() const noexcept { return length_; }
+        const typename Gtu<Mixer>::Prepared& gtu() const noexcept { return gtu_; }
 
         /// Bytes that evaluate takes from its workspace for B sequences, one after another.
         std::size_t required_workspace(Index batch = 1) const {
             return 3 * Workspace::bytes_for<Scalar>(batch * length_ * block_.width()) +
                    (std::max)(gtu_.required_workspace(batch), glu_.required_workspace(batch));
+        }
+        /// Bytes that evaluate_with takes for some rows.
+        std::size_t row_workspace(Index rows) const {
+            return 2 * Workspace::bytes_for<Scalar>(rows * block_.width()) +
+                   (std::max)(gtu_.row_workspace(rows), glu_.row_workspace(rows));
         }
         /// Bytes held.
         std::size_t state_bytes() const {
@@ -172,8 +178,39 @@ public:
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
                       const Sequences& sequences = {}) const;
 
+        /// The same where mix(v, mixed) takes the mixer's place: rows of any number, as of a stream.
+        /// \throws as mix
+        template <class Mix>
+        void evaluate_with(Mix&& mix, MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws) const {
+            run([&](MatrixView<const Scalar> in,
+                    MatrixView<Scalar> out) { gtu_.evaluate_with(mix, in, out, ws); },
+                x, y, ws, {});
+        }
+
     private:
         friend Block;
+        template <class Unit>
+        void run(Unit&& gtu, MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
+                 const Sequences& sequences) const {
+            Workspace::Scope scope(ws);
+            const MatrixView<Scalar> input = scope.matrix<Scalar>(x.rows(), block_.width());
+            const MatrixView<Scalar> sum = scope.matrix<Scalar>(x.rows(), block_.width());
+            if (block_.is_pre()) {
+                gtu_norm_.evaluate(x, input, ws, sequences);
+                gtu(input, sum);
+                detail::add_rows<Scalar>(x, sum);
+                glu_norm_.evaluate(sum, input, ws, sequences);
+                glu_.evaluate(input, y, ws, sequences);
+                detail::add_rows<Scalar>(sum, y);
+            } else {
+                gtu(x, sum);
+                detail::add_rows<Scalar>(x, sum);
+                gtu_norm_.evaluate(sum, input, ws, sequences);
+                glu_.evaluate(input, sum, ws, sequences);
+                detail::add_rows<Scalar>(input, sum);
+                glu_norm_.evaluate(sum, y, ws, sequences);
+            }
+        }
         Prepared(const Block& block, const Parameters& all, Index length);
 
         Block block_;
@@ -323,23 +360,8 @@ void Block<MixerType, NormLayerType>::Prepared::evaluate(MatrixView<const Scalar
     const Sequences checked = sequences.within(x.rows(), length_, "Block::Prepared::evaluate");
     Workspace::Scope scope(ws);
     if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
-    const MatrixView<Scalar> input = scope.matrix<Scalar>(x.rows(), block_.width());
-    const MatrixView<Scalar> sum = scope.matrix<Scalar>(x.rows(), block_.width());
-    if (block_.is_pre()) {
-        gtu_norm_.evaluate(x, input, ws, checked);
-        gtu_.evaluate(input, sum, ws, checked);
-        detail::add_rows<Scalar>(x, sum);
-        glu_norm_.evaluate(sum, input, ws, checked);
-        glu_.evaluate(input, y, ws, checked);
-        detail::add_rows<Scalar>(sum, y);
-    } else {
-        gtu_.evaluate(x, sum, ws, checked);
-        detail::add_rows<Scalar>(x, sum);
-        gtu_norm_.evaluate(sum, input, ws, checked);
-        glu_.evaluate(input, sum, ws, checked);
-        detail::add_rows<Scalar>(input, sum);
-        glu_norm_.evaluate(sum, y, ws, checked);
-    }
+    run([&](MatrixView<const Scalar> in, MatrixView<Scalar> out) { gtu_.evaluate(in, out, ws, checked); }, x,
+        y, ws, checked);
     if (!sequences.is_checked()) detail::clear_padding(y, checked);
 }
 

@@ -107,8 +107,10 @@ public:
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
                       const Sequences& /*sequences*/ = {}) const;
         /// Bytes that evaluate takes from its workspace for B sequences of the length that was prepared for.
-        std::size_t required_workspace(Index batch = 1) const {
-            return 2 * Workspace::bytes_for<Scalar>(batch * length_ * glu_.inner_width());
+        std::size_t required_workspace(Index batch = 1) const { return row_workspace(batch * length_); }
+        /// The same for some rows.
+        std::size_t row_workspace(Index rows) const {
+            return 2 * Workspace::bytes_for<Scalar>(rows * glu_.inner_width());
         }
         /// Bytes held.
         std::size_t state_bytes() const noexcept {

@@ -122,13 +122,31 @@ public:
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
                       const Sequences& sequences = {}) const;
 
+        /// The same where mix(v, mixed) takes the mixer's place: rows of any number, as of a stream.
+        /// \throws as mix
+        template <class Mix>
+        void evaluate_with(Mix&& mix, MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws) const {
+            Workspace::Scope scope(ws);
+            const MatrixView<Scalar> v = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
+            const MatrixView<Scalar> mixed = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
+            gtu_.run(
+                maps_, x, v, v, mixed, v, y, ws, [&](MatrixView<const Scalar> input) { mix(input, mixed); },
+                [&](MatrixView<Scalar> gated) {
+                    if (norm_) norm_->evaluate(gated, gated, ws);
+                });
+        }
+
         /// Bytes that evaluate takes from its workspace for B sequences, one after another.
         std::size_t required_workspace(Index batch = 1) const {
             const Index rows = batch * length_;
-            return Workspace::bytes_for<Scalar>(rows * gtu_.width()) +
-                   2 * Workspace::bytes_for<Scalar>(rows * gtu_.inner_width()) +
+            return Workspace::bytes_for<Scalar>(rows * gtu_.width()) + row_workspace(rows) +
                    mixer_.required_workspace(batch);
         }
+        /// Bytes that evaluate_with takes for some rows.
+        std::size_t row_workspace(Index rows) const {
+            return 2 * Workspace::bytes_for<Scalar>(rows * gtu_.inner_width());
+        }
+        const typename Mixer::Prepared& mixer() const noexcept { return mixer_; }
         /// Bytes held.
         std::size_t state_bytes() const {
             return maps_.v_proj.state_bytes() + maps_.u_proj.state_bytes() + maps_.o.state_bytes() +
@@ -330,14 +348,9 @@ void Gtu<MixerType>::Prepared::evaluate(MatrixView<const Scalar> x, MatrixView<S
     const Sequences checked = sequences.within(x.rows(), length_, where);
     Workspace::Scope scope(ws);
     if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
-    const MatrixView<Scalar> v = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
-    const MatrixView<Scalar> mixed = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
-    gtu_.run(
-        maps_, x, v, v, mixed, v, y, ws,
-        [&](MatrixView<const Scalar> input) { mixer_.evaluate(input, mixed, ws, checked); },
-        [&](MatrixView<Scalar> gated) {
-            if (norm_) norm_->evaluate(gated, gated, ws);
-        });
+    evaluate_with(
+        [&](MatrixView<const Scalar> v, MatrixView<Scalar> mixed) { mixer_.evaluate(v, mixed, ws, checked); },
+        x, y, ws);
     if (!sequences.is_checked()) detail::clear_padding(y, checked);
 }
 

@@ -67,7 +67,20 @@ concept LearnableKernel = ParameterSet<typename K::Parameters> &&
     kernel.backward(parameters, std::as_const(*cache), values, gradients, ws);
 };
 
+/// Prepared mixers that say which causal kernel they multiply with: `causal_lags()` are n × d, row t is lag
+/// t. What streams are planned from.
+template <class P>
+concept HasCausalLags = requires(const P& prepared) {
+    prepared.causal_lags().rows();
+};
+
 namespace detail {
+
+/// Mixers whose type says that they are causal.
+template <class M>
+concept CausalMixer = requires {
+    requires(M::causality() == Causality::causal);
+};
 
 /// Kernels that say how many bytes evaluate and backward take from their workspaces.
 template <class K, class Where>
@@ -134,21 +147,40 @@ public:
     /// T with the kernel of one length.
     class Prepared {
     public:
+        using Scalar = typename Operator::Scalar;
+
         const Operator& op() const noexcept { return op_; }
         Index length() const { return op_.length(); }
         /// Bytes that evaluate takes from its workspace.
         std::size_t required_workspace(Index batch = 1) const { return apply_workspace(op_, batch); }
         /// Bytes held.
-        std::size_t state_bytes() const { return op_.state_bytes(); }
+        std::size_t state_bytes() const {
+            return op_.state_bytes() +
+                   (source_ ? static_cast<std::size_t>(parameter_count(source_->parameters)) * sizeof(Scalar)
+                            : 0);
+        }
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
                       const Sequences& sequences = {}) const {
             op_.apply(x, y, ws, sequences);
         }
+        /// The kernel, n × d: row t is lag t. Cost evaluates the kernel again | heap: the result, an operator
+        /// and a workspace | thread-safe: yes
+        Matrix<Scalar> causal_lags() const requires(detail::CausalMixer<Derived>&& HasKernelLags<Operator>) {
+            return source_->mixer.kernel_lags(source_->parameters, length()).bottomRows(length());
+        }
 
     private:
         friend KernelMixer;
-        explicit Prepared(Operator op) : op_(std::move(op)) {}
+        // What the kernel comes from, where it may be asked for.
+        struct Source {
+            Derived mixer;
+            Parameters parameters;
+        };
+        Prepared(Operator op, const Derived& mixer, const Parameters& parameters) : op_(std::move(op)) {
+            if constexpr (detail::CausalMixer<Derived>) source_.emplace(Source{mixer, parameters});
+        }
         Operator op_;
+        std::optional<Source> source_;
     };
 
     /// Evaluates the kernel for sequences of `length`, which need not be the one of training.
@@ -219,7 +251,7 @@ KernelMixer<Derived, KernelType, OperatorType>::prepare(const Parameters& parame
     Operator op = self().make_operator(length);
     Workspace ws;
     set_kernel(parameters, op, nullptr, ws);
-    return Prepared(std::move(op));
+    return Prepared(std::move(op), self(), parameters);
 }
 
 template <class Derived, class KernelType, ToeplitzOperator OperatorType>

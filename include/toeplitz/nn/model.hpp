@@ -185,13 +185,46 @@ public:
     /// The network at inference, with packed weights and the kernels of one length. Immutable and shareable.
     class Prepared {
     public:
+        using ModelType = Model;
+
         Index length() const noexcept { return length_; }
+        const Model& model() const noexcept { return model_; }
+        const std::vector<typename BlockType::Prepared>& layers() const noexcept { return layers_; }
 
         /// outputs = the network's; inputs and outputs as in forward.
         /// \throws shape_error 210 to 212, 703 (inputs), 704; value_error 711
         /// heap: none with a reserved workspace | thread-safe: yes, with distinct workspaces
         void evaluate(Inputs inputs, MatrixView<Scalar> outputs, Workspace& ws,
                       const Sequences& sequences = {}) const;
+
+        /// Calls use(features), what the head sees or pools of rows of any number, as of a stream, where
+        /// mix(layer, v, mixed) takes the place of a layer's mixer.
+        /// \throws value_error 711, before mix is called; and as mix
+        template <class Mix, class Use>
+        void evaluate_with(Mix&& mix, Inputs inputs, Workspace& ws, Use&& use) const {
+            Workspace::Scope scope(ws);
+            const Index rows = Input::rows(inputs);
+            MatrixView<Scalar> stream = scope.matrix<Scalar>(rows, model_.width());
+            MatrixView<Scalar> next = scope.matrix<Scalar>(rows, model_.width());
+            run(
+                [&](std::size_t layer, MatrixView<const Scalar> x, MatrixView<Scalar> y) {
+                    layers_[layer].evaluate_with(
+                        [&](MatrixView<const Scalar> v, MatrixView<Scalar> mixed) { mix(layer, v, mixed); },
+                        x, y, ws);
+                },
+                inputs, stream, next, ws, {});
+            use(MatrixView<const Scalar>(stream));
+        }
+        /// outputs = the head's, of features or of their means.
+        void apply_head(MatrixView<const Scalar> features, MatrixView<Scalar> outputs) const {
+            head_.apply(features, outputs);
+        }
+        /// Bytes that evaluate_with takes from its workspace for some rows.
+        std::size_t row_workspace(Index rows) const {
+            std::size_t part = 0;
+            for (const auto& layer : layers_) part = (std::max)(part, layer.row_workspace(rows));
+            return 2 * Workspace::bytes_for<Scalar>(rows * model_.width()) + part;
+        }
 
         /// Bytes that evaluate takes from its workspace for B sequences, one after another.
         std::size_t required_workspace(Index batch = 1) const {
@@ -210,6 +243,22 @@ public:
     private:
         friend Model;
         Prepared(const Model& model, const Parameters& parameters, Index length);
+
+        /// stream = what the head sees or pools; `next` is scratch. The two may change places.
+        template <class Layer>
+        void run(Layer&& layer, Inputs inputs, MatrixView<Scalar>& stream, MatrixView<Scalar>& next,
+                 Workspace& ws, const Sequences& sequences) const {
+            embed(inputs, stream, ws);
+            detail::clear_padding(stream, sequences);
+            for (std::size_t l = 0; l < layers_.size(); ++l) {
+                layer(l, stream, next);
+                std::swap(stream, next);
+            }
+            if (norm_) {
+                norm_->evaluate(stream, next, ws, sequences);
+                std::swap(stream, next);
+            }
+        }
 
         void embed(Inputs inputs, MatrixView<Scalar> stream, Workspace& ws) const {
             if (input_) {
@@ -484,22 +533,15 @@ void Model<MixerType, NormLayer, InputType>::Prepared::evaluate(Inputs inputs, M
     Workspace::Scope scope(ws);
     MatrixView<Scalar> stream = scope.matrix<Scalar>(rows, model_.width());
     MatrixView<Scalar> next = scope.matrix<Scalar>(rows, model_.width());
-    embed(inputs, stream, ws);
-    detail::clear_padding(stream, checked);
-    for (const auto& layer : layers_) {
-        layer.evaluate(stream, next, ws, checked);
-        std::swap(stream, next);
-    }
-    if (norm_) {
-        norm_->evaluate(stream, next, ws, checked);
-        std::swap(stream, next);
-    }
+    run([&](std::size_t layer, MatrixView<const Scalar> x,
+            MatrixView<Scalar> y) { layers_[layer].evaluate(x, y, ws, checked); },
+        inputs, stream, next, ws, checked);
     if (model_.options_.head == Head::mean_pool) {
         next = next.middle_rows(0, rows / length_);
         pool(stream, checked, next);
         stream = next;
     }
-    head_.apply(stream, outputs);
+    apply_head(stream, outputs);
     if (model_.options_.head == Head::per_token) detail::clear_padding(outputs, checked);
 }
 
