@@ -58,7 +58,7 @@ row_clang() {
 row_asan() {
     need g++
     preset=asan-ubsan configure
-    ASAN_OPTIONS=allocator_may_return_null=1 suites "${unit[@]}" alloc
+    ASAN_OPTIONS=allocator_may_return_null=1 suites "${unit[@]}" alloc fftw_cleanup
 }
 
 row_tsan() {
