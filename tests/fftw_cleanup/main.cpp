@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Products by FFTW's engine, then fftw_cleanup() by somebody else, then the end of the program. No plan may be
-// destroyed after the cleanup: FFTW has freed what they refer to.
+// Products by FFTW's engine, then fftw_cleanup() by somebody else, then the end of the program. No plan may
+// be destroyed after the cleanup: FFTW has freed what they refer to.
 #include <cstdio>
 #include <cstdlib>
 
@@ -55,9 +55,7 @@ int main() {
         std::puts("wrong: the product");
         return 1;
     }
-    {
-        const FftwPlan<float> own(FftwKind::complex_forward, 24, PlannerEffort::estimate);
-    }
+    { const FftwPlan<float> own(FftwKind::complex_forward, 24, PlannerEffort::estimate); }
     fftw_cleanup();
     fftwf_cleanup();
     is_cleaned_up = true;
