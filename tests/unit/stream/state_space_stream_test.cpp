@@ -25,7 +25,7 @@ protected:
 
     /// Steps in calls of these sizes, again and again.
     static Matrix<S> in_blocks(const Stream& plan, typename Stream::State& state, const Matrix<S>& x,
-                               std::initializer_list<Index> sizes) {
+                               const std::vector<Index>& sizes) {
         Matrix<S> y(x.rows(), x.cols());
         Index done = 0;
         for (auto size = sizes.begin(); done < x.rows();
@@ -51,7 +51,7 @@ TYPED_TEST(StateSpaceStreamTest, HasTheBitsOfTheOperatorForAnyCut) {
             const Matrix<S> x = random_matrix<S>(300, d, 2);
             const Matrix<S> expected = this->product(kernel, x);
             const StateSpaceStream<S> plan(kernel.views());
-            for (const auto& sizes : std::vector<std::initializer_list<Index>>{{1}, {7, 1, 64, 65}, {300}}) {
+            for (const auto& sizes : std::vector<std::vector<Index>>{{1}, {7, 1, 64, 65}, {300}}) {
                 auto state = plan.make_state();
                 EXPECT_TRUE(same_bits(this->in_blocks(plan, state, x, sizes), expected));
                 EXPECT_EQ(state.time(), 300);
