@@ -127,6 +127,11 @@ inline void require_tolerance(double tolerance, const char* where) {
                         tolerance > 0 ? "infinity" : "one that is not");
 }
 
+/// \throws config_error 556
+inline void require_most_modes(Index most_modes, const char* where) {
+    if (most_modes < 0) raise<config_error>(556, where, "most_modes >= 0", std::to_string(most_modes));
+}
+
 /// The search for one channel.
 template <Real Scalar>
 class ModalSearch {
@@ -291,10 +296,7 @@ StateSpaceFit<typename Lags::Scalar> fit_state_space(const Lags& lags, const Sta
     const MatrixView<const Scalar> view(lags);
     detail::require_causal_lags(view, "fit_state_space");
     detail::require_tolerance(options.tolerance, "fit_state_space");
-    if (options.most_modes < 0) {
-        detail::raise<config_error>(556, "fit_state_space", "most_modes >= 0",
-                                    std::to_string(options.most_modes));
-    }
+    detail::require_most_modes(options.most_modes, "fit_state_space");
     return detail::fit_state_space(view, detail::causal_tolerances(view, options.tolerance, options.kind),
                                    options);
 }

@@ -199,8 +199,9 @@ public:
 private:
     // Of a mode: Re λ, Im λ, Re r, Im r.
     static constexpr Index mode_size = 4 * lanes;
-    // Modes whose six numbers stay in registers, and those whose eight do in the gradient.
-    static constexpr int mode_block = vector_registers == 32 ? 4 : 2;
+    // Modes whose six numbers stay in registers, of which 16 hold what is written, and those whose eight do
+    // in the gradient.
+    static constexpr int mode_block = 4;
     static constexpr int gradient_block = vector_registers == 32 ? 2 : 1;
 
     const Scalar* coefficients(Index pack) const noexcept {
