@@ -23,6 +23,7 @@
 #include <toeplitz/operators/fft.hpp>
 #include <toeplitz/operators/ski.hpp>
 #include <toeplitz/operators/spectral.hpp>
+#include <toeplitz/operators/state_space.hpp>
 #include <toeplitz/operators/sum.hpp>
 #include <toeplitz/version.hpp>
 

@@ -2,10 +2,10 @@
 #pragma once
 
 /// \file
-/// The cheapest band and low rank whose proven error meets a tolerance.
+/// The cheapest band and low rank, or state space, whose proven error meets a tolerance.
 
 #include <toeplitz/approximation/norm_estimate.hpp>
-#include <toeplitz/approximation/search.hpp>
+#include <toeplitz/approximation/prefer_state_space.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
@@ -16,10 +16,8 @@ template <Real Scalar>
 void check_choice(MatrixView<const Scalar> lags, const ChooseOptions& options) {
     const Index n = checked_length(lags, "choose");
     require_finite(lags, "choose", "lag", 1 - n);
-    if (!(options.tolerance > 0) || !is_finite(options.tolerance)) {
-        raise<config_error>(553, "choose", "a tolerance above 0 that is finite",
-                            options.tolerance > 0 ? "infinity" : "one that is not");
-    }
+    require_tolerance(options.tolerance, "choose");
+    require_most_modes(options.most_modes, "choose");
 }
 
 /// Absolute tolerances of all channels, from a lower estimate of the norm where they are relative.
@@ -42,7 +40,9 @@ Approximation<Scalar> choose_group(MatrixView<const Scalar> lags, const Sampler<
                                    const ChooseOptions& options) {
     const Vector<double> tolerances = absolute_tolerances(lags, options);
     const TreeConvolution<Scalar> tree((lags.rows() + 1) / 2);
-    return Search<Scalar>(lags, 0, sampler, tolerances, options, tree).run();
+    Approximation<Scalar> best = Search<Scalar>(lags, 0, sampler, tolerances, options, tree).run();
+    prefer_state_space(lags, options, best);
+    return best;
 }
 
 template <Real Scalar>
@@ -58,8 +58,9 @@ std::vector<Approximation<Scalar>> choose_channels(MatrixView<const Scalar> lags
         for (Index c = begin; c < end; ++c) {
             // A column of its own, so that every bound reads neighbours.
             const Matrix<Scalar> column = lags.middle_cols(c, 1).eigen();
-            choices[static_cast<std::size_t>(c)] =
-                Search<Scalar>(column, c, sampler, tolerances.segment(c, 1), options, tree).run();
+            Approximation<Scalar>& best = choices[static_cast<std::size_t>(c)];
+            best = Search<Scalar>(column, c, sampler, tolerances.segment(c, 1), options, tree).run();
+            prefer_state_space<Scalar>(column, options, best);
         }
     });
     return choices;
@@ -70,10 +71,11 @@ std::vector<Approximation<Scalar>> choose_channels(MatrixView<const Scalar> lags
 /// The cheapest taps and rank for all channels together that keep every channel's tolerance.
 ///
 /// Among the bands, ranks and inducing modes that it tries, whose errors are proven by error_bound for the
-/// taps and inducing values as they are returned. Where nothing is cheaper than the exact operator, the
+/// taps and inducing values as they are returned. With most_modes, and a kernel that is zero at negative
+/// lags, a state space as well (fit_state_space). Where nothing is cheaper than the exact operator, the
 /// approximation is exact: all lags, with bounds of 0.
 /// \param lags (2n−1) × d, row t + n − 1 is lag t; between them inducing values are cubic interpolants
-/// \throws shape_error 550, value_error 530, config_error 553
+/// \throws shape_error 550, value_error 530, config_error 553, 556
 /// Cost hundreds of bounds of one channel, a few of all | heap: yes | thread-safe: yes | same choice for any
 /// number of threads
 template <class Lags>
