@@ -117,7 +117,7 @@ template <Real Scalar>
 void check_state_space(Index channels, const Approximation<Scalar>& approximation, const char* where) {
     const auto& [poles, residues, direct] = approximation.kernel().state_space;
     const auto fits = [&](const Matrix<Scalar>& parts) {
-        return parts.rows() == poles.rows() && (parts.rows() == 0 || parts.cols() == 2 * channels);
+        return parts.rows() == approximation.modes() && (parts.rows() == 0 || parts.cols() == 2 * channels);
     };
     if (!fits(approximation.poles) || !fits(approximation.residues) || direct.rows() != 1 ||
         direct.cols() != channels || approximation.half_width() >= 0 || approximation.rank() > 0) {

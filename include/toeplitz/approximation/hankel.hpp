@@ -10,6 +10,7 @@
 #include <Eigen/Eigenvalues>
 #include <Eigen/QR>
 
+#include <toeplitz/core/finite.hpp>
 #include <toeplitz/core/random.hpp>
 #include <toeplitz/fft/tree_convolution.hpp>
 
@@ -83,7 +84,7 @@ public:
         if (solver.info() != Eigen::Success) return poles;
         for (Index i = 0; i < order; ++i) {
             std::complex<double> pole = solver.eigenvalues()(i);
-            if (pole.imag() < 0) continue;
+            if (pole.imag() < 0 || !is_finite(pole)) continue;
             const double modulus = std::abs(pole);
             if (modulus > 1) pole /= modulus;
             poles.push_back(pole);
@@ -105,7 +106,7 @@ private:
         }
         const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(g);
         const Matrix<double> vectors = solver.eigenvectors();
-        take(solver.eigenvalues(), vectors, next * vectors);
+        take(solver.eigenvalues(), vectors, next * vectors, size_);
         computed_ = size_;
         exhausted_ = true;
     }
@@ -126,10 +127,10 @@ private:
             Eigen::MatrixXd(0.5 * (inner + inner.transpose())));
         const Matrix<double> vectors = basis * solver.eigenvectors();
         const HankelProduct next(lags_->data() + 2, size_);
-        take(solver.eigenvalues(), vectors, next * vectors);
         // The last ones are not known well.
-        computed_ = (std::min)(wanted, size_);
-        if (count() < computed_ || columns == size_) exhausted_ = true;
+        computed_ = columns == size_ ? size_ : wanted;
+        take(solver.eigenvalues(), vectors, next * vectors, computed_);
+        exhausted_ = count() < computed_ || computed_ == size_;
     }
 
     static Matrix<double> orthonormal(const Matrix<double>& columns) {
@@ -139,17 +140,18 @@ private:
 
     double lag(Index t) const { return (*lags_)[static_cast<std::size_t>(t)]; }
 
-    // Sorts them, drops those that are rounding, and keeps S^{−1/2} sign(w) Vᵀ G₁ V S^{−1/2}, S = |w|.
+    // Sorts them, drops those after `most` and those that are rounding, and keeps S^{−1/2} sign(w) Vᵀ G₁ V
+    // S^{−1/2}, S = |w|.
     template <class Values>
-    void take(const Values& values, const Matrix<double>& vectors, const Matrix<double>& shifted) {
+    void take(const Values& values, const Matrix<double>& vectors, const Matrix<double>& shifted,
+              Index most) {
         std::vector<Index> order(static_cast<std::size_t>(values.size()));
         for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Index>(i);
         std::stable_sort(order.begin(), order.end(),
                          [&](Index a, Index b) { return std::abs(values(a)) > std::abs(values(b)); });
         const double least = std::abs(values(order[0])) * 4 * std::numeric_limits<double>::epsilon();
         Index rank = 0;
-        while (rank < values.size() && std::abs(values(order[static_cast<std::size_t>(rank)])) > least)
-            ++rank;
+        while (rank < most && std::abs(values(order[static_cast<std::size_t>(rank)])) > least) ++rank;
         values_.resize(rank);
         shift_.resize(rank, rank);
         for (Index i = 0; i < rank; ++i) {

@@ -77,7 +77,7 @@ std::complex<double> stored_pole(std::complex<double> pole, Rounding rounding) n
     for (std::complex<double> inner = pole;; inner *= 1 - step) {
         const std::complex<double> made(stored<Scalar>(inner.real(), rounding),
                                         stored<Scalar>(inner.imag(), rounding));
-        // Exact for floats; a last place of double is what rounding may hide.
+        // To a last place of double, which rounding may hide.
         if (std::norm(made) <= 1) return made;
     }
 }

@@ -66,7 +66,7 @@ public:
     ModalRecurrence(Index channels, Index modes)
         : channels_(channels),
           modes_(modes),
-          coefficients_(checked_product(packs() * lanes, 4 * modes, "ModalRecurrence")),
+          coefficients_(checked_product(packs() * mode_size, modes, "ModalRecurrence")),
           direct_(packs() * lanes) {}
 
     Index channels() const noexcept { return channels_; }

@@ -158,6 +158,33 @@ TYPED_TEST(StateSpaceStreamTest, ResetEndsWhatIsNotFinite) {
     EXPECT_TRUE(same_bits(y, this->product(kernel, x)));
 }
 
+TYPED_TEST(StateSpaceStreamTest, SilenceEndsInASilentState) {
+    using S = TypeParam;
+    const auto kernel = random_state_space<S>(5, 3, 15);
+    const StateSpaceStream<S> plan(kernel.views());
+    auto state = plan.make_state();
+    const Matrix<S> x = random_matrix<S>(20, 3, 16);
+    Matrix<S> y(20, 3);
+    plan.process(x, y, state);
+    // |λ| ≤ 0.9: below the smallest normal number within this time.
+    const Matrix<S> silence = Matrix<S>::Zero(20, 3);
+    for (Index t = 0; t < 8000; t += 20) plan.process(silence, y, state);
+#if defined(__SSE__) || defined(__aarch64__)
+    EXPECT_TRUE(y.isZero(0));
+    auto rested = plan.make_state();
+    for (Index t = 0; t < 8020; t += 20) plan.process(silence, y, rested);
+    const Matrix<S> again = y;
+    plan.process(x, y, rested);
+    Matrix<S> others(20, 3);
+    plan.process(x, others, state);
+    EXPECT_TRUE(same_bits(y, others));
+    EXPECT_TRUE(again.isZero(0));
+#endif
+    // Other code still has what is not normal.
+    volatile S least = std::numeric_limits<S>::min();
+    EXPECT_GT(least / 2, S(0));
+}
+
 TYPED_TEST(StateSpaceStreamTest, SavedStatesGoOn) {
     using S = TypeParam;
     const Index d = this->lanes + 1;
