@@ -13,6 +13,7 @@
 #include <toeplitz/nn/tno.hpp>
 #include <toeplitz/operators/spectral.hpp>
 #include <toeplitz/operators/sum.hpp>
+#include <toeplitz/stream/kernel_stream.hpp>
 
 namespace {
 
@@ -72,6 +73,21 @@ void count_layer(Index rows) {
     count([&] { prepared.evaluate(x, y, ws); }, y);
 }
 
+/// n steps of a stream in calls of `block`.
+void count_stream(Index block) {
+    const KernelStream<float> plan(random_matrix(n, 2));
+    auto state = plan.make_state();
+    const Matrix<float> x = random_matrix(n, 1);
+    Matrix<float> y(n, d);
+    const auto run = [&] {
+        for (Index t = 0; t < n; t += block) {
+            plan.process(MatrixView<const float>(x).middle_rows(t, block),
+                         MatrixView<float>(y).middle_rows(t, block), state);
+        }
+    };
+    count(run, y);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -82,6 +98,8 @@ int main(int argc, char** argv) {
     if (name == "linear_packed_16_rows") return count_linear(16, true), 0;
     if (name == "layer_1_row") return count_layer(1), 0;
     if (name == "layer_16_rows") return count_layer(16), 0;
+    if (name == "stream_of_steps") return count_stream(1), 0;
+    if (name == "stream_of_512_steps") return count_stream(512), 0;
     const Matrix<float> x = random_matrix(n, 1);
     Matrix<float> y = Matrix<float>::Zero(n, d);
     Workspace ws;

@@ -24,6 +24,8 @@ CASES = {
     "exact_product": 1024 * 16,
     "band_ski_product": 1024 * 16,
     "hilbert_kernel_and_product": 1024 * 16,
+    "stream_of_steps": 1024 * 16,
+    "stream_of_512_steps": 1024 * 16,
     "linear_unpacked_1_row": 1536,
     "linear_packed_1_row": 1536,
     "linear_unpacked_16_rows": 16 * 1536,

@@ -2,15 +2,16 @@
 #pragma once
 
 /// \file
-/// Causal kernels one step at a time: exactly, and with work that is bounded at every step.
+/// Causal kernels one step at a time: exactly, and with work that is bounded at every step. Plan and state
+/// are one file, as the schedule of the levels is what both are made of.
 
-#include <cstring>
 #include <span>
 
 #include <toeplitz/core/checks.hpp>
-#include <toeplitz/core/random.hpp>
+#include <toeplitz/stream/level_transforms.hpp>
 #include <toeplitz/stream/options.hpp>
 #include <toeplitz/stream/recent_lags.hpp>
+#include <toeplitz/stream/stream_lags.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -95,12 +96,13 @@ public:
     /// value_error 1004 (a NaN or an infinity)
     /// Cost O(n log n) per channel | heap: the plan and scratch | thread-safe: yes
     explicit KernelStream(MatrixView<const Scalar> lags, const StreamOptions& options = {})
-        : KernelStream(checked(lags, options), options, last_lag(lags, options.tail_tolerance)) {}
+        : KernelStream(checked(lags, options), options,
+                       detail::lags_before_tail(lags, options.tail_tolerance)) {}
 
     /// n: lags that are left, at least one.
     Index lags() const noexcept { return lags_; }
     Index channels() const noexcept { return columns_.channels; }
-    Index streams() const noexcept { return columns_.columns / columns_.channels; }
+    Index streams() const noexcept { return columns_.streams; }
     const StreamOptions& options() const noexcept { return options_; }
     /// Σ|h_t| of the lags that were dropped, in the channel where it is largest: 0 unless a tolerance allows
     /// it.
@@ -146,7 +148,7 @@ public:
 
     /// A state at time 0, before which inputs were 0.
     /// \throws std::bad_alloc
-    State make_state() const { return State(fingerprint_, packs() * input_stride(), memory_size_); }
+    State make_state() const { return State(fingerprint_, inputs_.size(), memory_size_); }
 
     /// The next step: x and y are S × d.
     void step(Inputs x, MatrixView<Scalar> y, State& state) const noexcept {
@@ -160,7 +162,7 @@ public:
         const Index steps = check(x, state, "process");
         if (y.rows() != x.rows() || y.cols() != x.cols()) [[unlikely]]
             refuse("process", "y", x.rows(), y);
-        const bool rows = is_contiguous(x) && is_contiguous(y);
+        const bool rows = inputs_.has_neighbours(x) && inputs_.has_neighbours(y);
         for (Index done = 0; done < steps;) {
             // Some steps are made pack by pack, which then stays in the cache, few of them step by step.
             const bool is_block = steps - done >= StreamPartition::tile;
@@ -182,19 +184,15 @@ public:
     /// Cost that of one transform of min(m, settling()) steps
     void prefill(Inputs x, State& state) const noexcept {
         const Index steps = check(x, state, "prefill");
-        const Index end = state.time_ + steps;
-        const bool rows = is_contiguous(x);
+        const bool rows = inputs_.has_neighbours(x);
         // What came before the last inputs is forgotten.
-        Index done = (std::max)(Index{0}, steps - partition_.history());
-        state.time_ += done;
-        for (bool is_first = true; done < steps; is_first = false) {
-            const Index count = (std::min)(steps - done, piece());
-            rows ? read<true>(x, done, count, state) : read<false>(x, done, count, state);
-            const Index from = state.time_;
-            state.time_ += count;
-            for (const Level& level : levels_) catch_up(level, from, is_first, end, state);
-            done += count;
-        }
+        const Index skipped = (std::max)(Index{0}, steps - partition_.history());
+        const Index begin = state.time_;
+        state.time_ += skipped;
+        catch_up(begin + steps, state, [&](Index t, Index count) {
+            const Index first = t - begin;
+            rows ? read<true>(x, first, count, state) : read<false>(x, first, count, state);
+        });
     }
 
     /// Back to time 0, whatever was in the state. Cost less than a copy
@@ -206,8 +204,7 @@ public:
     /// Bytes that save writes of a state, or of one at a time.
     std::size_t saved_bytes(const State& state) const noexcept { return saved_bytes(state.time_); }
     std::size_t saved_bytes(Index time) const noexcept {
-        return sizeof(SavedHead) +
-               static_cast<std::size_t>(saved_steps(time) * columns_.columns) * sizeof(Scalar);
+        return sizeof(SavedHead) + static_cast<std::size_t>(saved_steps(time)) * inputs_.step_bytes();
     }
 
     /// Writes a state: the time and the inputs that still count, whatever the instruction set.
@@ -219,11 +216,8 @@ public:
         std::memcpy(to.data(), &head, sizeof head);
         std::byte* at = to.data() + sizeof head;
         for (Index t = state.time_ - saved_steps(state.time_); t < state.time_; ++t) {
-            for (Index pack = 0; pack < packs(); ++pack) {
-                const auto bytes = static_cast<std::size_t>(columns_.width(pack)) * sizeof(Scalar);
-                std::memcpy(at, input(state, pack, t), bytes);
-                at += bytes;
-            }
+            inputs_.save_step(state.memory_.data(), t, at);
+            at += inputs_.step_bytes();
         }
     }
 
@@ -253,14 +247,17 @@ public:
             refuse_bytes("restore", saved_bytes(head.time), from.size());
         }
         restart(state, head.time - steps);
-        // As views of scalars the bytes may be misaligned: rows go through an aligned one each.
-        prefill_rows(from.data() + sizeof head, steps, state);
+        const std::byte* at = from.data() + sizeof head;
+        catch_up(head.time, state, [&](Index t, Index count) {
+            for (Index i = t; i < t + count; ++i, at += inputs_.step_bytes()) {
+                inputs_.load_step(at, i, state.memory_.data());
+            }
+        });
     }
 
 private:
     using S = Simd<Scalar>;
     using Pack = typename S::Pack;
-    static constexpr Index lanes = S::lanes;
     static constexpr const char* name = "KernelStream";
     static constexpr std::uint32_t format = 0x31505354;  // "TSP1"
     static constexpr std::int64_t most_time = std::int64_t{1} << 62;
@@ -284,145 +281,41 @@ private:
         Index last;
     };
 
+    using StreamPartition = detail::StreamPartition;
+
     KernelStream(MatrixView<const Scalar> lags, const StreamOptions& options, Index count)
         : options_(options),
           lags_(count),
-          columns_{lags.cols(), lags.cols() * options.streams},
+          columns_{lags.cols(), options.streams},
           partition_(count),
+          inputs_(columns_, partition_.direct(), partition_.history()),
           recent_(columns_, lags.middle_rows(0, count), partition_.direct_lags(StreamPartition::base - 1)),
-          dropped_(tail(lags, count)) {
-        memory_size_ = packs() * input_stride();
+          memory_size_(inputs_.size()),
+          fingerprint_(detail::lags_fingerprint(lags.middle_rows(0, count), options.streams)) {
+        for (Index c = 0; c < lags.cols(); ++c) {
+            dropped_ = (std::max)(dropped_, detail::tail_sum(lags, count, c));
+        }
         for (const detail::StreamLevel& level : partition_.levels()) {
             levels_.push_back({{level, columns_, lags.middle_rows(0, count)}, memory_size_});
             memory_size_ += levels_.back().transforms.memory_size();
         }
-        fingerprint_ = hash(lags.middle_rows(0, count));
     }
 
-    using StreamPartition = detail::StreamPartition;
-
     static MatrixView<const Scalar> checked(MatrixView<const Scalar> lags, const StreamOptions& options) {
-        detail::require_positive(lags.rows(), name, "lags");
-        detail::require_positive(lags.cols(), name, "channels");
         detail::require_stream_options(options, name);
+        detail::require_stream_lags(lags, name);
         const Index columns = detail::checked_product(lags.cols(), options.streams, name);
         detail::checked_product(detail::checked_product(lags.rows() + 1024, columns, name),
                                 256 * static_cast<Index>(sizeof(Scalar)), name);
-        for (Index t = 0; t < lags.rows(); ++t) {
-            for (Index c = 0; c < lags.cols(); ++c) {
-                if (!detail::is_finite(lags(t, c))) {
-                    detail::raise<value_error>(1004, name, "finite lags",
-                                               detail::text("none at lag ", t, " of channel ", c));
-                }
-            }
-        }
         return lags;
-    }
-
-    /// Σ|h_t|, t ≥ first, of the channel where it is largest, rounded up.
-    static double tail(MatrixView<const Scalar> lags, Index first) noexcept {
-        double most = 0;
-        for (Index c = 0; c < lags.cols(); ++c) {
-            double sum = 0;
-            for (Index t = lags.rows(); t-- > first;) sum += std::abs(static_cast<double>(lags(t, c)));
-            most = (std::max)(most, sum);
-        }
-        return most * (1 + static_cast<double>(lags.rows()) * std::numeric_limits<double>::epsilon());
-    }
-
-    /// How many lags remain with this tolerance.
-    static Index last_lag(MatrixView<const Scalar> lags, double tolerance) {
-        Index count = 1;
-        for (Index c = 0; c < lags.cols(); ++c) {
-            double sum = 0;
-            const double slack =
-                1 + static_cast<double>(lags.rows()) * std::numeric_limits<double>::epsilon();
-            for (Index t = lags.rows(); t > count; --t) {
-                sum += std::abs(static_cast<double>(lags(t - 1, c)));
-                if (sum * slack > tolerance) count = t;
-            }
-        }
-        return count;
-    }
-
-    std::uint64_t hash(MatrixView<const Scalar> lags) const noexcept {
-        std::uint64_t word = static_cast<std::uint64_t>(columns_.columns);
-        for (const Index size : {lags.rows(), lags.cols()}) {
-            word = CounterRandom(word).bits(static_cast<std::uint64_t>(size));
-        }
-        for (Index t = 0; t < lags.rows(); ++t) {
-            for (Index c = 0; c < lags.cols(); ++c) {
-                std::uint64_t bits = 0;
-                const Scalar lag = lags(t, c);
-                std::memcpy(&bits, &lag, sizeof lag);
-                word = CounterRandom(word).bits(bits);
-            }
-        }
-        return word;
     }
 
     Index packs() const noexcept { return columns_.packs(); }
 
-    // A pack's inputs: a ring of `settling()` steps, and before its first step a copy of its last ones, so
-    // that sums by definition see no seam.
-    Index input_stride() const noexcept { return (partition_.direct() + partition_.history()) * lanes; }
-    Scalar* input(State& state, Index pack, Index t) const noexcept {
-        return state.memory_.data() + pack * input_stride() +
-               (partition_.direct() + t % partition_.history()) * lanes;
-    }
-    const Scalar* input(const State& state, Index pack, Index t) const noexcept {
-        return input(const_cast<State&>(state), pack, t);
-    }
-
-    bool is_contiguous(MatrixView<const Scalar> x) const noexcept {
-        return x.has_contiguous_rows() && (streams() == 1 || x.row_stride() == x.cols());
-    }
-
-    // Calls f(element, lane) for a pack of step t of a view with any strides.
-    template <class T, class F>
-    TOEPLITZ_INLINE void for_lanes(MatrixView<T> x, Index t, Index pack, F&& f) const noexcept {
-        const Index first = pack * lanes;
-        Index stream = first / channels();
-        Index channel = first % channels();
-        for (Index lane = 0; lane < columns_.width(pack); ++lane) {
-            f(x(t * streams() + stream, channel), lane);
-            if (++channel == channels()) {
-                channel = 0;
-                ++stream;
-            }
-        }
-    }
-
-    // Steps first..first + count − 1 of x, which begin at the state's time, into its inputs.
-    template <bool contiguous>
+    // Steps of x from `first` on become the inputs from the state's time on.
+    template <bool neighbours>
     void read(Inputs x, Index first, Index count, State& state) const noexcept {
-        const Index ring = partition_.history();
-        const Index begin = state.time_ % ring;
-        for (Index pack = 0; pack < packs(); ++pack) {
-            const Index width = columns_.width(pack);
-            Scalar* base = input(state, pack, 0);
-            Index at = begin;
-            for (Index t = first; t < first + count; ++t, at = at + 1 == ring ? 0 : at + 1) {
-                Scalar* to = base + at * lanes;
-                if constexpr (contiguous) {
-                    S::store(to, S::load_row(x.row(t * streams()) + pack * lanes, width));
-                } else {
-                    for_lanes(x, t, pack, [&](const Scalar& value, Index lane) { to[lane] = value; });
-                }
-                if (at >= ring - partition_.direct()) S::store(to - ring * lanes, S::load(to));
-            }
-        }
-    }
-
-    template <bool contiguous>
-    TOEPLITZ_INLINE void put(MatrixView<Scalar> y, Index t, Index pack, Pack value) const noexcept {
-        if constexpr (contiguous) {
-            S::store_row(y.row(t * streams()) + pack * lanes, value, columns_.width(pack));
-        } else {
-            alignas(buffer_alignment) Scalar values[std::size_t{lanes}];
-            S::store(values, value);
-            for_lanes(y, t, pack, [&](Scalar& to, Index lane) { to = values[lane]; });
-        }
+        inputs_.template read<neighbours>(x, first, count, state.time_, state.memory_.data());
     }
 
     // Steps from t to the end of its block of the first level.
@@ -430,15 +323,15 @@ private:
 
     // The outputs of the next steps, whose inputs are there, to rows of y from `first` on; and the work of
     // the levels that is due then. The steps lie in one block of the first level.
-    template <bool contiguous>
+    template <bool neighbours>
     void make_steps(MatrixView<Scalar> y, Index first, Index count, State& state) const noexcept {
         for (Index i = 0; i < count; ++i) {
             Index pack = 0;
             for (; pack + 4 <= packs(); pack += 4) {
-                write_one<contiguous, 4>(y, first + i, state.time_ + i, pack, state);
+                write_one<neighbours, 4>(y, first + i, state.time_ + i, pack, state);
             }
             for (; pack < packs(); ++pack) {
-                write_one<contiguous, 1>(y, first + i, state.time_ + i, pack, state);
+                write_one<neighbours, 1>(y, first + i, state.time_ + i, pack, state);
             }
         }
         for (const Level& level : levels_)
@@ -446,7 +339,7 @@ private:
     }
 
     // The same for up to piece() steps, anywhere.
-    template <bool contiguous>
+    template <bool neighbours>
     void make_block(MatrixView<Scalar> y, Index first, Index count, State& state) const noexcept {
         for (Index pack = 0; pack < packs(); ++pack) {
             for (Index i = 0; i < count;) {
@@ -455,10 +348,10 @@ private:
                 for (Index k = 0; k < part;) {
                     const Index t = from + k;
                     if (t % StreamPartition::tile == 0 && k + StreamPartition::tile <= part) {
-                        write_tile<contiguous>(y, first + i + k, t, pack, state);
+                        write_tile<neighbours>(y, first + i + k, t, pack, state);
                         k += StreamPartition::tile;
                     } else {
-                        write_one<contiguous, 1>(y, first + i + k, t, pack, state);
+                        write_one<neighbours, 1>(y, first + i + k, t, pack, state);
                         ++k;
                     }
                 }
@@ -474,7 +367,7 @@ private:
         }
     }
 
-    template <bool contiguous, int count>
+    template <bool neighbours, int count>
     void write_one(MatrixView<Scalar> y, Index row, Index t, Index pack, const State& state) const noexcept {
         Pack sum[std::size_t{count}] = {};
         for (const Level& level : levels_) {
@@ -483,22 +376,24 @@ private:
                 level.transforms.outputs(state.memory_.data() + level.memory, t) + pack * stride;
             detail::unroll<count>([&](auto p) TOEPLITZ_LAMBDA { sum[p] += S::load(from + p * stride); });
         }
-        recent_.template add_one<count>(pack, input(state, pack, t), input_stride(),
+        recent_.template add_one<count>(pack, inputs_.at(state.memory_.data(), pack, t), inputs_.stride(),
                                         partition_.direct_lags(t) - 1, sum);
-        detail::unroll<count>([&](auto p) TOEPLITZ_LAMBDA { put<contiguous>(y, row, pack + p, sum[p]); });
+        detail::unroll<count>(
+            [&](auto p) TOEPLITZ_LAMBDA { inputs_.template write<neighbours>(y, row, pack + p, sum[p]); });
     }
 
-    template <bool contiguous>
+    template <bool neighbours>
     void write_tile(MatrixView<Scalar> y, Index row, Index t, Index pack, const State& state) const noexcept {
         constexpr int tile = StreamPartition::tile;
         Pack sum[tile] = {};
         for (const Level& level : levels_) {
             const Scalar* from = level.transforms.outputs(state.memory_.data() + level.memory, t) +
                                  pack * level.transforms.output_stride();
-            detail::unroll<tile>([&](auto q) TOEPLITZ_LAMBDA { sum[q] += S::load(from + q * lanes); });
+            detail::unroll<tile>([&](auto q) TOEPLITZ_LAMBDA { sum[q] += S::load(from + q * S::lanes); });
         }
-        recent_.add_tile(pack, input(state, pack, t), partition_.direct_lags(t) - 1, sum);
-        detail::unroll<tile>([&](auto q) TOEPLITZ_LAMBDA { put<contiguous>(y, row + q, pack, sum[q]); });
+        recent_.add_tile(pack, inputs_.at(state.memory_.data(), pack, t), partition_.direct_lags(t) - 1, sum);
+        detail::unroll<tile>(
+            [&](auto q) TOEPLITZ_LAMBDA { inputs_.template write<neighbours>(y, row + q, pack, sum[q]); });
     }
 
     // What a level does between two times of one of its blocks: the job of the block before.
@@ -524,7 +419,20 @@ private:
     }
     typename detail::LevelTransforms<Scalar>::Inputs inputs_of(const Level& level, Index block,
                                                                State& state) const noexcept {
-        return {input(state, 0, block * level.transforms.level().block), input_stride()};
+        return {inputs_.at(state.memory_.data(), 0, block * level.transforms.level().block),
+                inputs_.stride()};
+    }
+
+    // The state of time `end`, where fill(t, count) gives the inputs of the steps from t on.
+    template <class Fill>
+    void catch_up(Index end, State& state, Fill&& fill) const noexcept {
+        for (bool is_first = true; state.time_ < end; is_first = false) {
+            const Index from = state.time_;
+            const Index count = (std::min)(end - from, piece());
+            fill(from, count);
+            state.time_ += count;
+            for (const Level& level : levels_) catch_up(level, from, is_first, end, state);
+        }
     }
 
     // What a level would have done by time `end`, as far as the inputs up to now tell, which were there up to
@@ -559,27 +467,6 @@ private:
 
     Index saved_steps(Index time) const noexcept { return (std::min)(time, partition_.history()); }
 
-    void prefill_rows(const std::byte* from, Index steps, State& state) const noexcept {
-        const Index end = state.time_ + steps;
-        for (bool is_first = true; state.time_ < end; is_first = false) {
-            const Index begin = state.time_;
-            const Index count = (std::min)(end - begin, piece());
-            for (Index t = begin; t < begin + count; ++t) {
-                for (Index pack = 0; pack < packs(); ++pack) {
-                    const auto bytes = static_cast<std::size_t>(columns_.width(pack)) * sizeof(Scalar);
-                    Scalar* to = input(state, pack, t);
-                    std::memcpy(to, from, bytes);
-                    from += bytes;
-                    if (t % partition_.history() >= partition_.history() - partition_.direct()) {
-                        S::store(to - partition_.history() * lanes, S::load(to));
-                    }
-                }
-            }
-            state.time_ += count;
-            for (const Level& level : levels_) catch_up(level, begin, is_first, end, state);
-        }
-    }
-
     // Checks are short; their failures are out of line.
 
     void check(const State& state, const char* function) const noexcept {
@@ -613,12 +500,13 @@ private:
     StreamOptions options_;
     Index lags_;
     detail::StreamColumns<Scalar> columns_;
-    detail::StreamPartition partition_;
+    StreamPartition partition_;
+    detail::StreamInputs<Scalar> inputs_;
     detail::RecentLags<Scalar> recent_;
     std::vector<Level> levels_;
-    Index memory_size_ = 0;
+    Index memory_size_;
     double dropped_ = 0;
-    std::uint64_t fingerprint_ = 0;
+    std::uint64_t fingerprint_;
 };
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

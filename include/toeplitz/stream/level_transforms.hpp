@@ -4,37 +4,12 @@
 /// \file
 /// The jobs of one level of a stream, in pieces that any step can do: a few butterflies of one transform.
 
-#include <numeric>
-
-#include <toeplitz/core/view.hpp>
 #include <toeplitz/fft/tree.hpp>
 #include <toeplitz/stream/partition.hpp>
+#include <toeplitz/stream/stream_inputs.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
-
-/// A state's columns, which are the channels of its streams one after another, in packs of one register.
-/// Kernels of packs repeat where channels do.
-template <Real Scalar>
-struct StreamColumns {
-    static constexpr Index lanes = Simd<Scalar>::lanes;
-
-    Index channels;
-    Index columns;  ///< of all streams
-
-    Index packs() const noexcept { return (columns + lanes - 1) / lanes; }
-    /// Packs of different kernels.
-    Index kernel_packs() const noexcept { return (std::min)(packs(), channels / std::gcd(channels, lanes)); }
-    /// Columns of a pack.
-    Index width(Index pack) const noexcept { return (std::min)(lanes, columns - pack * lanes); }
-
-    /// to[lane] = one lag of a pack's kernels; zeros where `lags` has no such row.
-    void load_lag(MatrixView<const Scalar> lags, Index lag, Index pack, Scalar* to) const noexcept {
-        for (Index lane = 0; lane < lanes; ++lane) {
-            to[lane] = lag < lags.rows() ? lags(lag, (pack * lanes + lane) % channels) : Scalar(0);
-        }
-    }
-};
 
 /// The transforms of one level (see StreamLevel) on the splitting tree, cut into units.
 ///

@@ -42,7 +42,8 @@ public:
     explicit StreamPartition(Index lags) {
         if (lags <= 4 * base) {
             direct_ = (lags + tile - 2) / tile * tile;
-            history_ = (direct_ + base - 1) / base * base + base;
+            // Also for a tile that begins before the steps that are taken at once.
+            history_ = (direct_ + base - 1) / base * base + 2 * base;
             return;
         }
         direct_ = base;

@@ -4,8 +4,8 @@
 /// \file
 /// The lags that a stream adds by definition: those of the last steps.
 
-#include <toeplitz/core/memory.hpp>
-#include <toeplitz/stream/level_transforms.hpp>
+#include <toeplitz/stream/partition.hpp>
+#include <toeplitz/stream/stream_inputs.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {

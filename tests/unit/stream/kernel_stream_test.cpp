@@ -180,7 +180,7 @@ TYPED_TEST(KernelStreamTest, ResetForgetsEverything) {
 TYPED_TEST(KernelStreamTest, ANaNStaysInItsChannelAndSettles) {
     using S = TypeParam;
     for (const S bad : {std::numeric_limits<S>::quiet_NaN(), std::numeric_limits<S>::infinity()}) {
-        for (const Index n : {20, 150, 700}) {
+        for (const Index n : {20, 33, 128, 150, 700}) {
             const KernelStream<S> plan(random_matrix<S>(n, 3, 19), {.streams = 2});
             const Index steps = 200 + plan.settling() + 100;
             Matrix<S> x = random_matrix<S>(2 * steps, 3, 20);
@@ -204,6 +204,26 @@ TYPED_TEST(KernelStreamTest, ANaNStaysInItsChannelAndSettles) {
             plan.reset(state);
             x(2 * 199 + 1, 1) = S(0);
             EXPECT_TRUE(same_bits(streamed(plan, x, state, 0), streamed(plan, x, 0)));
+        }
+    }
+}
+
+TYPED_TEST(KernelStreamTest, NoOutputOfABlockSeesALaterInput) {
+    using S = TypeParam;
+    for (const Index n : {9, 33, 65, 97, 128, 129, 200}) {
+        const KernelStream<S> plan(random_matrix<S>(n, 2, 31));
+        for (Index first = 200; first < 232; ++first) {
+            auto state = plan.make_state();
+            plan.process(random_matrix<S>(first, 2, 32), Matrix<S>(first, 2), state);
+            Matrix<S> block = random_matrix<S>(40, 2, 33);
+            for (const Index bad : {1, 31, 39}) {
+                auto fork = state;
+                block(bad, 0) = std::numeric_limits<S>::quiet_NaN();
+                Matrix<S> y(40, 2);
+                plan.process(block, y, fork);
+                block(bad, 0) = S(1);
+                for (Index t = 0; t < bad; ++t) ASSERT_TRUE(detail::is_finite(y(t, 0))) << n << " " << first;
+            }
         }
     }
 }
