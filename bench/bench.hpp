@@ -18,20 +18,22 @@
 
 namespace toeplitz::bench {
 
-/// The sizes in a benchmark's name; taps and rank are 0 where the path has none.
+/// The sizes in a benchmark's name; taps, rank and block are 0 where the path has none.
 struct Shape {
     Index n = 0;
     Index d = 0;
     Index taps = 0;
     Index rank = 0;
+    Index block = 0;  ///< steps of a call
     int threads = 1;
 };
 
 /// What is timed. Calls of `run` must be alike.
 struct Work {
     std::function<void()> run;
-    std::size_t state_bytes = 0;      ///< what the operator holds between calls
-    std::size_t workspace_bytes = 0;  ///< what a call needs of its workspace
+    std::size_t state_bytes = 0;                             ///< what the operator holds between calls
+    std::size_t workspace_bytes = 0;                         ///< what a call needs of its workspace
+    std::vector<std::pair<std::string, double>> counters{};  ///< measured when it was prepared
 };
 
 struct Case {
@@ -195,5 +197,6 @@ void add_block_tno(Cases& cases);
 void add_block_fd(Cases& cases);
 void add_block_ski(Cases& cases);
 void add_inference(Cases& cases);
+void add_stream(Cases& cases);
 
 }  // namespace toeplitz::bench

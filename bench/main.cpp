@@ -30,6 +30,7 @@ std::string name_of(const Case& c) {
     std::string name = c.path + "/n:" + std::to_string(c.shape.n) + "/d:" + std::to_string(c.shape.d);
     if (c.shape.taps != 0) name += "/taps:" + std::to_string(c.shape.taps);
     if (c.shape.rank != 0) name += "/r:" + std::to_string(c.shape.rank);
+    if (c.shape.block != 0) name += "/block:" + std::to_string(c.shape.block);
     return name + "/threads:" + std::to_string(c.shape.threads);
 }
 
@@ -49,6 +50,7 @@ Cases all_cases() {
     add_block_fd(cases);
     add_block_ski(cases);
     add_inference(cases);
+    add_stream(cases);
     // Paths and floors of one shape run within seconds of each other, so that their ratio holds on a machine
     // whose speed drifts.
     std::stable_sort(cases.begin(), cases.end(), [](const Case& a, const Case& b) {
@@ -86,6 +88,7 @@ public:
             elapsed.count() / (static_cast<double>(state.max_iterations) * elements);
         state.counters["state_bytes"] = static_cast<double>(work_.state_bytes);
         state.counters["workspace_bytes"] = static_cast<double>(work_.workspace_bytes);
+        for (const auto& [name, value] : work_.counters) state.counters[name] = value;
     }
 
     bool failed() const noexcept { return failed_; }

@@ -34,6 +34,7 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/toeplitz-config-version.
 install(FILES
     "${PROJECT_BINARY_DIR}/toeplitz-config.cmake"
     "${PROJECT_BINARY_DIR}/toeplitz-config-version.cmake"
+    "${CMAKE_CURRENT_LIST_DIR}/toeplitz-compiled.cmake"
     DESTINATION "${package_dir}")
 
 # The .pc files find their prefix from where they lie, if they lie below it. pkg-config wants blanks escaped, and

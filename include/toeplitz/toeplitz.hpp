@@ -25,3 +25,8 @@
 #include <toeplitz/operators/spectral.hpp>
 #include <toeplitz/operators/sum.hpp>
 #include <toeplitz/version.hpp>
+
+// A program that links toeplitz::compiled.
+#if defined(TOEPLITZ_COMPILED)
+#include <toeplitz/compiled.hpp>
+#endif

@@ -8,7 +8,7 @@
 #include <memory>
 #include <utility>
 
-#include <toeplitz/operators/operator.hpp>
+#include <toeplitz/operators/contract.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 

@@ -67,7 +67,7 @@ inline double local_curvature_bound(Index length, Index rank, std::span<const do
     double largest = window;
     for (std::size_t i = 0; i + 1 < n; ++i) {
         window += second_derivatives[i + n] - second_derivatives[i];
-        largest = std::max(largest, window);
+        largest = (std::max)(largest, window);
         total += second_derivatives[i + n];
     }
     // Each of 3n sums is off by a rounding of the total.

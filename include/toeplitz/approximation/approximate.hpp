@@ -126,7 +126,7 @@ Matrix<Scalar> adjust_inducing(const Matrix<Scalar>& sampled, Index length, Inde
     }
     const bool bridges = mode == InducingMode::bridge || mode == InducingMode::balanced_bridge;
     if (bridges && half_width >= 0 && r >= 3) {
-        detail::bridge_rows(values, std::min(InducingPoints(length, r).at(half_width).below, r - 3));
+        detail::bridge_rows(values, (std::min)(InducingPoints(length, r).at(half_width).below, r - 3));
     }
     const double balance = mode == InducingMode::bridge ? 0 : 0.125;
     Matrix<Scalar> adjusted(values.rows(), values.cols());

@@ -42,7 +42,7 @@ struct Approximation {
     double cost = 0;        ///< nanoseconds of a product, per channel and sequence, by a cost model
     double exact_cost = 0;  ///< the same of the exact operator
 
-    Index channels() const noexcept { return std::max({taps.cols(), inducing.cols(), lags.cols()}); }
+    Index channels() const noexcept { return (std::max)({taps.cols(), inducing.cols(), lags.cols()}); }
     /// m, or 0 where there is no band.
     Index tap_count() const noexcept { return taps.rows(); }
     /// r, or 0 where there is no low-rank part.

@@ -65,7 +65,7 @@ std::vector<Approximation<Scalar>> choose_channels(MatrixView<const Scalar> lags
     const TreeConvolution<Scalar> tree((lags.rows() + 1) / 2);
     std::vector<Approximation<Scalar>> choices(static_cast<std::size_t>(lags.cols()));
     const int threads = thread_count(lags.cols(), lags.size() * 1000);
-    parallel_chunks(lags.cols(), threads, [&](Index begin, Index end, int) {
+    parallel_chunks<Denormals::keep>(lags.cols(), threads, [&](Index begin, Index end, int) {
         for (Index c = begin; c < end; ++c) {
             // A column of its own, so that every bound reads neighbours.
             const Matrix<Scalar> column = lags.middle_cols(c, 1).eigen();

@@ -165,7 +165,7 @@ Vector<double> dense_error_bound(std::type_identity_t<MatrixView<const Scalar>> 
         const Matrix<double> error = detail::dense_error(lags, approximation, c, windows.scale);
         detail::DenseNorm norm(error);
         const double estimate = norm.estimate(std::numeric_limits<double>::infinity());
-        bounds(c) = windows.unscaled(std::min(windows.bound, norm.bound(estimate) + windows.rounding));
+        bounds(c) = windows.unscaled((std::min)(windows.bound, norm.bound(estimate) + windows.rounding));
     }
     return bounds;
 }

@@ -47,7 +47,7 @@ public:
         const Index width = last - first;
         Buffer<double> state(state_rows * width);
         for (Index begin = 0; begin < n; begin += tile) {
-            const Index end = std::min(begin + tile, n);
+            const Index end = (std::min)(begin + tile, n);
             for_double_lanes(0, width, [&](auto lane, Index c) TOEPLITZ_LAMBDA {
                 add_tile<decltype(lane)>(begin, end, first + c, state.data() + c, width);
             });
@@ -91,7 +91,7 @@ private:
                 s[first_radius] += e.radius;
                 s[square] += e.center * e.center;
             });
-        error_->template for_rows<Value>(begin + n, std::min(end + n, 2 * n - 1), channel,
+        error_->template for_rows<Value>(begin + n, (std::min)(end + n, 2 * n - 1), channel,
                                          [&](Index row, DiagonalRange<Value> e) TOEPLITZ_LAMBDA {
                                              const DiagonalRange<Value>& old = lost[row - n - begin];
                                              s[gain_bound] +=
@@ -140,10 +140,10 @@ public:
             Buffer<Scalar> scratch(tree.scratch_size());
             double largest[Tree::lanes];
             for (Index first = begin; first < end; first += Tree::lanes) {
-                const Index width = std::min(Tree::lanes, end - first);
+                const Index width = (std::min)(Tree::lanes, end - first);
                 if (!any_below(sums + first, bounds + first, width)) continue;
                 for (Index row = 0; row < 2 * n - 1; row += tile) {
-                    write_centers(row, std::min(row + tile, 2 * n - 1), first, width,
+                    write_centers(row, (std::min)(row + tile, 2 * n - 1), first, width,
                                   centers.data() + row * Tree::lanes);
                 }
                 tree.transform_kernel({centers.data(), 2 * n - 1, width, Tree::lanes}, n - 1, spectrum.data(),
@@ -179,8 +179,9 @@ private:
     template <class F>
     static void for_groups(Index channels, Index group, Index work, F&& f) {
         const Index groups = (channels + group - 1) / group;
-        parallel_chunks(groups, thread_count(groups, work), [&](Index begin, Index end, int) {
-            if (begin < end) f(begin * group, std::min(end * group, channels));
+        const int threads = thread_count(groups, work);
+        parallel_chunks<Denormals::keep>(groups, threads, [&](Index begin, Index end, int) {
+            if (begin < end) f(begin * group, (std::min)(end * group, channels));
         });
     }
 
@@ -219,7 +220,7 @@ private:
         const double points = static_cast<double>(size);
         const double roundings = 8 * std::log2(points) + 40;
         return roundings * static_cast<double>(std::numeric_limits<Scalar>::epsilon()) * total +
-               points * points * static_cast<double>(std::numeric_limits<Scalar>::min());
+               points * points * static_cast<double>((std::numeric_limits<Scalar>::min)());
     }
 
     // The largest of N values is at least their root mean square, which is √Σ c².
@@ -236,7 +237,7 @@ private:
         constexpr Index lanes = Simd<Scalar>::lanes;
         for (Index first = 0; first < width; first += lanes) {
             const Scalar* points = spectrum + first * 2 * size;
-            for_double_lanes(0, std::min(lanes, width - first), [&](auto lane, Index c) TOEPLITZ_LAMBDA {
+            for_double_lanes(0, (std::min)(lanes, width - first), [&](auto lane, Index c) TOEPLITZ_LAMBDA {
                 using Access = DoubleAccess<decltype(lane)>;
                 decltype(lane) most{};
                 for (Index p = 0; p < size; ++p) {

@@ -206,7 +206,7 @@ private:
     // Beyond the only value of r = 1 there is itself.
     template <class Value>
     TOEPLITZ_INLINE Value inducing_value(Index row, Index channel) const noexcept {
-        return DoubleAccess<Value>::load(inducing_.row(std::min(row, inducing_.rows() - 1)) + channel);
+        return DoubleAccess<Value>::load(inducing_.row((std::min)(row, inducing_.rows() - 1)) + channel);
     }
 
     MatrixView<const Scalar> lags_;

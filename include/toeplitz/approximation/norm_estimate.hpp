@@ -11,7 +11,7 @@
 
 #include <toeplitz/approximation/scale.hpp>
 #include <toeplitz/core/random.hpp>
-#include <toeplitz/operators/operator.hpp>
+#include <toeplitz/operators/contract.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -75,8 +75,8 @@ inline double largest_eigenvalue(const std::vector<double>& diagonal, const std:
     for (std::size_t i = 0; i < n; ++i) {
         const double left = i > 0 ? beside[i - 1] : 0.0;
         const double right = i + 1 < n ? beside[i] : 0.0;
-        low = std::max(low, diagonal[i]);
-        high = std::max(high, diagonal[i] + left + right);
+        low = (std::max)(low, diagonal[i]);
+        high = (std::max)(high, diagonal[i] + left + right);
     }
     const auto is_above_all = [&](double x) {
         double pivot = diagonal[0] - x;
@@ -97,8 +97,8 @@ inline double largest_eigenvalue(const std::vector<double>& diagonal, const std:
 /// many of each. Their squares are those of numbers of about 1.
 inline double largest_singular_value(const std::vector<double>& alpha, const std::vector<double>& beta) {
     double largest = 0;
-    for (const double a : alpha) largest = std::max(largest, a);
-    for (const double b : beta) largest = std::max(largest, b);
+    for (const double a : alpha) largest = (std::max)(largest, a);
+    for (const double b : beta) largest = (std::max)(largest, b);
     const double scale = unit_scale(largest);
     std::vector<double> diagonal(alpha.size());
     std::vector<double> beside(alpha.size() - 1);

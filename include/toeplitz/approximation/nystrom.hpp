@@ -238,7 +238,7 @@ Vector<double> nystrom_route_bound(std::type_identity_t<MatrixView<const Scalar>
             for (Index j = 0; j < n; ++j) {
                 const double k = static_cast<double>(lags(n - 1 + i - j, c)) * scale;
                 const double low = b(below, j);
-                const double high = b(std::min(below + 1, r - 1), j);
+                const double high = b((std::min)(below + 1, r - 1), j);
                 outer.add(i, j, k - lower * low - upper * high, std::abs(k) + std::abs(low) + std::abs(high));
             }
         }

@@ -34,7 +34,7 @@ inline double scaled_back_up(double value, double scale) noexcept {
 
 /// The largest number that is not above value/scale ≥ 0: the largest of all beyond the range.
 inline double scaled_back_down(double value, double scale) noexcept {
-    const double back = std::min(value / scale, std::numeric_limits<double>::max());
+    const double back = (std::min)(value / scale, (std::numeric_limits<double>::max)());
     return back * scale > value ? std::nextafter(back, 0.0) : back;
 }
 
@@ -55,9 +55,10 @@ public:
         if (values.rows() == 0) return;
         constexpr Index group = static_cast<Index>(buffer_alignment / sizeof(Scalar));
         const Index groups = (values.cols() + group - 1) / group;
-        parallel_chunks(groups, thread_count(groups, values.size() / 2), [&](Index begin, Index end, int) {
+        const int threads = thread_count(groups, values.size() / 2);
+        parallel_chunks<Denormals::keep>(groups, threads, [&](Index begin, Index end, int) {
             const Index first = begin * group;
-            const Index last = std::min(end * group, values.cols());
+            const Index last = (std::min)(end * group, values.cols());
             for (Index i = 0; i < values.rows(); ++i) {
                 const Scalar* row = values.row(i);
                 for (Index c = first; c < last; ++c) {

@@ -116,7 +116,7 @@ private:
     // integer lags.
     std::vector<Index> ranks(double step) const {
         std::vector<Index> ranks;
-        for (double r = 1; r < static_cast<double>(n_); r = std::max(r + 1, std::floor(r * step))) {
+        for (double r = 1; r < static_cast<double>(n_); r = (std::max)(r + 1, std::floor(r * step))) {
             ranks.push_back(static_cast<Index>(r));
         }
         if (step < 1.5) {
@@ -168,9 +168,9 @@ private:
             while (b >= -1) {
                 if (bridges && b < 0) break;
                 const Index below =
-                    b <= 1 ? b - 1 : std::min(b - 1, static_cast<Index>(static_cast<double>(b) / step));
+                    b <= 1 ? b - 1 : (std::min)(b - 1, static_cast<Index>(static_cast<double>(b) / step));
                 if (narrow(grid, rank, mode, below, b)) {
-                    b = std::min(below, widest(rank));
+                    b = (std::min)(below, widest(rank));
                     continue;
                 }
                 if (!bridges) break;
@@ -225,11 +225,11 @@ private:
         Index known = 0;
         add(n_ - 1, n_);
         for (Index reach = 16; known < (n_ - 1) / 2 && excess < far; reach *= 4) {
-            const Index next = std::min(reach, (n_ - 1) / 2);
+            const Index next = (std::min)(reach, (n_ - 1) / 2);
             add(n_ - 1 - next, n_ - 1 - known);
             add(n_ + known, n_ + next);
             known = next;
-            excess = std::min(sum, std::sqrt(square) + radius) / error.scale(0) / tolerance;
+            excess = (std::min)(sum, std::sqrt(square) + radius) / error.scale(0) / tolerance;
         }
         return excess;
     }

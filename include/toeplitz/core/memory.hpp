@@ -27,7 +27,7 @@ inline constexpr std::size_t page_alignment = 4096;
 
 /// The next multiple of a power of two; the largest one where there is no next.
 constexpr std::size_t round_up(std::size_t bytes, std::size_t alignment) noexcept {
-    const std::size_t most = std::numeric_limits<std::size_t>::max() / alignment * alignment;
+    const std::size_t most = (std::numeric_limits<std::size_t>::max)() / alignment * alignment;
     return bytes > most ? most : (bytes + alignment - 1) / alignment * alignment;
 }
 
@@ -36,12 +36,13 @@ namespace detail {
 /// Sizes that no memory has stay that large: they end as std::bad_alloc instead of as a small number.
 constexpr std::size_t saturated_sum(std::size_t a, std::size_t b) noexcept {
     std::size_t sum = 0;
-    return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<std::size_t>::max() : sum;
+    return __builtin_add_overflow(a, b, &sum) ? (std::numeric_limits<std::size_t>::max)() : sum;
 }
 template <class T>
 constexpr std::size_t saturated_bytes(Index count) noexcept {
     std::size_t bytes = 0;
-    return __builtin_mul_overflow(count, sizeof(T), &bytes) ? std::numeric_limits<std::size_t>::max() : bytes;
+    return __builtin_mul_overflow(count, sizeof(T), &bytes) ? (std::numeric_limits<std::size_t>::max)()
+                                                            : bytes;
 }
 
 /// `count` objects and what fills their last line: what follows them is aligned to buffer_alignment.

@@ -241,7 +241,7 @@ inline OptionList split_options(std::string_view line, std::string_view where) {
             const std::string_view rest = line.substr(begin, line.find(' ', at) - begin);
             raise<config_error>(224, where, "name=value and spaces between", in_quotes(rest));
         };
-        at = std::min(line.find_first_of("= ", at), line.size());
+        at = (std::min)(line.find_first_of("= ", at), line.size());
         require(at > begin && at < line.size() && line[at] == '=');
         OptionValue& value = list.emplace_back();
         value.name = line.substr(begin, at - begin);
@@ -253,7 +253,7 @@ inline OptionList split_options(std::string_view line, std::string_view where) {
             }
             require(at < line.size() && (++at == line.size() || line[at] == ' '));
         } else {
-            const std::size_t end = std::min(line.find(' ', at), line.size());
+            const std::size_t end = (std::min)(line.find(' ', at), line.size());
             value.text = line.substr(at, end - at);
             at = end;
         }

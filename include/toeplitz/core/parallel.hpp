@@ -11,14 +11,34 @@
 #include <omp.h>
 #endif
 
+#include <toeplitz/core/denormals.hpp>
 #include <toeplitz/core/types.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
+namespace detail {
+
+/// How many SerialScopes there are on this thread.
+inline int& serial_scopes() noexcept {
+    static thread_local int count = 0;
+    return count;
+}
+
+/// While it lives, what this thread calls uses no other thread.
+class SerialScope {
+public:
+    SerialScope() noexcept { ++serial_scopes(); }
+    ~SerialScope() { --serial_scopes(); }
+    SerialScope(const SerialScope&) = delete;
+    SerialScope& operator=(const SerialScope&) = delete;
+};
+
+}  // namespace detail
+
 /// Threads that a product called from here may use; 1 inside a parallel region.
 inline int available_threads() noexcept {
 #if defined(_OPENMP)
-    return omp_in_parallel() ? 1 : omp_get_max_threads();
+    return detail::serial_scopes() > 0 || omp_in_parallel() ? 1 : omp_get_max_threads();
 #else
     return 1;
 #endif
@@ -62,15 +82,24 @@ public:
 
 private:
     std::exception_ptr error_;
-    Index chunk_ = std::numeric_limits<Index>::max();
+    Index chunk_ = (std::numeric_limits<Index>::max)();
 };
 #endif
 
 /// Calls f(begin, end, thread) on one contiguous chunk of 0..items−1 per thread. Chunks depend on the
 /// thread count alone; items must not depend on each other, so results do not depend on it. An error of f is
-/// thrown again here, the same one for any number of threads if f takes its items in order.
-template <class F>
+/// thrown again here, the same one for any number of threads if f takes its items in order. Denormal numbers
+/// are zeros in f unless it keeps them.
+template <Denormals denormals = Denormals::flush, class F>
 void parallel_chunks(Index items, int threads, F&& f) {
+    const auto chunk = [&f](Index begin, Index end, int thread) {
+        if constexpr (denormals == Denormals::flush) {
+            const FlushDenormals guard;
+            f(begin, end, thread);
+        } else {
+            f(begin, end, thread);
+        }
+    };
 #if defined(_OPENMP)
     if (threads > 1) {
         FirstError error;
@@ -79,7 +108,7 @@ void parallel_chunks(Index items, int threads, F&& f) {
             const Index team = omp_get_num_threads();
             const Index thread = omp_get_thread_num();
             error.guard(thread, [&] {
-                f(items * thread / team, items * (thread + 1) / team, static_cast<int>(thread));
+                chunk(items * thread / team, items * (thread + 1) / team, static_cast<int>(thread));
             });
         }
         error.rethrow();
@@ -87,7 +116,7 @@ void parallel_chunks(Index items, int threads, F&& f) {
     }
 #endif
     static_cast<void>(threads);
-    f(Index{0}, items, 0);
+    chunk(Index{0}, items, 0);
 }
 
 }  // namespace detail

@@ -13,9 +13,12 @@
 /// an optimizer's moments are further values of the same type, so an optimizer, a checkpoint, a reduction of
 /// gradients and a gradient check are one visitor each.
 
+#include <algorithm>
 #include <concepts>
+#include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include <toeplitz/core/types.hpp>
 
@@ -65,19 +68,136 @@ struct IgnoreTensors {
     void operator()(const ParameterName& /*name*/, Tensors&... /*tensors*/) const {}
 };
 
-/// The visitor f with every name prefixed by `part.` or `part.number.`.
+/// A tensor of a parameter set, whatever its type: rows·cols numbers side by side. What is done with it is
+/// compiled once, and not once for each tensor of each set.
+class TensorRef {
+public:
+    template <class Tensor>
+    explicit TensorRef(Tensor& tensor) noexcept
+        : data_(tensor.data()), rows_(tensor.rows()), cols_(tensor.cols()), is_float_(holds_floats<Tensor>) {
+        static_assert(Real<typename Tensor::Scalar>, "toeplitz: parameters are float or double.");
+    }
+
+    Index rows() const noexcept { return rows_; }
+    Index cols() const noexcept { return cols_; }
+    Index size() const noexcept { return rows_ * cols_; }
+    bool has_shape_of(const TensorRef& other) const noexcept {
+        return rows_ == other.rows_ && cols_ == other.cols_;
+    }
+
+    /// f(a pointer to the first number).
+    template <class F>
+    void with_data(F&& f) const {
+        if (is_float_) {
+            f(static_cast<float*>(data_));
+        } else {
+            f(static_cast<double*>(data_));
+        }
+    }
+    /// Of a tensor with numbers of this type.
+    template <Real Scalar>
+    Scalar* data() const noexcept {
+        return static_cast<Scalar*>(data_);
+    }
+    /// The number in a row and a column.
+    double at(Index row, Index col) const noexcept {
+        const Index i = row * cols_ + col;
+        return is_float_ ? static_cast<double>(data<float>()[i]) : data<double>()[i];
+    }
+
+private:
+    template <class Tensor>
+    static constexpr bool holds_floats = std::is_same_v<typename Tensor::Scalar, float>;
+
+    void* data_;
+    Index rows_;
+    Index cols_;
+    bool is_float_;
+};
+
+/// A visitor of one type, whatever it does and wherever in a set it is: sets are compiled for it once.
+class TensorVisitor {
+public:
+    /// Calls f(name, tensors), of each set one.
+    template <class F>
+    explicit TensorVisitor(F& f) noexcept
+        : f_(&f), call_([](void* g, const ParameterName& name, const TensorRef* tensors) {
+              (*static_cast<F*>(g))(name, tensors);
+          }) {}
+
+    template <class... Tensors>
+    void operator()(const ParameterName& name, Tensors&... tensors) const {
+        const TensorRef all[] = {TensorRef(tensors)...};
+        visit(name, all);
+    }
+
+    /// The same with every name prefixed; refers to this one.
+    TensorVisitor under(std::string_view part, Index number) const noexcept {
+        TensorVisitor inner = *this;
+        inner.outer_ = this;
+        inner.part_ = part;
+        inner.number_ = number;
+        return inner;
+    }
+
+private:
+    void visit(const ParameterName& name, const TensorRef* tensors) const {
+        if (outer_ == nullptr) return call_(f_, name, tensors);
+        outer_->visit(ParameterName(part_, number_, name), tensors);
+    }
+
+    void* f_;
+    void (*call_)(void*, const ParameterName&, const TensorRef*);
+    const TensorVisitor* outer_ = nullptr;
+    std::string_view part_;
+    Index number_ = -1;
+};
+
+/// The visitor f with every name prefixed by `part.` or `part.number.`. Of one type at every depth, so that a
+/// set is compiled once for a visitor, and not once for each place that it stands in.
 template <class F>
-auto under(std::string_view part, Index number, F& f) {
-    return [&f, part, number](const ParameterName& name, auto&... tensors) {
-        f(ParameterName(part, number, name), tensors...);
-    };
+class Prefixed {
+public:
+    constexpr Prefixed(std::string_view part, Index number, F& f) noexcept
+        : f_(f), part_(part), number_(number) {}
+    constexpr Prefixed(std::string_view part, Index number, const Prefixed& outer) noexcept
+        : f_(outer.f_), outer_(&outer), part_(part), number_(number) {}
+
+    template <class... Tensors>
+    void operator()(const ParameterName& name, Tensors&... tensors) const {
+        const ParameterName longer(part_, number_, name);
+        if (outer_ != nullptr) {
+            (*outer_)(longer, tensors...);
+        } else {
+            f_(longer, tensors...);
+        }
+    }
+
+private:
+    F& f_;
+    const Prefixed* outer_ = nullptr;
+    std::string_view part_;
+    Index number_;
+};
+
+/// See Prefixed; refers to f.
+template <class F>
+Prefixed<F> under(std::string_view part, Index number, F& f) {
+    return {part, number, f};
+}
+template <class F>
+Prefixed<F> under(std::string_view part, Index number, Prefixed<F>& outer) {
+    return {part, number, std::as_const(outer)};
+}
+inline TensorVisitor under(std::string_view part, Index number, TensorVisitor& outer) {
+    return outer.under(part, number);
 }
 template <class F>
 auto under(std::string_view part, F& f) {
     return under(part, -1, f);
 }
 
-/// f(name, tensors...) unless the tensor is empty: an option left it out.
+/// f(name, tensors...) unless the first set's tensor is empty: an option left it out.
 template <class F, class Tensor, class... Tensors>
 void visit_present(F& f, const char* name, Tensor& tensor, Tensors&... tensors) {
     if (tensor.size() != 0) f(ParameterName(name), tensor, tensors...);
@@ -100,19 +220,48 @@ void for_each_parameter(F&& f, P&& first, Rest&&... rest) {
     std::remove_cvref_t<P>::for_each(f, first, rest...);
 }
 
+namespace detail {
+
+/// Calls f(name, tensors) for every tensor of one or more sets in lockstep: tensors[i] is that of the i-th
+/// set. Sets that are constant are visited as others, and f must leave them as they are.
+template <class F, ParameterSet P, std::same_as<P>... Rest>
+void for_each_tensor(F&& f, const P& first, const Rest&... rest) {
+    TensorVisitor visitor(f);
+    P::for_each(visitor, const_cast<P&>(first), const_cast<Rest&>(rest)...);
+}
+
+}  // namespace detail
+
 /// Numbers in all tensors together.
 template <ParameterSet P>
 Index parameter_count(const P& parameters) {
     Index count = 0;
-    for_each_parameter([&](const ParameterName&, const auto& tensor) { count += tensor.size(); }, parameters);
+    detail::for_each_tensor(
+        [&](const ParameterName&, const detail::TensorRef* tensor) { count += tensor->size(); }, parameters);
     return count;
 }
 
 /// Sets every number to zero.
 template <ParameterSet P>
 void set_zero(P& parameters) {
-    for_each_parameter([](const ParameterName&, auto& tensor) { tensor.setZero(); }, parameters);
+    detail::for_each_tensor(
+        [](const ParameterName&, const detail::TensorRef* tensor) {
+            tensor->with_data([&](auto* data) {
+                std::fill_n(data, tensor->size(), std::remove_pointer_t<decltype(data)>{});
+            });
+        },
+        parameters);
 }
+
+namespace detail {
+
+/// Visits parts of sets, one each, unless the first set's has no numbers.
+template <class F, class Part, class... Parts>
+void visit_present_set(F&& f, Part& first, Parts&... rest) {
+    if (parameter_count(first) != 0) std::remove_const_t<Part>::for_each(f, first, rest...);
+}
+
+}  // namespace detail
 
 /// A set of the same shapes that holds zeros: where gradients are accumulated.
 template <ParameterSet P>

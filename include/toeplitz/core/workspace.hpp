@@ -33,7 +33,7 @@ public:
     /// \throws std::bad_alloc; the workspace is as before then
     void reserve(std::size_t bytes) {
         bytes = round_up(bytes, buffer_alignment);
-        const std::size_t most = std::max(most_, detail::saturated_sum(lent_, bytes));
+        const std::size_t most = (std::max)(most_, detail::saturated_sum(lent_, bytes));
         if (lent_ == 0) {
             // Nothing is lent: one block takes the place of all.
             if (most != 0 && (blocks_.size() != 1 || size(0) < most)) {
@@ -108,7 +108,7 @@ private:
     /// Bytes left in the blocks from the current one on, in one piece.
     std::size_t rest() const noexcept {
         std::size_t most = block_ < blocks_.size() ? size(block_) - used_ : 0;
-        for (std::size_t i = block_ + 1; i < blocks_.size(); ++i) most = std::max(most, size(i));
+        for (std::size_t i = block_ + 1; i < blocks_.size(); ++i) most = (std::max)(most, size(i));
         return most;
     }
     static void append(std::vector<Buffer<std::byte>>& blocks, std::size_t bytes) {
@@ -123,8 +123,8 @@ private:
             const std::size_t start = round_up(used, alignment);
             if (detail::saturated_sum(start, bytes) > size(block)) continue;
             lent_ += bytes + (alignment > buffer_alignment ? alignment : 0);
-            most_lent_ = std::max(most_lent_, lent_);
-            most_ = std::max(most_, lent_);
+            most_lent_ = (std::max)(most_lent_, lent_);
+            most_ = (std::max)(most_, lent_);
             block_ = block;
             used_ = start + bytes;
             return blocks_[block].data() + start;

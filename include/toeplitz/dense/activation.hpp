@@ -8,6 +8,7 @@
 #include <cmath>
 #include <numbers>
 
+#include <toeplitz/core/denormals.hpp>
 #include <toeplitz/core/sweep.hpp>
 #include <toeplitz/core/view.hpp>
 
@@ -136,6 +137,18 @@ TOEPLITZ_INLINE void normal_distribution(Pack x, Pack& distribution, Pack& densi
     density = e * static_cast<Scalar>(std::numbers::inv_sqrtpi / std::numbers::sqrt2);
 }
 
+/// x P(x) and its derivative for a distribution P that is 0 and 1 beyond ∓limit: within the limit 0 · ∞, a
+/// NaN, does not occur.
+template <class Pack, class Scalar, class Distribution>
+TOEPLITZ_INLINE void gate(Pack x, Scalar limit, Distribution&& distribution, Pack& value,
+                          Pack& slope) noexcept {
+    const Pack near = clamped(x, limit);
+    Pack p;
+    distribution(near, p, slope);
+    value = (x < 0 ? near : x) * p;
+    slope = near * slope + p;
+}
+
 /// The rarer ones, element by element.
 template <Real Scalar>
 void rare_activation(Activation activation, Scalar x, Scalar& value, Scalar& slope) noexcept {
@@ -163,7 +176,7 @@ template <Real Scalar>
     using Pack = typename S::Pack;
     const auto each = [&](auto&& f) TOEPLITZ_LAMBDA {
         for (Index i = 0; i < count; i += S::lanes) {
-            const Index lanes = std::min(S::lanes, count - i);
+            const Index lanes = (std::min)(S::lanes, count - i);
             Pack v;
             Pack s;
             f(S::load_row(x + i, lanes), v, s);
@@ -178,21 +191,11 @@ template <Real Scalar>
                 s = v > 0 ? Pack{} + 1 : Pack{};
             });
         case Activation::silu:
-            // Within a bound beyond which nothing changes: 0 · ∞ is NaN.
-            return each([](Pack v, Pack& y, Pack& s) TOEPLITZ_LAMBDA {
-                const Pack near = clamped(v, Scalar(1000));
-                Pack p;
-                sigmoid<Scalar>(near, p, s);
-                y = (v < 0 ? near : v) * p;
-                s = near * s + p;
-            });
+            return each([](Pack v, Pack& y, Pack& s)
+                            TOEPLITZ_LAMBDA { gate(v, Scalar(1000), sigmoid<Scalar, Pack>, y, s); });
         case Activation::gelu:
             return each([](Pack v, Pack& y, Pack& s) TOEPLITZ_LAMBDA {
-                const Pack near = clamped(v, Scalar(50));
-                Pack p;
-                normal_distribution<Scalar>(near, p, s);
-                y = (v < 0 ? near : v) * p;
-                s = near * s + p;
+                gate(v, Scalar(50), normal_distribution<Scalar, Pack>, y, s);
             });
         case Activation::sigmoid:
             return each([](Pack v, Pack& y, Pack& s) TOEPLITZ_LAMBDA { sigmoid<Scalar>(v, y, s); });
@@ -214,7 +217,7 @@ template <Real Scalar>
                                       Index count) {
     Scalar value[activation_block];
     for (Index first = 0; first < count; first += activation_block) {
-        const Index size = std::min(activation_block, count - first);
+        const Index size = (std::min)(activation_block, count - first);
         activate<Scalar>(activation, x + first, value, nullptr, size);
         sweep<Scalar>(size, [&](auto at, Index i) TOEPLITZ_LAMBDA {
             at.store(y + first + i, at.load(value + i) * at.load(factor + first + i));
@@ -231,7 +234,7 @@ template <Real Scalar>
     Scalar value[activation_block];
     Scalar slope[activation_block];
     for (Index first = 0; first < count; first += activation_block) {
-        const Index size = std::min(activation_block, count - first);
+        const Index size = (std::min)(activation_block, count - first);
         activate<Scalar>(activation, x + first, value, slope, size);
         sweep<Scalar>(size, [&](auto at, Index i) TOEPLITZ_LAMBDA {
             const auto v = at.load(value + i);
@@ -251,7 +254,7 @@ template <Real Scalar>
     Scalar value[activation_block];
     Scalar slope[activation_block];
     for (Index first = 0; first < count; first += activation_block) {
-        const Index size = std::min(activation_block, count - first);
+        const Index size = (std::min)(activation_block, count - first);
         activate<Scalar>(activation, x + first, value, slope, size);
         sweep<Scalar>(size, [&](auto at, Index i) TOEPLITZ_LAMBDA {
             at.store(g + first + i, at.load(g + first + i) * at.load(slope + i));
@@ -261,10 +264,11 @@ template <Real Scalar>
 
 }  // namespace detail
 
-/// x = act(x), element by element.
+/// x = act(x), element by element. Denormal numbers are zeros.
 /// Cost O(size) | heap: none | thread-safe: yes
 template <Real Scalar>
 void activate(Activation activation, MatrixView<Scalar> x) {
+    const detail::FlushDenormals guard;
     for (Index i = 0; i < x.rows(); ++i) {
         if (x.has_contiguous_rows()) {
             detail::activate<Scalar>(activation, x.row(i), x.row(i), nullptr, x.cols());

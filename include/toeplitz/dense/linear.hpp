@@ -69,7 +69,7 @@ template <Real Scalar>
     constexpr Index group = 64;  // sums of sums: their error grows slower
     const Index whole = count / wide * wide;
     for (Index first = 0; first < g.rows(); first += group) {
-        const Index last = std::min(first + group, g.rows());
+        const Index last = (std::min)(first + group, g.rows());
         for (Index j = 0; j < whole; j += wide) {
             typename S::Pack part[4] = {};
             for (Index i = first; i < last; ++i) {
@@ -135,7 +135,7 @@ void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g
     const Index groups = (outputs + group - 1) / group;
     parallel_chunks(groups, thread_count(groups, g.rows() * outputs / 8), [&](Index begin, Index end, int) {
         const Index first = begin * group;
-        const Index count = std::min(end * group, outputs) - first;
+        const Index count = (std::min)(end * group, outputs) - first;
         if (count > 0)
             add_column_sums(g.middle_cols(first, count), gradients.bias.data() + first, count);
     });
@@ -144,9 +144,9 @@ void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g
 /// Bytes that each of these takes from its workspace, at most.
 template <Real Scalar>
 std::size_t linear_workspace(Index rows, Index outputs, Index inputs) noexcept {
-    return std::max({product_workspace<Scalar>(Product::right_transposed, rows, outputs, inputs),
-                     product_workspace<Scalar>(Product::plain, rows, inputs, outputs),
-                     product_workspace<Scalar>(Product::left_transposed, outputs, inputs, rows)});
+    return (std::max)({product_workspace<Scalar>(Product::right_transposed, rows, outputs, inputs),
+                       product_workspace<Scalar>(Product::plain, rows, inputs, outputs),
+                       product_workspace<Scalar>(Product::left_transposed, outputs, inputs, rows)});
 }
 
 }  // namespace detail

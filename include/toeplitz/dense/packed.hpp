@@ -31,7 +31,7 @@ public:
 #else
         weight_ = Buffer<Scalar>(detail::packed_size<Scalar>(inputs_, outputs_));
         for (Index k = 0; k < inputs_; k += deep) {
-            detail::pack_right(weight.block(0, k, outputs_, std::min(deep, inputs_ - k)), true, block(k));
+            detail::pack_right(weight.block(0, k, outputs_, (std::min)(deep, inputs_ - k)), true, block(k));
         }
 #endif
     }
@@ -53,7 +53,7 @@ public:
 #else
         constexpr Index width = detail::ProductTile<Scalar>::cols;
         for (Index k = 0; k < inputs_; k += deep) {
-            const Index count = std::min(deep, inputs_ - k);
+            const Index count = (std::min)(deep, inputs_ - k);
             const Scalar* from = block(k) + output / width * width * count + output % width;
             for (Index i = 0; i < count; ++i) to[k + i] = from[i * width];
         }
@@ -96,15 +96,16 @@ private:
         const int threads = detail::thread_count(tiles, x.rows() * outputs_ * inputs_ / 30);
         detail::parallel_chunks(tiles, threads, [&](Index begin, Index end, int) {
             for (Index next = 0; begin < end; begin = next) {
-                next = std::min(end, (begin / across + 1) * across);
+                next = (std::min)(end, (begin / across + 1) * across);
                 const Index row = begin / across * Blocks::tall;
-                const Index rows = std::min(Blocks::tall, x.rows() - row);
+                const Index rows = (std::min)(Blocks::tall, x.rows() - row);
                 for (Index k = 0; k == 0 || k < inputs_; k += deep) {
-                    const Index depth = std::min(deep, inputs_ - k);
+                    const Index depth = (std::min)(deep, inputs_ - k);
                     const auto left = detail::left_factor(x.block(row, k, rows, depth));
                     for (Index tile = begin; tile < next; ++tile) {
                         const Index col = tile % across * Blocks::finished;
-                        const auto out = y.block(row, col, rows, std::min(Blocks::finished, outputs_ - col));
+                        const auto out =
+                            y.block(row, col, rows, (std::min)(Blocks::finished, outputs_ - col));
                         detail::multiply_packed<Scalar>(
                             left, block(k) + col * depth, depth, k == 0 ? Update::assign : Update::add,
                             k == 0 && bias != nullptr ? bias + col : nullptr, out);

@@ -54,7 +54,7 @@ template <Real Scalar>
     const Index depth = transposed ? b.cols() : b.rows();
     const Index cols = transposed ? b.rows() : b.cols();
     for (Index first = 0; first < cols; first += width, to += depth * width) {
-        const Index count = std::min(width, cols - first);
+        const Index count = (std::min)(width, cols - first);
         if (count < width) std::fill_n(to, depth * width, Scalar(0));
         if (transposed) {
             for (Index j = 0; j < count; ++j) {
@@ -74,7 +74,7 @@ template <Real Scalar>
     for (Index k = 0; k < a.rows(); ++k) {
         const Scalar* from = a.row(k);
         for (Index i = 0; i < a.cols(); i += height) {
-            std::copy_n(from + i, std::min(height, a.cols() - i), to + i * a.rows() + k * height);
+            std::copy_n(from + i, (std::min)(height, a.cols() - i), to + i * a.rows() + k * height);
         }
     }
 }
@@ -147,7 +147,7 @@ template <Real Scalar>
     for (Index j = 0; j < c.cols(); j += panels * Tile::cols) {
         const Scalar* right = b + j * depth;
         const Scalar* constant = bias == nullptr ? nullptr : bias + j;
-        const Index cols = std::min(panels * Tile::cols, c.cols() - j);
+        const Index cols = (std::min)(panels * Tile::cols, c.cols() - j);
         for (Index i = 0; i < c.rows(); i += Tile::rows) {
             const Index rows = std::min<Index>(Tile::rows, c.rows() - i);
             const LeftFactor<Scalar> left{a.data + i / Tile::rows * panel, a.row, a.step};
@@ -184,10 +184,10 @@ template <Real Scalar>
     const LeftFactor<Scalar> left = left_factor(a, form == Product::left_transposed);
     const Index depth = transposed ? b.cols() : b.rows();
     for (Index j = 0; j < c.cols(); j += width) {
-        const Index cols = std::min(width, c.cols() - j);
+        const Index cols = (std::min)(width, c.cols() - j);
         Index k = 0;
         do {
-            const Index count = std::min(deep, depth - k);
+            const Index count = (std::min)(deep, depth - k);
             pack_right(transposed ? b.block(j, k, cols, count) : b.block(k, j, count, cols), transposed,
                        panel);
             multiply_packed<Scalar>({left.data + k * left.step, left.row, left.step}, panel, count,
@@ -255,7 +255,7 @@ template <Real Scalar>
     const int threads = thread_count(blocks, c.size() * depth / 30);
     parallel_chunks(blocks, threads, [&](Index first_block, Index end_block, int) {
         const Index first = first_block * tall;
-        const Index rows = std::min(end_block * tall, c.rows()) - first;
+        const Index rows = (std::min)(end_block * tall, c.rows()) - first;
         if (rows <= 0) return;
         const MatrixView<Scalar> out = c.middle_rows(first, rows);
         for (Index i = 0; i < rows; ++i) {
@@ -270,7 +270,7 @@ template <Real Scalar>
             add_blas_product<Product::left_transposed, Scalar>(a.middle_cols(first, rows), b, out);
         }
         for (Index i = 0; i < rows; i += tall) {
-            finish(first + i, 0, out.middle_rows(i, std::min(tall, rows - i)));
+            finish(first + i, 0, out.middle_rows(i, (std::min)(tall, rows - i)));
         }
     });
 }
@@ -297,7 +297,7 @@ int product_threads(Index m, Index n, Index k) noexcept {
 template <Real Scalar>
 std::size_t product_workspace(Product form, Index m, Index n, Index k) noexcept {
     using Blocks = ProductBlocks<Scalar>;
-    const Index packed = packed_size<Scalar>(std::min(k, Blocks::deep), std::min(n, Blocks::wide));
+    const Index packed = packed_size<Scalar>((std::min)(k, Blocks::deep), (std::min)(n, Blocks::wide));
     const Index scratch = form == Product::left_transposed ? Blocks::tall * Blocks::deep : 0;
     return Workspace::bytes_for<Scalar>(packed) +
            ThreadScratch<Scalar>::bytes(scratch, product_threads<Scalar>(m, n, k));
@@ -317,25 +317,25 @@ template <Real Scalar>
     const int threads = product_threads<Scalar>(c.rows(), c.cols(), depth);
     Workspace::Scope scope(ws);
     Scalar* packed = scope.take<Scalar>(
-        packed_size<Scalar>(std::min(depth, Blocks::deep), std::min(c.cols(), Blocks::wide)));
+        packed_size<Scalar>((std::min)(depth, Blocks::deep), (std::min)(c.cols(), Blocks::wide)));
     const ThreadScratch<Scalar> scratch(scope, left_transposed ? Blocks::tall * Blocks::deep : 0, threads);
     for (Index k = 0; k == 0 || k < depth; k += Blocks::deep) {
-        const Index deep = std::min(Blocks::deep, depth - k);
+        const Index deep = (std::min)(Blocks::deep, depth - k);
         const Update mode = k == 0 ? update : Update::add;
         const Scalar* constant = k == 0 ? bias : nullptr;
         const bool last = k + deep >= depth;
         for (Index j = 0; j < c.cols(); j += Blocks::wide) {
-            const Index wide = std::min(Blocks::wide, c.cols() - j);
+            const Index wide = (std::min)(Blocks::wide, c.cols() - j);
             parallel_chunks((wide + width - 1) / width, threads, [&](Index begin, Index end, int) {
                 const Index first = j + begin * width;
-                const Index count = std::min(end * width, wide) - begin * width;
+                const Index count = (std::min)(end * width, wide) - begin * width;
                 pack_right(right_transposed ? b.block(first, k, count, deep) : b.block(k, first, deep, count),
                            right_transposed, packed + begin * width * deep);
             });
             parallel_chunks(blocks, threads, [&](Index begin, Index end, int thread) {
                 for (Index block = begin; block < end; ++block) {
                     const Index first = block * Blocks::tall;
-                    const Index rows = std::min(Blocks::tall, c.rows() - first);
+                    const Index rows = (std::min)(Blocks::tall, c.rows() - first);
                     LeftFactor<Scalar> left = left_factor(left_transposed ? a.block(k, first, deep, rows)
                                                                           : a.block(first, k, rows, deep));
                     Index panel = ProductTile<Scalar>::rows * left.row;
@@ -345,7 +345,7 @@ template <Real Scalar>
                         panel = ProductTile<Scalar>::rows * deep;
                     }
                     for (Index l = 0; l < wide; l += Blocks::finished) {
-                        const auto out = c.block(first, j + l, rows, std::min(Blocks::finished, wide - l));
+                        const auto out = c.block(first, j + l, rows, (std::min)(Blocks::finished, wide - l));
                         multiply_packed(left, panel, packed + l * deep, deep, mode,
                                         constant == nullptr ? nullptr : constant + j + l, out);
                         if (last) finish(first, j + l, out);

@@ -20,7 +20,7 @@ void for_row_tiles(Index rows, Index work, F&& f) {
     parallel_chunks(tiles, thread_count(tiles, rows * work), [&](Index begin, Index end, int) {
         for (Index tile = begin; tile < end; ++tile) {
             const Index first = tile * row_tile;
-            f(first, std::min(row_tile, rows - first));
+            f(first, (std::min)(row_tile, rows - first));
         }
     });
 }
@@ -29,7 +29,7 @@ void for_row_tiles(Index rows, Index work, F&& f) {
 inline constexpr Index row_chunks = 8;
 template <class F>
 void for_row_chunks(Index rows, Index work, F&& f) {
-    const Index chunks = std::min(row_chunks, (rows + row_tile - 1) / row_tile);
+    const Index chunks = (std::min)(row_chunks, (rows + row_tile - 1) / row_tile);
     parallel_chunks(chunks, thread_count(chunks, rows * work), [&](Index begin, Index end, int) {
         for (Index chunk = begin; chunk < end; ++chunk) {
             const Index first = chunk * rows / chunks;

@@ -104,7 +104,7 @@ public:
     /// \throws config_error 202 when the size does not fit FFTW, plan_error 301 when FFTW finds no plan
     FftwPlan(FftwKind kind, Index size, PlannerEffort effort) : kind_(kind), size_(size) {
         detail::require_positive(size, "FftwPlan", "size");
-        if (size > std::numeric_limits<int>::max()) {
+        if (size > (std::numeric_limits<int>::max)()) {
             detail::raise<config_error>(202, "FftwPlan", "a transform size below 2^31", std::to_string(size));
         }
         // Measuring overwrites its arrays, so it gets arrays of its own.

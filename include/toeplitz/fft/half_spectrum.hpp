@@ -43,7 +43,7 @@ public:
     /// \throws config_error 201 or 202
     explicit HalfSpectrum(Index grid) : grid_(grid) {
         detail::require_positive(grid, "HalfSpectrum", "grid");
-        if (grid > std::numeric_limits<std::int32_t>::max()) {
+        if (grid > (std::numeric_limits<std::int32_t>::max)()) {
             detail::raise<config_error>(202, "HalfSpectrum", "a grid below 2^31", std::to_string(grid));
         }
         if (detail::HalfComplexTree<Scalar>::serves(grid)) {
@@ -123,7 +123,7 @@ private:
 
     static Index packs_of(Index width) noexcept { return (width + S::lanes - 1) / S::lanes; }
     static Index channels_of(Index pack, Index width) noexcept {
-        return std::min(S::lanes, width - pack * S::lanes);
+        return (std::min)(S::lanes, width - pack * S::lanes);
     }
 
     template <class Load, class Store>

@@ -25,7 +25,7 @@ template <Index lanes, class T, class Take>
 void read_columns(MatrixView<const T> rows, Take&& take) {
     alignas(buffer_alignment) T tile[tile_rows][std::size_t{lanes}];
     for (Index first = 0; first < rows.rows(); first += tile_rows) {
-        const Index count = std::min(tile_rows, rows.rows() - first);
+        const Index count = (std::min)(tile_rows, rows.rows() - first);
         for (Index i = 0; i < count; ++i) std::copy_n(rows.row(first + i), rows.cols(), tile[i]);
         for (Index c = 0; c < rows.cols(); ++c) {
             for (Index i = 0; i < count; ++i) take(first + i, c, tile[i][c]);
@@ -38,7 +38,7 @@ template <Index lanes, Update update, class T, class Make>
 void write_columns(MatrixView<T> rows, Make&& make) {
     alignas(buffer_alignment) T tile[tile_rows][std::size_t{lanes}];
     for (Index first = 0; first < rows.rows(); first += tile_rows) {
-        const Index count = std::min(tile_rows, rows.rows() - first);
+        const Index count = (std::min)(tile_rows, rows.rows() - first);
         for (Index c = 0; c < rows.cols(); ++c) {
             for (Index i = 0; i < count; ++i) tile[i][c] = make(first + i, c);
         }

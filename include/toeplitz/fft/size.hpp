@@ -13,7 +13,7 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// Large prime factors cost up to forty times the time and twice the rounding of their smooth neighbours.
 /// \throws config_error 202 when no such size fits FFTW's int
 inline Index smooth_even_size(Index at_least) {
-    constexpr Index limit = std::numeric_limits<int>::max();
+    constexpr Index limit = (std::numeric_limits<int>::max)();
     Index best = limit;
     bool found = false;
     for (Index sevens = 2; sevens <= limit; sevens *= 7) {

@@ -211,9 +211,9 @@ private:
             }
             return;
         }
-        const Index batch = std::max(Index{1}, batch_bytes / (block * static_cast<Index>(sizeof(Scalar))));
+        const Index batch = (std::max)(Index{1}, batch_bytes / (block * static_cast<Index>(sizeof(Scalar))));
         for (Index begin = 0; begin < count; begin += batch) {
-            const Index end = std::min(begin + batch, count);
+            const Index end = (std::min)(begin + batch, count);
             if constexpr (W::down) {
                 for (Index k = begin; k < end; ++k) {
                     split_block<Node<R>, R>(way.points + start + k * block, length,

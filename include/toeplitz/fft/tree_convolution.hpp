@@ -45,54 +45,21 @@ public:
 
     /// spectrum = transform of c/N; row t + negative of `lags` is lag t, |t| ≤ N − 1.
     void transform_kernel(MatrixView<const Scalar> lags, Index negative, Scalar* spectrum,
-                          Scalar* /*scratch*/) const noexcept {
-        const Index positive = lags.rows() - 1 - negative;
-        const Index stride = lags.row_stride();
-        const Pack scale = S::broadcast(Scalar(1) / static_cast<Scalar>(size()));
-        for_packs(lags.cols(), [&](Index pack, Index count) {
-            const Scalar* lag = lags.row(negative) + pack * pack_lanes;
-            Scalar* points = spectrum + pack * pack_size();
-            for (Index t = 0; t < size(); ++t) {
-                Complex c{};
-                if (t <= positive) c.re = scale * S::load_row(lag + t * stride, count);
-                if (t >= size() - negative) c.im = -scale * S::load_row(lag + (t - size()) * stride, count);
-                c.store(points + t * Complex::size);
-            }
-            tree_.split(points);
-        });
-    }
+                          Scalar* /*scratch*/) const noexcept;
 
     /// spectrum = transform of at most N real rows, zeros after them.
-    void transform(MatrixView<const Scalar> x, Scalar* spectrum, Scalar* scratch) const noexcept {
-        split_rows(x, spectrum, scratch);
-        for_packs(x.cols(), [&](Index pack, Index) { tree_.split_children(spectrum + pack * pack_size()); });
-    }
+    void transform(MatrixView<const Scalar> x, Scalar* spectrum, Scalar* scratch) const noexcept;
 
     /// The first rows, as many as y has, of y (= or +=) T x with zeros after the rows of x; Tᵀ x for the
     /// adjoint, whose spectrum is the conjugate because |z| = 1 at all points. y may be x.
     template <Direction direction, Update update>
     void convolve(MatrixView<const Scalar> x, const Scalar* kernel_spectrum, MatrixView<Scalar> y,
-                  Scalar* scratch) const noexcept {
-        Scalar* spare = scratch + spectrum_size(x.cols());
-        split_rows(x, scratch, spare);
-        for_packs(x.cols(), [&](Index pack, Index) {
-            const Index start = pack * pack_size();
-            tree_.template multiply_children<direction>(scratch + start, kernel_spectrum + start);
-        });
-        join_rows<update>(scratch, y, spare);
-    }
+                  Scalar* scratch) const noexcept;
 
     /// convolve() of an x that transform() has turned into `x_spectrum`.
     template <Direction direction, Update update>
     void convolve_spectrum(const Scalar* x_spectrum, const Scalar* kernel_spectrum, MatrixView<Scalar> y,
-                           Scalar* scratch) const noexcept {
-        for_packs(y.cols(), [&](Index pack, Index) {
-            const Index start = pack * pack_size();
-            tree_.template join_product<direction>(x_spectrum + start, kernel_spectrum + start,
-                                                   scratch + start);
-        });
-        join_rows<update>(scratch, y, scratch + spectrum_size(y.cols()));
-    }
+                           Scalar* scratch) const noexcept;
 
     /// sum += conj(X)·G point by point: the spectrum of the gradient of ⟨g, T x⟩ with respect to the kernel.
     void accumulate_correlation(const Scalar* x_spectrum, const Scalar* g_spectrum, Index width,
@@ -109,21 +76,7 @@ public:
     /// Row t + negative of `lags` += lag t of the kernel whose transform is `sum`. The inverse transform D of
     /// `sum` holds them as D_t = k(t) − i k(t−N). Overwrites `sum`.
     void accumulate_lags(Scalar* sum, MatrixView<Scalar> lags, Index negative,
-                         Scalar* /*scratch*/) const noexcept {
-        const Index positive = lags.rows() - 1 - negative;
-        const Index stride = lags.row_stride();
-        const Pack scale = S::broadcast(Scalar(1) / static_cast<Scalar>(size()));
-        for_packs(lags.cols(), [&](Index pack, Index count) {
-            Scalar* lag = lags.row(negative) + pack * pack_lanes;
-            Scalar* points = sum + pack * pack_size();
-            tree_.join(points);
-            for (Index t = 0; t < size(); ++t) {
-                const Complex d = Complex::load(points + t * Complex::size);
-                if (t <= positive) add_row(lag + t * stride, scale * d.re, count);
-                if (t >= size() - negative) add_row(lag + (t - size()) * stride, -scale * d.im, count);
-            }
-        });
-    }
+                         Scalar* /*scratch*/) const noexcept;
 
 private:
     using S = Simd<Scalar>;
@@ -148,7 +101,7 @@ private:
     template <class F>
     static void for_packs(Index width, F&& f) noexcept {
         for (Index pack = 0; pack * pack_lanes < width; ++pack) {
-            f(pack, std::min(pack_lanes, width - pack * pack_lanes));
+            f(pack, (std::min)(pack_lanes, width - pack * pack_lanes));
         }
     }
 
@@ -211,8 +164,8 @@ private:
         const Index step = size() / R;
         const Index rest = rows % step;
         const Index valid = rows / step;
-        for (Index j = 0; j < rest; j += tile_rows) f({j, std::min(tile_rows, rest - j), valid + 1, step});
-        for (Index j = rest; j < step; j += tile_rows) f({j, std::min(tile_rows, step - j), valid, step});
+        for (Index j = 0; j < rest; j += tile_rows) f({j, (std::min)(tile_rows, rest - j), valid + 1, step});
+        for (Index j = rest; j < step; j += tile_rows) f({j, (std::min)(tile_rows, step - j), valid, step});
     }
 
     template <Index R>
@@ -263,5 +216,73 @@ private:
 
     Tree tree_;
 };
+
+template <Real Scalar>
+void TreeConvolution<Scalar>::transform_kernel(MatrixView<const Scalar> lags, Index negative,
+                                               Scalar* spectrum, Scalar* /*scratch*/) const noexcept {
+    const Index positive = lags.rows() - 1 - negative;
+    const Index stride = lags.row_stride();
+    const Pack scale = S::broadcast(Scalar(1) / static_cast<Scalar>(size()));
+    for_packs(lags.cols(), [&](Index pack, Index count) {
+        const Scalar* lag = lags.row(negative) + pack * pack_lanes;
+        Scalar* points = spectrum + pack * pack_size();
+        for (Index t = 0; t < size(); ++t) {
+            Complex c{};
+            if (t <= positive) c.re = scale * S::load_row(lag + t * stride, count);
+            if (t >= size() - negative) c.im = -scale * S::load_row(lag + (t - size()) * stride, count);
+            c.store(points + t * Complex::size);
+        }
+        tree_.split(points);
+    });
+}
+
+template <Real Scalar>
+void TreeConvolution<Scalar>::transform(MatrixView<const Scalar> x, Scalar* spectrum,
+                                        Scalar* scratch) const noexcept {
+    split_rows(x, spectrum, scratch);
+    for_packs(x.cols(), [&](Index pack, Index) { tree_.split_children(spectrum + pack * pack_size()); });
+}
+
+template <Real Scalar>
+template <Direction direction, Update update>
+void TreeConvolution<Scalar>::convolve(MatrixView<const Scalar> x, const Scalar* kernel_spectrum,
+                                       MatrixView<Scalar> y, Scalar* scratch) const noexcept {
+    Scalar* spare = scratch + spectrum_size(x.cols());
+    split_rows(x, scratch, spare);
+    for_packs(x.cols(), [&](Index pack, Index) {
+        const Index start = pack * pack_size();
+        tree_.template multiply_children<direction>(scratch + start, kernel_spectrum + start);
+    });
+    join_rows<update>(scratch, y, spare);
+}
+
+template <Real Scalar>
+template <Direction direction, Update update>
+void TreeConvolution<Scalar>::convolve_spectrum(const Scalar* x_spectrum, const Scalar* kernel_spectrum,
+                                                MatrixView<Scalar> y, Scalar* scratch) const noexcept {
+    for_packs(y.cols(), [&](Index pack, Index) {
+        const Index start = pack * pack_size();
+        tree_.template join_product<direction>(x_spectrum + start, kernel_spectrum + start, scratch + start);
+    });
+    join_rows<update>(scratch, y, scratch + spectrum_size(y.cols()));
+}
+
+template <Real Scalar>
+void TreeConvolution<Scalar>::accumulate_lags(Scalar* sum, MatrixView<Scalar> lags, Index negative,
+                                              Scalar* /*scratch*/) const noexcept {
+    const Index positive = lags.rows() - 1 - negative;
+    const Index stride = lags.row_stride();
+    const Pack scale = S::broadcast(Scalar(1) / static_cast<Scalar>(size()));
+    for_packs(lags.cols(), [&](Index pack, Index count) {
+        Scalar* lag = lags.row(negative) + pack * pack_lanes;
+        Scalar* points = sum + pack * pack_size();
+        tree_.join(points);
+        for (Index t = 0; t < size(); ++t) {
+            const Complex d = Complex::load(points + t * Complex::size);
+            if (t <= positive) add_row(lag + t * stride, scale * d.re, count);
+            if (t >= size() - negative) add_row(lag + (t - size()) * stride, -scale * d.im, count);
+        }
+    });
+}
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

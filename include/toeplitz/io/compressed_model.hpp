@@ -2,13 +2,12 @@
 #pragma once
 
 /// \file
-/// Compressed mixers and models from files: the shapes of their parameters are those of the file.
+/// Compressed mixers from files: the shapes of their parameters are those of the file.
 
 #include <string>
 
 #include <toeplitz/io/state_dict.hpp>
 #include <toeplitz/nn/compressed_tno.hpp>
-#include <toeplitz/nn/model.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -36,20 +35,6 @@ CompressedTnoParameters<Scalar> compressed_tno_parameters(const TensorFile& file
         shape("taps", group.taps);
         shape("inducing", group.inducing);
         shape("lags", group.lags);
-    }
-    return parameters;
-}
-
-/// The same of a compressed model, whose options compressed_options() makes of those of the exact one.
-/// \throws io_error 908 (a layer without a group)
-template <Real Scalar, class Norm, class Input>
-typename Model<CompressedTno<Scalar>, Norm, Input>::Parameters compressed_parameters(
-    const TensorFile& file, const Model<CompressedTno<Scalar>, Norm, Input>& model,
-    const std::string& prefix = {}) {
-    auto parameters = model.make_parameters();
-    for (std::size_t l = 0; l < parameters.layers.size(); ++l) {
-        parameters.layers[l].gtu.toep = compressed_tno_parameters<Scalar>(
-            file, detail::text(prefix, "layers.", l, ".self_attn.gtu.toep."));
     }
     return parameters;
 }

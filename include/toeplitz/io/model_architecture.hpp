@@ -14,6 +14,7 @@
 #include <toeplitz/io/model_file.hpp>
 #include <toeplitz/io/options_json.hpp>
 #include <toeplitz/nn/any_of.hpp>
+#include <toeplitz/nn/model.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -81,6 +82,9 @@ private:
 /// Options of mixers as files have them, those of an AnyOf: the mixer's name is a part of them.
 template <class Mixer>
 struct FileMixer {
+    static_assert(NamedMixer<Mixer>,
+                  "toeplitz: a file says what it holds: give the mixer a name, "
+                  "static constexpr const char* architecture, and causality(); see NamedMixer.");
     using Any = AnyOf<Mixer>;
     static typename Any::Options stored(const typename Mixer::Options& options) {
         return Any::template options<Mixer>(options);

@@ -193,7 +193,8 @@ void load_model(const TensorFile& file, P& parameters, Evaluate&& evaluate,
     load_parameters(file, loaded, {options.prefix, options.ignorable}, names);
 
     const auto output = detail::replay(std::as_const(loaded), probe.input, evaluate);
-    const double usual = std::max(probe_tolerance<typename decltype(output)::Scalar>, probe.output_tolerance);
+    const double usual =
+        (std::max)(probe_tolerance<typename decltype(output)::Scalar>, probe.output_tolerance);
     probe.expect(output.template cast<double>(), options.tolerance > 0 ? options.tolerance : usual, file);
     for_each_parameter([](const ParameterName&, auto& to, const auto& from) { to = from; }, parameters,
                        std::as_const(loaded));

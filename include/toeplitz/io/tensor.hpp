@@ -223,7 +223,7 @@ template <class T, class Stored>
 constexpr T converted(Stored value) noexcept {
     if constexpr (std::is_same_v<T, float> && std::is_same_v<Stored, double>) {
         // Beyond the largest float the conversion is undefined in C++.
-        constexpr double most = static_cast<double>(std::numeric_limits<float>::max());
+        constexpr double most = static_cast<double>((std::numeric_limits<float>::max)());
         constexpr float infinity = std::numeric_limits<float>::infinity();
         if (value > most || value < -most) return value > 0 ? infinity : -infinity;
     }

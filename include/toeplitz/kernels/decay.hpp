@@ -185,7 +185,7 @@ private:
         using Array = Eigen::Array<double, Eigen::Dynamic, 1>;
         Eigen::Map<Array, Eigen::Aligned64> e(exponentials_, columns_);
         e = (lag * Eigen::Map<const Array, Eigen::Aligned64>(logs_, columns_)).exp();
-        constexpr auto smallest = static_cast<double>(std::numeric_limits<Scalar>::min());
+        constexpr auto smallest = static_cast<double>((std::numeric_limits<Scalar>::min)());
         for (Index c = 0; c < columns_; ++c) {
             // Eigen's exponential stops at the smallest normal number, and NaN must stay NaN.
             powers[c] = e(c) <= smallest ? Scalar(0) : static_cast<Scalar>(e(c) + 0 * logs_[c]);

@@ -43,7 +43,7 @@ public:
     constexpr Weights at(Index i) const noexcept {
         if (rank_ < 2) return {0, 1.0, 0.0};
         const Index position = i * steps_;
-        const Index below = std::min(position / span_, rank_ - 2);
+        const Index below = (std::min)(position / span_, rank_ - 2);
         const Index offset = position - below * span_;
         return {below, static_cast<double>(span_ - offset) / static_cast<double>(span_),
                 static_cast<double>(offset) / static_cast<double>(span_)};

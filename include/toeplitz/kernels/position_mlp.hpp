@@ -62,7 +62,7 @@ struct PositionMlpParameters {
     template <class F, class... Sets>
     static void for_each(F&& f, Sets&... sets) {
         LinearParameters<Scalar>::for_each(detail::under("pos_proj", f), sets.pos_proj...);
-        const std::size_t count = std::min({sets.layers.size()...});
+        const std::size_t count = (std::min)({sets.layers.size()...});
         for (std::size_t i = 0; i < count; ++i) {
             PositionMlpBlock<Scalar>::for_each(detail::under("layers", static_cast<Index>(i), f),
                                                sets.layers[i]...);
@@ -204,7 +204,7 @@ public:
         detail::parallel_chunks(tile_count, threads, [&](Index begin, Index end, int thread) {
             for (Index tile = begin; tile < end; ++tile) {
                 const Index first = tile * tile_rows;
-                const Index count = std::min(tile_rows, rows - first);
+                const Index count = (std::min)(tile_rows, rows - first);
                 Scalar* activated = scratch[thread];
                 Scalar* hidden = activated + tile_size();
                 Scalar* t = hidden + tile_size();
@@ -252,7 +252,7 @@ public:
                 const Index last = (chunk + 1) * tile_count / chunk_count;
                 for (Index tile = chunk * tile_count / chunk_count; tile < last; ++tile) {
                     const Index first = tile * tile_rows;
-                    const Index count = std::min(tile_rows, rows - first);
+                    const Index count = (std::min)(tile_rows, rows - first);
                     const MatrixView<const Scalar> g =
                         source(chunk, first, count, scratch[thread] + 4 * tile_size());
                     MatrixView<Scalar> dt;
@@ -274,7 +274,7 @@ private:
     /// Rows of a tile: its features stay in the second cache.
     static constexpr Index tile_rows = 20 * detail::ProductTile<Scalar>::rows;
     static constexpr Index tiles(Index rows) noexcept { return (rows + tile_rows - 1) / tile_rows; }
-    static constexpr Index chunks(Index rows) noexcept { return std::min(most_chunks, tiles(rows)); }
+    static constexpr Index chunks(Index rows) noexcept { return (std::min)(most_chunks, tiles(rows)); }
     int forward_threads(Index rows) const noexcept {
         return detail::thread_count(tiles(rows), rows * row_work());
     }

@@ -149,12 +149,12 @@ public:
         const detail::DecayPowers<Scalar> powers(scope, decay_, {}, -1);
         for (Index t = 0; t < length; ++t) {
             const InducingPoints::Weights weights = points.at(t);
-            const Index above = std::min(weights.below + 1, points.rank() - 1);
+            const Index above = (std::min)(weights.below + 1, points.rank() - 1);
             values.eigen().row(t) = static_cast<Scalar>(weights.lower) * inducing.eigen().row(weights.below) +
                                     static_cast<Scalar>(weights.upper) * inducing.eigen().row(above);
             powers.multiply_row(static_cast<double>(t), values.row(t), channels());
         }
-        for (Index q = 0; q < std::min(taps(), length); ++q) {
+        for (Index q = 0; q < (std::min)(taps(), length); ++q) {
             values.eigen().row(q) += parameters.conv_kernel.col(q).transpose();
         }
     }
@@ -164,7 +164,7 @@ public:
                   Workspace& ws) const requires(kind == Causality::causal) {
         require_taps(gradients, "gradients");
         const Index length = dvalues.rows();
-        for (Index q = 0; q < std::min(taps(), length); ++q) {
+        for (Index q = 0; q < (std::min)(taps(), length); ++q) {
             gradients.conv_kernel.col(q) += dvalues.eigen().row(q).transpose();
         }
         Workspace::Scope scope(ws);
@@ -175,7 +175,7 @@ public:
         for (Index t = 0; t < length; ++t) {
             powers.multiply_row(static_cast<double>(t), dvalues.row(t), channels());
             const InducingPoints::Weights weights = points.at(t);
-            const Index above = std::min(weights.below + 1, points.rank() - 1);
+            const Index above = (std::min)(weights.below + 1, points.rank() - 1);
             inducing.eigen().row(weights.below) +=
                 static_cast<Scalar>(weights.lower) * dvalues.eigen().row(t);
             inducing.eigen().row(above) += static_cast<Scalar>(weights.upper) * dvalues.eigen().row(t);

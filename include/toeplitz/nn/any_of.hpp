@@ -222,6 +222,27 @@ public:
         std::size_t state_bytes() const {
             return std::visit([](const auto& mixer) { return mixer.state_bytes(); }, mixer_);
         }
+        /// See Normalized.
+        bool divides_by_sums() const noexcept {
+            return std::visit(
+                [](const auto& mixer) {
+                    return requires { mixer.divides_by_sums(); };
+                },
+                mixer_);
+        }
+        /// The mixer's kernel, n × d: row t is lag t. \throws config_error 761 where it is not causal
+        Matrix<Scalar> causal_lags() const requires(HasCausalLags<typename Mixers::Prepared> || ...) {
+            return std::visit(
+                [&]<class P>(const P& mixer) -> Matrix<Scalar> {
+                    if constexpr (HasCausalLags<P>) {
+                        return mixer.causal_lags();
+                    } else {
+                        detail::raise<config_error>(761, "AnyOf", "a mixer with a causal kernel",
+                                                    names[mixer_.index()]);
+                    }
+                },
+                mixer_);
+        }
 
     private:
         friend AnyOf;

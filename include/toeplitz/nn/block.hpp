@@ -120,17 +120,13 @@ public:
     const Glu<Scalar>& glu() const noexcept { return glu_; }
 
     /// Drawn from `seed`.
-    Parameters make_parameters(std::uint64_t seed = 0) const {
-        const CounterRandom random(seed);
-        return {gtu_.make_parameters(random.bits(0)), norm_.make_parameters(),
-                glu_.make_parameters(random.bits(1)), norm_.make_parameters()};
-    }
+    Parameters make_parameters(std::uint64_t seed = 0) const;
 
     /// Bytes that forward and backward take from their workspace for B sequences of a length.
     std::size_t required_workspace(Index batch, Index length) const requires HasRequiredWorkspace<Mixer> {
         return 4 * Workspace::bytes_for<Scalar>(batch * length * width()) +
-               std::max({gtu_.required_workspace(batch, length), glu_.required_workspace(batch, length),
-                         norm_.required_workspace(batch, length)});
+               (std::max)({gtu_.required_workspace(batch, length), glu_.required_workspace(batch, length),
+                           norm_.required_workspace(batch, length)});
     }
 
     /// y = the layer's output, for training. x and y: (B·n) × d, apart in memory.
@@ -138,37 +134,7 @@ public:
     /// \throws shape_error 405 (parameters), 210 to 212, 703, 704, and those of the mixer
     /// Cost that of Gtu and Glu | heap: the cache, when it grows | thread-safe: yes
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
-                 MatrixView<Scalar> y, Cache& cache, Workspace& ws, std::uint64_t dropout_seed = 0) const {
-        check(x, y, "Block::forward");
-        const Sequences checked = sequences.within(x.rows(), 0, "Block::forward");
-        cache.sequences.keep(sequences, checked);
-        const Index rows = x.rows();
-        const bool pre = is_pre();
-        cache.seed = dropout_seed;
-        detail::resize_kept(cache.gtu_sum, rows, width());
-        detail::resize_kept(cache.glu_input, rows, width());
-        Workspace::Scope scope(ws);
-        if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
-        MatrixView<const Scalar> input = x;
-        if (pre) {
-            detail::resize_kept(cache.gtu_input, rows, width());
-            norm_.forward(parameters.gtu_norm, x, checked, cache.gtu_input, cache.gtu_norm, ws);
-            input = cache.gtu_input;
-        } else {
-            detail::resize_kept(cache.glu_sum, rows, width());
-        }
-        gtu_.forward(parameters.gtu, input, checked, cache.gtu_sum, cache.gtu, ws);
-        dropout<Scalar>(options_.dropout, mask(cache, 0), cache.gtu_sum);
-        detail::add_rows<Scalar>(x, cache.gtu_sum);
-        norm_.forward(pre ? parameters.glu_norm : parameters.gtu_norm, cache.gtu_sum, checked,
-                      cache.glu_input, pre ? cache.glu_norm : cache.gtu_norm, ws);
-        const MatrixView<Scalar> sum = pre ? y : MatrixView<Scalar>(cache.glu_sum);
-        glu_.forward(parameters.glu, cache.glu_input, checked, sum, cache.glu, ws);
-        dropout<Scalar>(options_.dropout, mask(cache, 1), sum);
-        detail::add_rows<Scalar>(pre ? cache.gtu_sum : cache.glu_input, sum);
-        if (!pre) norm_.forward(parameters.glu_norm, cache.glu_sum, checked, y, cache.glu_norm, ws);
-        if (!sequences.is_checked()) detail::clear_padding(y, checked);
-    }
+                 MatrixView<Scalar> y, Cache& cache, Workspace& ws, std::uint64_t dropout_seed = 0) const;
 
     /// dx = the gradient with respect to x, given g with respect to y; adds to gradients. x as in forward.
     /// \throws shape_error 705 (cache), 405 (parameters, gradients), 703 (x, dx), 704 (g), and those of the
@@ -176,48 +142,7 @@ public:
     /// Cost twice forward | heap: none with a reserved workspace | thread-safe: yes
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
-                  Workspace& ws) const {
-        const char* where = "Block::backward";
-        check(x, g, where);
-        detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
-        if (cache.gtu_sum.rows() != x.rows()) {
-            detail::raise<shape_error>(705, where, "the cache of a forward pass of x",
-                                       detail::text(cache.gtu_sum.rows(), " rows"));
-        }
-        const bool pre = is_pre();
-        const Sequences sequences = cache.sequences.get();
-        const bool outermost = cache.sequences.is_outermost();
-        Workspace::Scope scope(ws);
-        if (outermost) x = detail::without_padding(x, sequences, scope);
-        // dsum is the gradient with respect to the sum on the residual path, dunit that of what a unit added.
-        const MatrixView<Scalar> dsum = scope.matrix<Scalar>(x.rows(), width());
-        const MatrixView<Scalar> dunit = scope.matrix<Scalar>(x.rows(), width());
-        const MatrixView<Scalar> din = scope.matrix<Scalar>(x.rows(), width());
-        detail::copy_rows<Scalar>(g, dsum);
-        if (outermost) detail::clear_padding(dsum, sequences);
-        if (!pre) {
-            norm_.backward(parameters.glu_norm, cache.glu_sum, cache.glu_norm, dsum, dsum, gradients.glu_norm,
-                           ws);
-        }
-        glu_.backward(parameters.glu, cache.glu_input, cache.glu, dropped(dsum, mask(cache, 1), dunit), din,
-                      gradients.glu, ws);
-        if (pre) {
-            norm_.backward(parameters.glu_norm, cache.gtu_sum, cache.glu_norm, din, din, gradients.glu_norm,
-                           ws);
-            detail::add_rows<Scalar>(din, dsum);
-        } else {
-            detail::add_rows<Scalar>(dsum, din);
-            norm_.backward(parameters.gtu_norm, cache.gtu_sum, cache.gtu_norm, din, dsum, gradients.gtu_norm,
-                           ws);
-        }
-        gtu_.backward(parameters.gtu, pre ? MatrixView<const Scalar>(cache.gtu_input) : x, cache.gtu,
-                      dropped(dsum, mask(cache, 0), dunit), din, gradients.gtu, ws);
-        if (pre) {
-            norm_.backward(parameters.gtu_norm, x, cache.gtu_norm, din, din, gradients.gtu_norm, ws);
-        }
-        detail::add_rows<Scalar>(dsum, din);
-        detail::copy_rows<Scalar>(din, dx);
-    }
+                  Workspace& ws) const;
 
     /// Moves running statistics on to those of the forward pass in the cache.
     void update_statistics(const Cache& cache, Parameters& parameters) const {
@@ -229,11 +154,17 @@ public:
     class Prepared {
     public:
         Index length() const noexcept { return length_; }
+        const typename Gtu<Mixer>::Prepared& gtu() const noexcept { return gtu_; }
 
         /// Bytes that evaluate takes from its workspace for B sequences, one after another.
         std::size_t required_workspace(Index batch = 1) const {
             return 3 * Workspace::bytes_for<Scalar>(batch * length_ * block_.width()) +
-                   std::max(gtu_.required_workspace(batch), glu_.required_workspace(batch));
+                   (std::max)(gtu_.required_workspace(batch), glu_.required_workspace(batch));
+        }
+        /// Bytes that evaluate_with takes for some rows.
+        std::size_t row_workspace(Index rows) const {
+            return 2 * Workspace::bytes_for<Scalar>(rows * block_.width()) +
+                   (std::max)(gtu_.row_workspace(rows), glu_.row_workspace(rows));
         }
         /// Bytes held.
         std::size_t state_bytes() const {
@@ -245,40 +176,42 @@ public:
         /// \throws shape_error 210 to 212, 703 (x), 704 (y)
         /// heap: none with a reserved workspace | thread-safe: yes
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
-                      const Sequences& sequences = {}) const {
-            block_.check(x, y, "Block::Prepared::evaluate");
-            const Sequences checked = sequences.within(x.rows(), length_, "Block::Prepared::evaluate");
-            Workspace::Scope scope(ws);
-            if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
-            const MatrixView<Scalar> input = scope.matrix<Scalar>(x.rows(), block_.width());
-            const MatrixView<Scalar> sum = scope.matrix<Scalar>(x.rows(), block_.width());
-            if (block_.is_pre()) {
-                gtu_norm_.evaluate(x, input, ws, checked);
-                gtu_.evaluate(input, sum, ws, checked);
-                detail::add_rows<Scalar>(x, sum);
-                glu_norm_.evaluate(sum, input, ws, checked);
-                glu_.evaluate(input, y, ws, checked);
-                detail::add_rows<Scalar>(sum, y);
-            } else {
-                gtu_.evaluate(x, sum, ws, checked);
-                detail::add_rows<Scalar>(x, sum);
-                gtu_norm_.evaluate(sum, input, ws, checked);
-                glu_.evaluate(input, sum, ws, checked);
-                detail::add_rows<Scalar>(input, sum);
-                glu_norm_.evaluate(sum, y, ws, checked);
-            }
-            if (!sequences.is_checked()) detail::clear_padding(y, checked);
+                      const Sequences& sequences = {}) const;
+
+        /// The same where mix(v, mixed) takes the mixer's place: rows of any number, as of a stream.
+        /// \throws as mix
+        template <class Mix>
+        void evaluate_with(Mix&& mix, MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws) const {
+            run([&](MatrixView<const Scalar> in,
+                    MatrixView<Scalar> out) { gtu_.evaluate_with(mix, in, out, ws); },
+                x, y, ws, {});
         }
 
     private:
         friend Block;
-        Prepared(const Block& block, const Parameters& all, Index length)
-            : block_(block),
-              gtu_(block.gtu_.prepare(all.gtu, length)),
-              glu_(block.glu_.prepare(all.glu, length)),
-              gtu_norm_(block.norm_.prepare(all.gtu_norm, length)),
-              glu_norm_(block.norm_.prepare(all.glu_norm, length)),
-              length_(length) {}
+        template <class Unit>
+        void run(Unit&& gtu, MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
+                 const Sequences& sequences) const {
+            Workspace::Scope scope(ws);
+            const MatrixView<Scalar> input = scope.matrix<Scalar>(x.rows(), block_.width());
+            const MatrixView<Scalar> sum = scope.matrix<Scalar>(x.rows(), block_.width());
+            if (block_.is_pre()) {
+                gtu_norm_.evaluate(x, input, ws, sequences);
+                gtu(input, sum);
+                detail::add_rows<Scalar>(x, sum);
+                glu_norm_.evaluate(sum, input, ws, sequences);
+                glu_.evaluate(input, y, ws, sequences);
+                detail::add_rows<Scalar>(sum, y);
+            } else {
+                gtu(x, sum);
+                detail::add_rows<Scalar>(x, sum);
+                gtu_norm_.evaluate(sum, input, ws, sequences);
+                glu_.evaluate(input, sum, ws, sequences);
+                detail::add_rows<Scalar>(input, sum);
+                glu_norm_.evaluate(sum, y, ws, sequences);
+            }
+        }
+        Prepared(const Block& block, const Parameters& all, Index length);
 
         Block block_;
         typename Gtu<Mixer>::Prepared gtu_;
@@ -294,14 +227,7 @@ public:
     }
 
 private:
-    static Options completed(Options options) {
-        detail::require_positive(options.width, "Block", "width");
-        detail::require_dropout_rate(options.dropout, "Block");
-        options.gtu.width = options.width;
-        options.glu.width = options.width;
-        options.norm.channels = options.width;
-        return options;
-    }
+    static Options completed(Options options);
 
     /// The gradient of what a unit adds, given that of the sum: itself, or a copy with the dropout mask.
     MatrixView<const Scalar> dropped(MatrixView<const Scalar> dsum, std::uint64_t seed,
@@ -327,5 +253,125 @@ private:
     Glu<Scalar> glu_;
     NormLayer norm_;
 };
+
+template <TokenMixer MixerType, class NormLayerType>
+void Block<MixerType, NormLayerType>::forward(const Parameters& parameters, MatrixView<const Scalar> x,
+                                              const Sequences& sequences, MatrixView<Scalar> y, Cache& cache,
+                                              Workspace& ws, std::uint64_t dropout_seed) const {
+    check(x, y, "Block::forward");
+    const Sequences checked = sequences.within(x.rows(), 0, "Block::forward");
+    cache.sequences.keep(sequences, checked);
+    const Index rows = x.rows();
+    const bool pre = is_pre();
+    cache.seed = dropout_seed;
+    detail::resize_kept(cache.gtu_sum, rows, width());
+    detail::resize_kept(cache.glu_input, rows, width());
+    Workspace::Scope scope(ws);
+    if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
+    MatrixView<const Scalar> input = x;
+    if (pre) {
+        detail::resize_kept(cache.gtu_input, rows, width());
+        norm_.forward(parameters.gtu_norm, x, checked, cache.gtu_input, cache.gtu_norm, ws);
+        input = cache.gtu_input;
+    } else {
+        detail::resize_kept(cache.glu_sum, rows, width());
+    }
+    gtu_.forward(parameters.gtu, input, checked, cache.gtu_sum, cache.gtu, ws);
+    dropout<Scalar>(options_.dropout, mask(cache, 0), cache.gtu_sum);
+    detail::add_rows<Scalar>(x, cache.gtu_sum);
+    norm_.forward(pre ? parameters.glu_norm : parameters.gtu_norm, cache.gtu_sum, checked, cache.glu_input,
+                  pre ? cache.glu_norm : cache.gtu_norm, ws);
+    const MatrixView<Scalar> sum = pre ? y : MatrixView<Scalar>(cache.glu_sum);
+    glu_.forward(parameters.glu, cache.glu_input, checked, sum, cache.glu, ws);
+    dropout<Scalar>(options_.dropout, mask(cache, 1), sum);
+    detail::add_rows<Scalar>(pre ? cache.gtu_sum : cache.glu_input, sum);
+    if (!pre) norm_.forward(parameters.glu_norm, cache.glu_sum, checked, y, cache.glu_norm, ws);
+    if (!sequences.is_checked()) detail::clear_padding(y, checked);
+}
+
+template <TokenMixer MixerType, class NormLayerType>
+void Block<MixerType, NormLayerType>::backward(const Parameters& parameters, MatrixView<const Scalar> x,
+                                               const Cache& cache, MatrixView<const Scalar> g,
+                                               MatrixView<Scalar> dx, Parameters& gradients,
+                                               Workspace& ws) const {
+    const char* where = "Block::backward";
+    check(x, g, where);
+    detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
+    if (cache.gtu_sum.rows() != x.rows()) {
+        detail::raise<shape_error>(705, where, "the cache of a forward pass of x",
+                                   detail::text(cache.gtu_sum.rows(), " rows"));
+    }
+    const bool pre = is_pre();
+    const Sequences sequences = cache.sequences.get();
+    const bool outermost = cache.sequences.is_outermost();
+    Workspace::Scope scope(ws);
+    if (outermost) x = detail::without_padding(x, sequences, scope);
+    // dsum is the gradient with respect to the sum on the residual path, dunit that of what a unit added.
+    const MatrixView<Scalar> dsum = scope.matrix<Scalar>(x.rows(), width());
+    const MatrixView<Scalar> dunit = scope.matrix<Scalar>(x.rows(), width());
+    const MatrixView<Scalar> din = scope.matrix<Scalar>(x.rows(), width());
+    detail::copy_rows<Scalar>(g, dsum);
+    if (outermost) detail::clear_padding(dsum, sequences);
+    if (!pre) {
+        norm_.backward(parameters.glu_norm, cache.glu_sum, cache.glu_norm, dsum, dsum, gradients.glu_norm,
+                       ws);
+    }
+    glu_.backward(parameters.glu, cache.glu_input, cache.glu, dropped(dsum, mask(cache, 1), dunit), din,
+                  gradients.glu, ws);
+    if (pre) {
+        norm_.backward(parameters.glu_norm, cache.gtu_sum, cache.glu_norm, din, din, gradients.glu_norm, ws);
+        detail::add_rows<Scalar>(din, dsum);
+    } else {
+        detail::add_rows<Scalar>(dsum, din);
+        norm_.backward(parameters.gtu_norm, cache.gtu_sum, cache.gtu_norm, din, dsum, gradients.gtu_norm, ws);
+    }
+    gtu_.backward(parameters.gtu, pre ? MatrixView<const Scalar>(cache.gtu_input) : x, cache.gtu,
+                  dropped(dsum, mask(cache, 0), dunit), din, gradients.gtu, ws);
+    if (pre) {
+        norm_.backward(parameters.gtu_norm, x, cache.gtu_norm, din, din, gradients.gtu_norm, ws);
+    }
+    detail::add_rows<Scalar>(dsum, din);
+    detail::copy_rows<Scalar>(din, dx);
+}
+
+template <TokenMixer MixerType, class NormLayerType>
+typename Block<MixerType, NormLayerType>::Parameters Block<MixerType, NormLayerType>::make_parameters(
+    std::uint64_t seed) const {
+    const CounterRandom random(seed);
+    return {gtu_.make_parameters(random.bits(0)), norm_.make_parameters(),
+            glu_.make_parameters(random.bits(1)), norm_.make_parameters()};
+}
+
+template <TokenMixer MixerType, class NormLayerType>
+typename Block<MixerType, NormLayerType>::Options Block<MixerType, NormLayerType>::completed(
+    Options options) {
+    detail::require_positive(options.width, "Block", "width");
+    detail::require_dropout_rate(options.dropout, "Block");
+    options.gtu.width = options.width;
+    options.glu.width = options.width;
+    options.norm.channels = options.width;
+    return options;
+}
+
+template <TokenMixer MixerType, class NormLayerType>
+void Block<MixerType, NormLayerType>::Prepared::evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y,
+                                                         Workspace& ws, const Sequences& sequences) const {
+    block_.check(x, y, "Block::Prepared::evaluate");
+    const Sequences checked = sequences.within(x.rows(), length_, "Block::Prepared::evaluate");
+    Workspace::Scope scope(ws);
+    if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
+    run([&](MatrixView<const Scalar> in, MatrixView<Scalar> out) { gtu_.evaluate(in, out, ws, checked); }, x,
+        y, ws, checked);
+    if (!sequences.is_checked()) detail::clear_padding(y, checked);
+}
+
+template <TokenMixer MixerType, class NormLayerType>
+Block<MixerType, NormLayerType>::Prepared::Prepared(const Block& block, const Parameters& all, Index length)
+    : block_(block),
+      gtu_(block.gtu_.prepare(all.gtu, length)),
+      glu_(block.glu_.prepare(all.glu, length)),
+      gtu_norm_(block.norm_.prepare(all.gtu_norm, length)),
+      glu_norm_(block.norm_.prepare(all.glu_norm, length)),
+      length_(length) {}
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

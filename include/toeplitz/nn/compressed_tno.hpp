@@ -43,7 +43,7 @@ struct CompressedTnoParameters {
 
     template <class F, class... Sets>
     static void for_each(F&& f, Sets&... sets) {
-        const std::size_t count = std::min({sets.groups.size()...});
+        const std::size_t count = (std::min)({sets.groups.size()...});
         for (std::size_t i = 0; i < count; ++i) {
             Approximation<Scalar>::for_each(detail::under("groups", static_cast<Index>(i), f),
                                             sets.groups[i]...);
@@ -134,7 +134,7 @@ public:
         std::size_t required_workspace(Index batch = 1) const {
             std::size_t most = 0;
             for (const Operator& op : ops_) {
-                most = std::max(most, op.required_workspace(batch, Layout::row_major));
+                most = (std::max)(most, op.required_workspace(batch, Layout::row_major));
             }
             return most;
         }

@@ -74,22 +74,15 @@ public:
     Index inner_width() const noexcept { return options_.inner_width; }
 
     /// Drawn from `seed`: maps uniform in ±1/√inputs.
-    Parameters make_parameters(std::uint64_t seed = 0) const {
-        const CounterRandom random(seed);
-        std::uint64_t drawn = 0;
-        Parameters parameters;
-        parameters.l1 = make_linear<Scalar>(inner_width(), width(), options_.bias, random, drawn);
-        parameters.l2 = make_linear<Scalar>(inner_width(), width(), options_.bias, random, drawn);
-        parameters.l3 = make_linear<Scalar>(width(), inner_width(), options_.bias, random, drawn);
-        return parameters;
-    }
+    Parameters make_parameters(std::uint64_t seed = 0) const;
 
     /// Bytes that forward and backward take from their workspace for B sequences of a length.
     std::size_t required_workspace(Index batch, Index length) const {
         const Index rows = batch * length;
         const std::size_t last = has_final() ? Workspace::bytes_for<Scalar>(rows * width()) : 0;
-        const std::size_t product = std::max(detail::linear_workspace<Scalar>(rows, inner_width(), width()),
-                                             detail::linear_workspace<Scalar>(rows, width(), inner_width()));
+        const std::size_t product =
+            (std::max)(detail::linear_workspace<Scalar>(rows, inner_width(), width()),
+                       detail::linear_workspace<Scalar>(rows, width(), inner_width()));
         return last + 3 * Workspace::bytes_for<Scalar>(rows * inner_width()) + product;
     }
 
@@ -97,58 +90,14 @@ public:
     /// \throws shape_error 405 (parameters), 703 (x), 704 (y)
     /// Cost 3 products of rows × d × h | heap: the cache, when it grows | thread-safe: yes
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& /*sequences*/,
-                 MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
-        require_set(parameters, "parameters", "Glu::forward");
-        check(x, y, "Glu::forward");
-        if (has_final()) detail::resize_kept(cache.last, x.rows(), width());
-        detail::resize_kept(cache.value, x.rows(), inner_width());
-        detail::resize_kept(cache.gate, x.rows(), inner_width());
-        run(parameters, x, &cache, y, ws);
-    }
+                 MatrixView<Scalar> y, Cache& cache, Workspace& ws) const;
 
     /// dx = the gradient with respect to x, given g with respect to y; adds to gradients. x as in forward.
     /// \throws shape_error 705 (cache), 405 (parameters, gradients), 703 (x, dx), 704 (g)
     /// Cost twice forward | heap: none with a reserved workspace | thread-safe: yes
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
-                  Workspace& ws) const {
-        const char* where = "Glu::backward";
-        require_set(parameters, "parameters", where);
-        require_set(gradients, "gradients", where);
-        check(x, g, where);
-        detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
-        const Index rows = x.rows();
-        if (cache.gate.rows() != rows || cache.gate.cols() != inner_width()) {
-            detail::raise<shape_error>(705, where, "the cache of a forward pass of x",
-                                       detail::shape_text(cache.gate.rows(), cache.gate.cols()));
-        }
-        Workspace::Scope scope(ws);
-        if (has_final()) {
-            const MatrixView<Scalar> dlast = scope.matrix<Scalar>(rows, width());
-            detail::for_row_tiles(rows, width(), [&](Index first, Index count) {
-                dlast.middle_rows(first, count).eigen() = g.middle_rows(first, count).eigen();
-                detail::multiply_by_slope<Scalar>(options_.final_activation, &cache.last(first, 0),
-                                                  dlast.row(first), count * width());
-            });
-            g = dlast;
-        }
-        const MatrixView<Scalar> hidden = scope.matrix<Scalar>(rows, inner_width());
-        const MatrixView<Scalar> dgate = scope.matrix<Scalar>(rows, inner_width());
-        const MatrixView<Scalar> dvalue = scope.matrix<Scalar>(rows, inner_width());
-        auto ungate = [&](Index row, Index col, MatrixView<Scalar> part) {
-            for (Index i = 0; i < part.rows(); ++i, ++row) {
-                detail::activate_times_backward<Scalar>(
-                    options_.activation, &cache.gate(row, col), &cache.value(row, col), part.row(i),
-                    &hidden(row, col), &dgate(row, col), part.row(i), part.cols());
-            }
-        };
-        detail::linear_adjoint<Scalar>(parameters.l3, g, Update::assign, dvalue, ws, ungate);
-        detail::add_linear_gradients<Scalar>(hidden, g, gradients.l3, ws);
-        detail::add_linear_gradients<Scalar>(x, dgate, gradients.l1, ws);
-        detail::add_linear_gradients<Scalar>(x, dvalue, gradients.l2, ws);
-        detail::linear_adjoint<Scalar>(parameters.l1, dgate, Update::assign, dx, ws);
-        detail::linear_adjoint<Scalar>(parameters.l2, dvalue, Update::add, dx, ws);
-    }
+                  Workspace& ws) const;
 
     /// The unit with packed weights.
     class Prepared {
@@ -156,13 +105,12 @@ public:
         /// y = Glu(x). \throws shape_error 703 (x), 704 (y)
         /// heap: none with a reserved workspace | thread-safe: yes
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
-                      const Sequences& /*sequences*/ = {}) const {
-            glu_.check(x, y, "Glu::Prepared::evaluate");
-            glu_.run(maps_, x, nullptr, y, ws);
-        }
+                      const Sequences& /*sequences*/ = {}) const;
         /// Bytes that evaluate takes from its workspace for B sequences of the length that was prepared for.
-        std::size_t required_workspace(Index batch = 1) const {
-            return 2 * Workspace::bytes_for<Scalar>(batch * length_ * glu_.inner_width());
+        std::size_t required_workspace(Index batch = 1) const { return row_workspace(batch * length_); }
+        /// The same for some rows.
+        std::size_t row_workspace(Index rows) const {
+            return 2 * Workspace::bytes_for<Scalar>(rows * glu_.inner_width());
         }
         /// Bytes held.
         std::size_t state_bytes() const noexcept {
@@ -239,5 +187,77 @@ private:
 
     Options options_;
 };
+
+template <Real ScalarType>
+void Glu<ScalarType>::forward(const Parameters& parameters, MatrixView<const Scalar> x,
+                              const Sequences& /*sequences*/, MatrixView<Scalar> y, Cache& cache,
+                              Workspace& ws) const {
+    require_set(parameters, "parameters", "Glu::forward");
+    check(x, y, "Glu::forward");
+    if (has_final()) detail::resize_kept(cache.last, x.rows(), width());
+    detail::resize_kept(cache.value, x.rows(), inner_width());
+    detail::resize_kept(cache.gate, x.rows(), inner_width());
+    run(parameters, x, &cache, y, ws);
+}
+
+template <Real ScalarType>
+void Glu<ScalarType>::backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
+                               MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
+                               Workspace& ws) const {
+    const char* where = "Glu::backward";
+    require_set(parameters, "parameters", where);
+    require_set(gradients, "gradients", where);
+    check(x, g, where);
+    detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
+    const Index rows = x.rows();
+    if (cache.gate.rows() != rows || cache.gate.cols() != inner_width()) {
+        detail::raise<shape_error>(705, where, "the cache of a forward pass of x",
+                                   detail::shape_text(cache.gate.rows(), cache.gate.cols()));
+    }
+    Workspace::Scope scope(ws);
+    if (has_final()) {
+        const MatrixView<Scalar> dlast = scope.matrix<Scalar>(rows, width());
+        detail::for_row_tiles(rows, width(), [&](Index first, Index count) {
+            dlast.middle_rows(first, count).eigen() = g.middle_rows(first, count).eigen();
+            detail::multiply_by_slope<Scalar>(options_.final_activation, &cache.last(first, 0),
+                                              dlast.row(first), count * width());
+        });
+        g = dlast;
+    }
+    const MatrixView<Scalar> hidden = scope.matrix<Scalar>(rows, inner_width());
+    const MatrixView<Scalar> dgate = scope.matrix<Scalar>(rows, inner_width());
+    const MatrixView<Scalar> dvalue = scope.matrix<Scalar>(rows, inner_width());
+    auto ungate = [&](Index row, Index col, MatrixView<Scalar> part) {
+        for (Index i = 0; i < part.rows(); ++i, ++row) {
+            detail::activate_times_backward<Scalar>(options_.activation, &cache.gate(row, col),
+                                                    &cache.value(row, col), part.row(i), &hidden(row, col),
+                                                    &dgate(row, col), part.row(i), part.cols());
+        }
+    };
+    detail::linear_adjoint<Scalar>(parameters.l3, g, Update::assign, dvalue, ws, ungate);
+    detail::add_linear_gradients<Scalar>(hidden, g, gradients.l3, ws);
+    detail::add_linear_gradients<Scalar>(x, dgate, gradients.l1, ws);
+    detail::add_linear_gradients<Scalar>(x, dvalue, gradients.l2, ws);
+    detail::linear_adjoint<Scalar>(parameters.l1, dgate, Update::assign, dx, ws);
+    detail::linear_adjoint<Scalar>(parameters.l2, dvalue, Update::add, dx, ws);
+}
+
+template <Real ScalarType>
+typename Glu<ScalarType>::Parameters Glu<ScalarType>::make_parameters(std::uint64_t seed) const {
+    const CounterRandom random(seed);
+    std::uint64_t drawn = 0;
+    Parameters parameters;
+    parameters.l1 = make_linear<Scalar>(inner_width(), width(), options_.bias, random, drawn);
+    parameters.l2 = make_linear<Scalar>(inner_width(), width(), options_.bias, random, drawn);
+    parameters.l3 = make_linear<Scalar>(width(), inner_width(), options_.bias, random, drawn);
+    return parameters;
+}
+
+template <Real ScalarType>
+void Glu<ScalarType>::Prepared::evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
+                                         const Sequences& /*sequences*/) const {
+    glu_.check(x, y, "Glu::Prepared::evaluate");
+    glu_.run(maps_, x, nullptr, y, ws);
+}
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

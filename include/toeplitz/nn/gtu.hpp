@@ -85,29 +85,16 @@ public:
     Index inner_width() const noexcept { return options_.inner_width; }
 
     /// Drawn from `seed`: maps uniform in ±1/√inputs.
-    Parameters make_parameters(std::uint64_t seed = 0) const {
-        const CounterRandom random(seed);
-        std::uint64_t drawn = 0;
-        const auto map = [&](Index outputs, Index inputs) {
-            return make_linear<Scalar>(outputs, inputs, options_.bias, random, drawn);
-        };
-        Parameters parameters;
-        parameters.v_proj = map(inner_width(), width());
-        parameters.u_proj = map(inner_width(), width());
-        parameters.o = map(width(), inner_width());
-        if (norm_) parameters.norm = norm_->make_parameters();
-        parameters.toep = mixer_.make_parameters(random.bits(drawn));
-        return parameters;
-    }
+    Parameters make_parameters(std::uint64_t seed = 0) const;
 
     /// Bytes that forward and backward take from their workspace for B sequences of a length.
     std::size_t required_workspace(Index batch, Index length) const requires HasRequiredWorkspace<Mixer> {
         const Index rows = batch * length;
         const std::size_t inner = Workspace::bytes_for<Scalar>(rows * inner_width());
         const std::size_t norm = norm_ ? inner + norm_->required_workspace(batch, length) : 0;
-        const std::size_t part = std::max({mixer_.required_workspace(batch, length),
-                                           detail::linear_workspace<Scalar>(rows, inner_width(), width()),
-                                           detail::linear_workspace<Scalar>(rows, width(), inner_width())});
+        const std::size_t part = (std::max)({mixer_.required_workspace(batch, length),
+                                             detail::linear_workspace<Scalar>(rows, inner_width(), width()),
+                                             detail::linear_workspace<Scalar>(rows, width(), inner_width())});
         return 2 * Workspace::bytes_for<Scalar>(rows * width()) + 4 * inner + norm + part;
     }
 
@@ -115,30 +102,7 @@ public:
     /// \throws shape_error 405 (parameters), 210 to 212, 703, 704, and those of the mixer
     /// Cost 3 products of rows × d × e and the mixer's | heap: the cache, when it grows | thread-safe: yes
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
-                 MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
-        const char* where = "Gtu::forward";
-        require_set(parameters, "parameters", where);
-        check(x, y, where);
-        const Sequences checked = sequences.within(x.rows(), 0, where);
-        cache.sequences.keep(sequences, checked);
-        const Index rows = x.rows();
-        for (Matrix<Scalar>* kept : {&cache.v, &cache.mixed, &cache.u}) {
-            detail::resize_kept(*kept, rows, inner_width());
-        }
-        Workspace::Scope scope(ws);
-        if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
-        run(
-            parameters, x, cache.v, cache.u, cache.mixed, scope.matrix<Scalar>(rows, inner_width()), y, ws,
-            [&](MatrixView<const Scalar> v) {
-                mixer_.forward(parameters.toep, v, checked, cache.mixed, cache.mixer, ws);
-            },
-            [&](MatrixView<Scalar> gated) {
-                if (!norm_) return;
-                typename RowNorm<Scalar>::Cache none;
-                norm_->forward(parameters.norm, gated, checked, gated, none, ws);
-            });
-        if (!sequences.is_checked()) detail::clear_padding(y, checked);
-    }
+                 MatrixView<Scalar> y, Cache& cache, Workspace& ws) const;
 
     /// dx = the gradient with respect to x, given g with respect to y; adds to gradients. x as in forward.
     /// \throws shape_error 705 (cache), 405 (parameters, gradients), 703 (x, dx), 704 (g), the mixer's own.
@@ -146,67 +110,7 @@ public:
     /// Cost twice forward | heap: none with a reserved workspace | thread-safe: yes
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
-                  Workspace& ws) const {
-        const char* where = "Gtu::backward";
-        require_set(parameters, "parameters", where);
-        require_set(gradients, "gradients", where);
-        check(x, g, where);
-        detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
-        const Index rows = x.rows();
-        if (cache.u.rows() != rows || cache.u.cols() != inner_width()) {
-            detail::raise<shape_error>(705, where, "the cache of a forward pass of x",
-                                       detail::shape_text(cache.u.rows(), cache.u.cols()));
-        }
-        const Sequences sequences = cache.sequences.get();
-        Workspace::Scope scope(ws);
-        if (cache.sequences.is_outermost()) {
-            x = detail::without_padding(x, sequences, scope);
-            g = detail::without_padding(g, sequences, scope);
-        }
-        const MatrixView<Scalar> du = scope.matrix<Scalar>(rows, inner_width());
-        const MatrixView<Scalar> dmixed = scope.matrix<Scalar>(rows, inner_width());
-        const MatrixView<Scalar> v = scope.matrix<Scalar>(rows, inner_width());
-        const MatrixView<Scalar> dv = scope.matrix<Scalar>(rows, inner_width());
-
-        // Through the last map and the gate: v holds the gated sequence, dv its gradient.
-        const Activation act = options_.activation;
-        auto ungate = [&](Index row, Index col, MatrixView<Scalar> part) {
-            for (Index i = 0; i < part.rows(); ++i, ++row) {
-                detail::activate_times_backward<Scalar>(act, &cache.u(row, col), &cache.mixed(row, col),
-                                                        part.row(i), &v(row, col), &du(row, col),
-                                                        &dmixed(row, col), part.cols());
-            }
-        };
-        if (norm_) {
-            detail::linear_adjoint<Scalar>(parameters.o, g, Update::assign, dv, ws);
-            detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
-                detail::activate_times<Scalar>(act, &cache.u(first, 0), &cache.mixed(first, 0), v.row(first),
-                                               count * inner_width());
-            });
-            const MatrixView<Scalar> normed = scope.matrix<Scalar>(rows, inner_width());
-            typename RowNorm<Scalar>::Cache none;
-            norm_->forward(parameters.norm, v, sequences, normed, none, ws);
-            detail::add_linear_gradients<Scalar>(normed, g, gradients.o, ws);
-            norm_->backward(parameters.norm, v, none, dv, dv, gradients.norm, ws);
-            detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
-                ungate(first, 0, dv.middle_rows(first, count));
-            });
-        } else {
-            detail::linear_adjoint<Scalar>(parameters.o, g, Update::assign, dv, ws, ungate);
-            detail::add_linear_gradients<Scalar>(v, g, gradients.o, ws);
-        }
-        detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
-            detail::activate<Scalar>(act, &cache.v(first, 0), v.row(first), nullptr, count * inner_width());
-        });
-        mixer_.backward(parameters.toep, v, cache.mixer, dmixed, dv, gradients.toep, ws);
-        detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
-            detail::multiply_by_slope<Scalar>(act, &cache.v(first, 0), dv.row(first), count * inner_width());
-        });
-        detail::add_linear_gradients<Scalar>(x, du, gradients.u_proj, ws);
-        detail::add_linear_gradients<Scalar>(x, dv, gradients.v_proj, ws);
-        detail::linear_adjoint<Scalar>(parameters.u_proj, du, Update::assign, dx, ws);
-        detail::linear_adjoint<Scalar>(parameters.v_proj, dv, Update::add, dx, ws);
-    }
+                  Workspace& ws) const;
 
     /// The unit with packed weights and the kernel of one length.
     class Prepared {
@@ -216,30 +120,33 @@ public:
         /// y = Gtu(x), as forward. \throws shape_error 210 to 212, 703 (x), 704 (y)
         /// heap: none with a reserved workspace | thread-safe: yes
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
-                      const Sequences& sequences = {}) const {
-            const char* where = "Gtu::Prepared::evaluate";
-            gtu_.check(x, y, where);
-            const Sequences checked = sequences.within(x.rows(), length_, where);
+                      const Sequences& sequences = {}) const;
+
+        /// The same where mix(v, mixed) takes the mixer's place: rows of any number, as of a stream.
+        /// \throws as mix
+        template <class Mix>
+        void evaluate_with(Mix&& mix, MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws) const {
             Workspace::Scope scope(ws);
-            if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
             const MatrixView<Scalar> v = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
             const MatrixView<Scalar> mixed = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
             gtu_.run(
-                maps_, x, v, v, mixed, v, y, ws,
-                [&](MatrixView<const Scalar> input) { mixer_.evaluate(input, mixed, ws, checked); },
+                maps_, x, v, v, mixed, v, y, ws, [&](MatrixView<const Scalar> input) { mix(input, mixed); },
                 [&](MatrixView<Scalar> gated) {
                     if (norm_) norm_->evaluate(gated, gated, ws);
                 });
-            if (!sequences.is_checked()) detail::clear_padding(y, checked);
         }
 
         /// Bytes that evaluate takes from its workspace for B sequences, one after another.
         std::size_t required_workspace(Index batch = 1) const {
             const Index rows = batch * length_;
-            return Workspace::bytes_for<Scalar>(rows * gtu_.width()) +
-                   2 * Workspace::bytes_for<Scalar>(rows * gtu_.inner_width()) +
+            return Workspace::bytes_for<Scalar>(rows * gtu_.width()) + row_workspace(rows) +
                    mixer_.required_workspace(batch);
         }
+        /// Bytes that evaluate_with takes for some rows.
+        std::size_t row_workspace(Index rows) const {
+            return 2 * Workspace::bytes_for<Scalar>(rows * gtu_.inner_width());
+        }
+        const typename Mixer::Prepared& mixer() const noexcept { return mixer_; }
         /// Bytes held.
         std::size_t state_bytes() const {
             return maps_.v_proj.state_bytes() + maps_.u_proj.state_bytes() + maps_.o.state_bytes() +
@@ -251,14 +158,7 @@ public:
         struct Maps {
             PackedLinear<Scalar> v_proj, u_proj, o;
         };
-        Prepared(const Gtu& gtu, const Parameters& parameters, Index length)
-            : gtu_(gtu),
-              maps_{PackedLinear<Scalar>(parameters.v_proj), PackedLinear<Scalar>(parameters.u_proj),
-                    PackedLinear<Scalar>(parameters.o)},
-              mixer_(gtu.mixer_.prepare(parameters.toep, length)),
-              length_(length) {
-            if (gtu.norm_) norm_.emplace(gtu.norm_->prepare(parameters.norm));
-        }
+        Prepared(const Gtu& gtu, const Parameters& parameters, Index length);
 
         Gtu gtu_;
         Maps maps_;
@@ -274,21 +174,9 @@ public:
     }
 
 private:
-    static Options completed(Options options) {
-        detail::require_positive(options.width, "Gtu", "width");
-        if (options.inner_width == 0) options.inner_width = detail::checked_product(3, options.width, "Gtu");
-        detail::require_positive(options.inner_width, "Gtu", "inner_width");
-        detail::checked_product(options.inner_width, options.width, "Gtu");
-        options.mixer.channels = options.inner_width;
-        return options;
-    }
+    static Options completed(Options options);
 
-    void require_set(const Parameters& set, const char* what, const char* where) const {
-        detail::require_linear(set.v_proj, inner_width(), width(), options_.bias, what, where);
-        detail::require_linear(set.u_proj, inner_width(), width(), options_.bias, what, where);
-        detail::require_linear(set.o, width(), inner_width(), options_.bias, what, where);
-        if (norm_) detail::require_norm(*options_.norm, set.norm, inner_width(), what, where);
-    }
+    void require_set(const Parameters& set, const char* what, const char* where) const;
     void check(MatrixView<const Scalar> x, MatrixView<const Scalar> y, const char* where) const {
         detail::require_rows<Scalar>(x, x.rows(), width(), 703, where, "x");
         detail::require_rows<Scalar>(y, x.rows(), width(), 704, where, "y or g");
@@ -324,5 +212,156 @@ private:
     Mixer mixer_;
     std::optional<RowNorm<Scalar>> norm_;
 };
+
+template <TokenMixer MixerType>
+void Gtu<MixerType>::forward(const Parameters& parameters, MatrixView<const Scalar> x,
+                             const Sequences& sequences, MatrixView<Scalar> y, Cache& cache,
+                             Workspace& ws) const {
+    const char* where = "Gtu::forward";
+    require_set(parameters, "parameters", where);
+    check(x, y, where);
+    const Sequences checked = sequences.within(x.rows(), 0, where);
+    cache.sequences.keep(sequences, checked);
+    const Index rows = x.rows();
+    for (Matrix<Scalar>* kept : {&cache.v, &cache.mixed, &cache.u}) {
+        detail::resize_kept(*kept, rows, inner_width());
+    }
+    Workspace::Scope scope(ws);
+    if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
+    run(
+        parameters, x, cache.v, cache.u, cache.mixed, scope.matrix<Scalar>(rows, inner_width()), y, ws,
+        [&](MatrixView<const Scalar> v) {
+            mixer_.forward(parameters.toep, v, checked, cache.mixed, cache.mixer, ws);
+        },
+        [&](MatrixView<Scalar> gated) {
+            if (!norm_) return;
+            typename RowNorm<Scalar>::Cache none;
+            norm_->forward(parameters.norm, gated, checked, gated, none, ws);
+        });
+    if (!sequences.is_checked()) detail::clear_padding(y, checked);
+}
+
+template <TokenMixer MixerType>
+void Gtu<MixerType>::backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
+                              MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
+                              Workspace& ws) const {
+    const char* where = "Gtu::backward";
+    require_set(parameters, "parameters", where);
+    require_set(gradients, "gradients", where);
+    check(x, g, where);
+    detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
+    const Index rows = x.rows();
+    if (cache.u.rows() != rows || cache.u.cols() != inner_width()) {
+        detail::raise<shape_error>(705, where, "the cache of a forward pass of x",
+                                   detail::shape_text(cache.u.rows(), cache.u.cols()));
+    }
+    const Sequences sequences = cache.sequences.get();
+    Workspace::Scope scope(ws);
+    if (cache.sequences.is_outermost()) {
+        x = detail::without_padding(x, sequences, scope);
+        g = detail::without_padding(g, sequences, scope);
+    }
+    const MatrixView<Scalar> du = scope.matrix<Scalar>(rows, inner_width());
+    const MatrixView<Scalar> dmixed = scope.matrix<Scalar>(rows, inner_width());
+    const MatrixView<Scalar> v = scope.matrix<Scalar>(rows, inner_width());
+    const MatrixView<Scalar> dv = scope.matrix<Scalar>(rows, inner_width());
+
+    // Through the last map and the gate: v holds the gated sequence, dv its gradient.
+    const Activation act = options_.activation;
+    auto ungate = [&](Index row, Index col, MatrixView<Scalar> part) {
+        for (Index i = 0; i < part.rows(); ++i, ++row) {
+            detail::activate_times_backward<Scalar>(act, &cache.u(row, col), &cache.mixed(row, col),
+                                                    part.row(i), &v(row, col), &du(row, col),
+                                                    &dmixed(row, col), part.cols());
+        }
+    };
+    if (norm_) {
+        detail::linear_adjoint<Scalar>(parameters.o, g, Update::assign, dv, ws);
+        detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
+            detail::activate_times<Scalar>(act, &cache.u(first, 0), &cache.mixed(first, 0), v.row(first),
+                                           count * inner_width());
+        });
+        const MatrixView<Scalar> normed = scope.matrix<Scalar>(rows, inner_width());
+        typename RowNorm<Scalar>::Cache none;
+        norm_->forward(parameters.norm, v, sequences, normed, none, ws);
+        detail::add_linear_gradients<Scalar>(normed, g, gradients.o, ws);
+        norm_->backward(parameters.norm, v, none, dv, dv, gradients.norm, ws);
+        detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
+            ungate(first, 0, dv.middle_rows(first, count));
+        });
+    } else {
+        detail::linear_adjoint<Scalar>(parameters.o, g, Update::assign, dv, ws, ungate);
+        detail::add_linear_gradients<Scalar>(v, g, gradients.o, ws);
+    }
+    detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
+        detail::activate<Scalar>(act, &cache.v(first, 0), v.row(first), nullptr, count * inner_width());
+    });
+    mixer_.backward(parameters.toep, v, cache.mixer, dmixed, dv, gradients.toep, ws);
+    detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
+        detail::multiply_by_slope<Scalar>(act, &cache.v(first, 0), dv.row(first), count * inner_width());
+    });
+    detail::add_linear_gradients<Scalar>(x, du, gradients.u_proj, ws);
+    detail::add_linear_gradients<Scalar>(x, dv, gradients.v_proj, ws);
+    detail::linear_adjoint<Scalar>(parameters.u_proj, du, Update::assign, dx, ws);
+    detail::linear_adjoint<Scalar>(parameters.v_proj, dv, Update::add, dx, ws);
+}
+
+template <TokenMixer MixerType>
+typename Gtu<MixerType>::Parameters Gtu<MixerType>::make_parameters(std::uint64_t seed) const {
+    const CounterRandom random(seed);
+    std::uint64_t drawn = 0;
+    const auto map = [&](Index outputs, Index inputs) {
+        return make_linear<Scalar>(outputs, inputs, options_.bias, random, drawn);
+    };
+    Parameters parameters;
+    parameters.v_proj = map(inner_width(), width());
+    parameters.u_proj = map(inner_width(), width());
+    parameters.o = map(width(), inner_width());
+    if (norm_) parameters.norm = norm_->make_parameters();
+    parameters.toep = mixer_.make_parameters(random.bits(drawn));
+    return parameters;
+}
+
+template <TokenMixer MixerType>
+typename Gtu<MixerType>::Options Gtu<MixerType>::completed(Options options) {
+    detail::require_positive(options.width, "Gtu", "width");
+    if (options.inner_width == 0) options.inner_width = detail::checked_product(3, options.width, "Gtu");
+    detail::require_positive(options.inner_width, "Gtu", "inner_width");
+    detail::checked_product(options.inner_width, options.width, "Gtu");
+    options.mixer.channels = options.inner_width;
+    return options;
+}
+
+template <TokenMixer MixerType>
+void Gtu<MixerType>::require_set(const Parameters& set, const char* what, const char* where) const {
+    detail::require_linear(set.v_proj, inner_width(), width(), options_.bias, what, where);
+    detail::require_linear(set.u_proj, inner_width(), width(), options_.bias, what, where);
+    detail::require_linear(set.o, width(), inner_width(), options_.bias, what, where);
+    if (norm_) detail::require_norm(*options_.norm, set.norm, inner_width(), what, where);
+}
+
+template <TokenMixer MixerType>
+void Gtu<MixerType>::Prepared::evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
+                                        const Sequences& sequences) const {
+    const char* where = "Gtu::Prepared::evaluate";
+    gtu_.check(x, y, where);
+    const Sequences checked = sequences.within(x.rows(), length_, where);
+    Workspace::Scope scope(ws);
+    if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
+    evaluate_with(
+        [&](MatrixView<const Scalar> v, MatrixView<Scalar> mixed) { mixer_.evaluate(v, mixed, ws, checked); },
+        x, y, ws);
+    if (!sequences.is_checked()) detail::clear_padding(y, checked);
+}
+
+template <TokenMixer MixerType>
+Gtu<MixerType>::Prepared::Prepared(const Gtu& gtu, const Parameters& parameters, Index length)
+    : gtu_(gtu),
+      maps_{PackedLinear<Scalar>(parameters.v_proj), PackedLinear<Scalar>(parameters.u_proj),
+            PackedLinear<Scalar>(parameters.o)},
+      mixer_(gtu.mixer_.prepare(parameters.toep, length)),
+      length_(length) {
+    if (gtu.norm_) norm_.emplace(gtu.norm_->prepare(parameters.norm));
+}
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -99,7 +99,7 @@ RowLoss cross_entropy_row(const Scalar* z, Index classes, Index target, double s
     double sum = 0;
     double shifted_sum = 0;
     for (Index first = 0; first < classes; first += block) {
-        const Index count = std::min(block, classes - first);
+        const Index count = (std::min)(block, classes - first);
         sweep<Scalar>(
             count, [&](auto at, Index j) TOEPLITZ_LAMBDA { at.store(e + j, at.load(z + first + j) - top); });
         const auto values = [&](auto at, Index j) TOEPLITZ_LAMBDA { return at.load(e + j); };

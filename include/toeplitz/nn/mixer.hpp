@@ -7,7 +7,7 @@
 #include <optional>
 
 #include <toeplitz/core/parameter.hpp>
-#include <toeplitz/operators/operator.hpp>
+#include <toeplitz/operators/contract.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -67,7 +67,20 @@ concept LearnableKernel = ParameterSet<typename K::Parameters> &&
     kernel.backward(parameters, std::as_const(*cache), values, gradients, ws);
 };
 
+/// Prepared mixers that say which causal kernel they multiply with: `causal_lags()` are n × d, row t is lag
+/// t. What streams are planned from.
+template <class P>
+concept HasCausalLags = requires(const P& prepared) {
+    prepared.causal_lags().rows();
+};
+
 namespace detail {
+
+/// Mixers whose type says that they are causal.
+template <class M>
+concept CausalMixer = requires {
+    requires(M::causality() == Causality::causal);
+};
 
 /// Kernels that say how many bytes evaluate and backward take from their workspaces.
 template <class K, class Where>
@@ -114,8 +127,8 @@ public:
         Workspace::Scope scope(ws);
         static_cast<void>(op.take_kernel(scope));
         return ws.most_used() +
-               std::max({kernel_.required_workspace(where), kernel_.backward_workspace(where),
-                         op.kernel_workspace(), op.required_workspace(batch, Layout::row_major)});
+               (std::max)({kernel_.required_workspace(where), kernel_.backward_workspace(where),
+                           op.kernel_workspace(), op.required_workspace(batch, Layout::row_major)});
     }
 
     /// y = T x, T with the kernel that the parameters describe; x and y are (B·n) × d.
@@ -123,60 +136,55 @@ public:
     /// Cost the kernel's and the operator's | heap: the cache when the length changes | thread-safe: yes |
     /// same bits for any number of threads
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
-                 MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
-        const Sequences checked = sequences.within(x.rows(), 0, Derived::name);
-        const Index length = checked.length();
-        if (!cache.op || cache.op->length() != length || cache.op->channels() != channels()) {
-            cache.op.emplace(self().make_operator(length));
-        }
-        cache.sequences.keep(sequences, checked);
-        set_kernel(parameters, *cache.op, &cache.kernel, ws);
-        cache.op->forward(x, y, cache.product, ws, checked);
-    }
+                 MatrixView<Scalar> y, Cache& cache, Workspace& ws) const;
 
     /// dx = Tᵀ g, and gradients += the gradient with respect to the parameters.
     /// \throws shape_error 705 (no forward pass before), 405 (parameters, gradients), 502 to 504
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
-                  Workspace& ws) const {
-        if (!cache.op) {
-            detail::raise<shape_error>(705, Derived::name, "the cache of a forward pass", "an empty one");
-        }
-        Workspace::Scope scope(ws);
-        const typename Operator::KernelValues dvalues = cache.op->take_kernel(scope);
-        set_kernel_zero(dvalues);
-        cache.op->backward(x, cache.product, g, dx, dvalues, ws, cache.sequences.get());
-        kernel_.backward(parameters, cache.kernel, dvalues, gradients, ws);
-    }
+                  Workspace& ws) const;
 
     /// T with the kernel of one length.
     class Prepared {
     public:
+        using Scalar = typename Operator::Scalar;
+
         const Operator& op() const noexcept { return op_; }
         Index length() const { return op_.length(); }
         /// Bytes that evaluate takes from its workspace.
         std::size_t required_workspace(Index batch = 1) const { return apply_workspace(op_, batch); }
         /// Bytes held.
-        std::size_t state_bytes() const { return op_.state_bytes(); }
+        std::size_t state_bytes() const {
+            return op_.state_bytes() +
+                   (source_ ? static_cast<std::size_t>(parameter_count(source_->parameters)) * sizeof(Scalar)
+                            : 0);
+        }
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
                       const Sequences& sequences = {}) const {
             op_.apply(x, y, ws, sequences);
         }
+        /// The kernel, n × d: row t is lag t. Cost evaluates the kernel again | heap: the result, an operator
+        /// and a workspace | thread-safe: yes
+        Matrix<Scalar> causal_lags() const requires(detail::CausalMixer<Derived>&& HasKernelLags<Operator>) {
+            return source_->mixer.kernel_lags(source_->parameters, length()).bottomRows(length());
+        }
 
     private:
         friend KernelMixer;
-        explicit Prepared(Operator op) : op_(std::move(op)) {}
+        // What the kernel comes from, where it may be asked for.
+        struct Source {
+            Derived mixer;
+            Parameters parameters;
+        };
+        Prepared(Operator op, const Derived& mixer, const Parameters& parameters) : op_(std::move(op)) {
+            if constexpr (detail::CausalMixer<Derived>) source_.emplace(Source{mixer, parameters});
+        }
         Operator op_;
+        std::optional<Source> source_;
     };
 
     /// Evaluates the kernel for sequences of `length`, which need not be the one of training.
-    Prepared prepare(const Parameters& parameters, Index length) const {
-        detail::require_positive(length, Derived::name, "length");
-        Operator op = self().make_operator(length);
-        Workspace ws;
-        set_kernel(parameters, op, nullptr, ws);
-        return Prepared(std::move(op));
-    }
+    Prepared prepare(const Parameters& parameters, Index length) const;
 
     /// The kernel at all lags, (2n−1) × d: row t + n − 1 is lag t; zero at t < 0 where causal.
     /// \throws shape_error 405
@@ -200,17 +208,63 @@ private:
     const Derived& self() const noexcept { return static_cast<const Derived&>(*this); }
 
     void set_kernel(const Parameters& parameters, Operator& op, typename Kernel::Cache* cache,
-                    Workspace& ws) const {
-        static_assert(
-            LearnableKernel<Kernel, decltype(self().where(op)), typename Operator::KernelValues>,
-            "toeplitz: the mixer's kernel does not fill in what its operator takes; see LearnableKernel.");
-        Workspace::Scope scope(ws);
-        const typename Operator::KernelValues values = op.take_kernel(scope);
-        kernel_.evaluate(parameters, self().where(op), values, ws, cache);
-        op.set_kernel(values, ws);
-    }
+                    Workspace& ws) const;
 
     Kernel kernel_;
 };
+
+template <class Derived, class KernelType, ToeplitzOperator OperatorType>
+void KernelMixer<Derived, KernelType, OperatorType>::forward(const Parameters& parameters,
+                                                             MatrixView<const Scalar> x,
+                                                             const Sequences& sequences, MatrixView<Scalar> y,
+                                                             Cache& cache, Workspace& ws) const {
+    const Sequences checked = sequences.within(x.rows(), 0, Derived::name);
+    const Index length = checked.length();
+    if (!cache.op || cache.op->length() != length || cache.op->channels() != channels()) {
+        cache.op.emplace(self().make_operator(length));
+    }
+    cache.sequences.keep(sequences, checked);
+    set_kernel(parameters, *cache.op, &cache.kernel, ws);
+    cache.op->forward(x, y, cache.product, ws, checked);
+}
+
+template <class Derived, class KernelType, ToeplitzOperator OperatorType>
+void KernelMixer<Derived, KernelType, OperatorType>::backward(const Parameters& parameters,
+                                                              MatrixView<const Scalar> x, const Cache& cache,
+                                                              MatrixView<const Scalar> g,
+                                                              MatrixView<Scalar> dx, Parameters& gradients,
+                                                              Workspace& ws) const {
+    if (!cache.op) {
+        detail::raise<shape_error>(705, Derived::name, "the cache of a forward pass", "an empty one");
+    }
+    Workspace::Scope scope(ws);
+    const typename Operator::KernelValues dvalues = cache.op->take_kernel(scope);
+    set_kernel_zero(dvalues);
+    cache.op->backward(x, cache.product, g, dx, dvalues, ws, cache.sequences.get());
+    kernel_.backward(parameters, cache.kernel, dvalues, gradients, ws);
+}
+
+template <class Derived, class KernelType, ToeplitzOperator OperatorType>
+typename KernelMixer<Derived, KernelType, OperatorType>::Prepared
+KernelMixer<Derived, KernelType, OperatorType>::prepare(const Parameters& parameters, Index length) const {
+    detail::require_positive(length, Derived::name, "length");
+    Operator op = self().make_operator(length);
+    Workspace ws;
+    set_kernel(parameters, op, nullptr, ws);
+    return Prepared(std::move(op), self(), parameters);
+}
+
+template <class Derived, class KernelType, ToeplitzOperator OperatorType>
+void KernelMixer<Derived, KernelType, OperatorType>::set_kernel(const Parameters& parameters, Operator& op,
+                                                                typename Kernel::Cache* cache,
+                                                                Workspace& ws) const {
+    static_assert(
+        LearnableKernel<Kernel, decltype(self().where(op)), typename Operator::KernelValues>,
+        "toeplitz: the mixer's kernel does not fill in what its operator takes; see LearnableKernel.");
+    Workspace::Scope scope(ws);
+    const typename Operator::KernelValues values = op.take_kernel(scope);
+    kernel_.evaluate(parameters, self().where(op), values, ws, cache);
+    op.set_kernel(values, ws);
+}
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

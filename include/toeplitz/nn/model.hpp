@@ -72,17 +72,14 @@ struct ModelParameters {
     template <class F, class... Sets>
     static void for_each(F&& f, Sets&... sets) {
         Input::Parameters::for_each(detail::under("embed", f), sets.embed...);
-        const std::size_t count = std::min({sets.layers.size()...});
+        const std::size_t count = (std::min)({sets.layers.size()...});
         for (std::size_t i = 0; i < count; ++i) {
             BlockType::Parameters::for_each(detail::under("layers", static_cast<Index>(i), f),
                                             sets.layers[i]...);
         }
         // Without a final norm, and with tied weights, the tensors are empty.
-        auto present = [&f](const ParameterName& name, auto& tensor, auto&... rest) {
-            if (tensor.size() != 0) f(name, tensor, rest...);
-        };
-        NormParameters::for_each(detail::under("norm", present), sets.norm...);
-        LinearParameters<Scalar>::for_each(detail::under("out", present), sets.out...);
+        detail::visit_present_set(detail::under("norm", f), sets.norm...);
+        detail::visit_present_set(detail::under("out", f), sets.out...);
     }
 };
 
@@ -142,32 +139,17 @@ public:
     }
 
     /// Drawn from `seed`: every layer from a stream of its own.
-    Parameters make_parameters(std::uint64_t seed = 0) const {
-        const CounterRandom random(seed);
-        Parameters parameters;
-        parameters.embed = input_.make_parameters(random.bits(0));
-        for (Index l = 0; l < options_.layers; ++l) {
-            parameters.layers.push_back(
-                block(l).make_parameters(random.bits(2 + static_cast<std::uint64_t>(l))));
-        }
-        if (has_norm()) parameters.norm = norm_.make_parameters();
-        if (!is_tied()) {
-            std::uint64_t drawn = 0;
-            parameters.out = make_linear<Scalar>(outputs(), width(), options_.output_bias,
-                                                 CounterRandom(random.bits(1)), drawn);
-        }
-        return parameters;
-    }
+    Parameters make_parameters(std::uint64_t seed = 0) const;
 
     /// Bytes that forward and backward take from their workspace for B sequences of a length.
     std::size_t required_workspace(Index batch, Index length) const requires HasRequiredWorkspace<Mixer> {
         const Index rows = batch * length;
         const Index heads = output_rows(rows, length);
         std::size_t part =
-            std::max({detail::linear_workspace<Scalar>(heads, outputs(), width()),
-                      input_.required_workspace(batch, length), norm_.required_workspace(batch, length)});
+            (std::max)({detail::linear_workspace<Scalar>(heads, outputs(), width()),
+                        input_.required_workspace(batch, length), norm_.required_workspace(batch, length)});
         for (const BlockType& block : blocks_) {
-            part = std::max(part, block.required_workspace(batch, length));
+            part = (std::max)(part, block.required_workspace(batch, length));
         }
         const Index head = options_.head == Head::per_token ? outputs() : width();
         const Index inputs = padded_inputs(options_.input);
@@ -183,85 +165,14 @@ public:
     /// heap: the cache, when it grows | thread-safe: yes
     void forward(const Parameters& parameters, Inputs inputs, const Sequences& sequences,
                  MatrixView<Scalar> outputs, Cache& cache, Workspace& ws,
-                 std::uint64_t dropout_seed = 0) const {
-        const char* where = "Model::forward";
-        const Index rows = Input::rows(inputs);
-        const Sequences checked = sequences.within(rows, 0, where);
-        require_set(parameters, "parameters", where);
-        check(checked, outputs, where);
-        cache.sequences.forget();  // until all is in the cache
-        cache.seed = dropout_seed;
-        const std::size_t depth = parameters.layers.size();
-        cache.stream.resize(depth + 1);
-        cache.layers.resize(depth);
-        for (Matrix<Scalar>& stream : cache.stream) detail::resize_kept(stream, rows, width());
-        input_.evaluate(parameters.embed, inputs, cache.stream[0], ws);
-        scale(cache.stream[0]);
-        detail::clear_padding<Scalar>(cache.stream[0], checked);
-        dropout<Scalar>(options_.dropout, mask(cache, 0), cache.stream[0]);
-        for (std::size_t l = 0; l < depth; ++l) {
-            blocks_[l].forward(parameters.layers[l], cache.stream[l], checked, cache.stream[l + 1],
-                               cache.layers[l], ws, mask(cache, l + 1));
-        }
-        if (has_norm()) {
-            detail::resize_kept(cache.normed, rows, width());
-            norm_.forward(parameters.norm, cache.stream[depth], checked, cache.normed, cache.norm, ws);
-        }
-        MatrixView<const Scalar> features = head_input(cache);
-        if (options_.head == Head::mean_pool) {
-            detail::resize_kept(cache.pooled, rows / checked.length(), width());
-            pool(features, checked, cache.pooled);
-            features = cache.pooled;
-        }
-        apply_head(parameters, features, outputs, ws);
-        if (options_.head == Head::per_token) detail::clear_padding(outputs, checked);
-        cache.sequences.keep(sequences, checked);
-    }
+                 std::uint64_t dropout_seed = 0) const;
 
     /// gradients += the gradient with respect to the parameters, given g with respect to the outputs.
     /// \param inputs as in forward
     /// \throws shape_error 705 (cache), 405 (parameters, gradients), 704 (g)
     /// Cost twice forward | heap: none with a reserved workspace | thread-safe: yes
     void backward(const Parameters& parameters, Inputs inputs, const Cache& cache, MatrixView<const Scalar> g,
-                  Parameters& gradients, Workspace& ws) const {
-        const char* where = "Model::backward";
-        const Index rows = Input::rows(inputs);
-        const std::size_t depth = parameters.layers.size();
-        if (cache.sequences.empty() || cache.stream.size() != depth + 1 || cache.stream[0].rows() != rows) {
-            detail::raise<shape_error>(705, where, "the cache of a forward pass of these inputs",
-                                       "another one");
-        }
-        const Sequences sequences = cache.sequences.get();
-        require_set(parameters, "parameters", where);
-        require_set(gradients, "gradients", where);
-        check(sequences, g, where);
-        Workspace::Scope scope(ws);
-        MatrixView<Scalar> dstream = scope.matrix<Scalar>(rows, width());
-        MatrixView<Scalar> dinput = scope.matrix<Scalar>(rows, width());
-        if (options_.head == Head::per_token) {
-            g = detail::without_padding(g, sequences, scope);
-            head_backward(parameters, head_input(cache), g, dstream, gradients, ws);
-        } else {
-            const MatrixView<Scalar> dpooled = scope.matrix<Scalar>(g.rows(), width());
-            head_backward(parameters, cache.pooled, g, dpooled, gradients, ws);
-            pool_backward(dpooled, sequences, dstream);
-        }
-        if (has_norm()) {
-            norm_.backward(parameters.norm, cache.stream[depth], cache.norm, dstream, dstream, gradients.norm,
-                           ws);
-        }
-        for (std::size_t l = depth; l-- > 0;) {
-            blocks_[l].backward(parameters.layers[l], cache.stream[l], cache.layers[l], dstream, dinput,
-                                gradients.layers[l], ws);
-            std::swap(dstream, dinput);
-        }
-        dropout<Scalar>(options_.dropout, mask(cache, 0), dstream);
-        detail::clear_padding(dstream, sequences);
-        if constexpr (std::is_same_v<Inputs, MatrixView<const Scalar>>) {
-            inputs = detail::without_padding(inputs, sequences, scope);
-        }
-        input_.backward(parameters.embed, inputs, dstream, {}, gradients.embed, ws);
-    }
+                  Parameters& gradients, Workspace& ws) const;
 
     /// Moves running statistics on to those of the forward pass in the cache.
     void update_statistics(const Cache& cache, Parameters& parameters) const {
@@ -274,43 +185,51 @@ public:
     /// The network at inference, with packed weights and the kernels of one length. Immutable and shareable.
     class Prepared {
     public:
+        using ModelType = Model;
+
         Index length() const noexcept { return length_; }
+        const Model& model() const noexcept { return model_; }
+        const std::vector<typename BlockType::Prepared>& layers() const noexcept { return layers_; }
 
         /// outputs = the network's; inputs and outputs as in forward.
         /// \throws shape_error 210 to 212, 703 (inputs), 704; value_error 711
         /// heap: none with a reserved workspace | thread-safe: yes, with distinct workspaces
         void evaluate(Inputs inputs, MatrixView<Scalar> outputs, Workspace& ws,
-                      const Sequences& sequences = {}) const {
-            const char* where = "Model::Prepared::evaluate";
-            const Index rows = Input::rows(inputs);
-            const Sequences checked = sequences.within(rows, length_, where);
-            model_.check(checked, outputs, where);
+                      const Sequences& sequences = {}) const;
+
+        /// Calls use(features), what the head sees or pools of rows of any number, as of a stream, where
+        /// mix(layer, v, mixed) takes the place of a layer's mixer.
+        /// \throws value_error 711, before mix is called; and as mix
+        template <class Mix, class Use>
+        void evaluate_with(Mix&& mix, Inputs inputs, Workspace& ws, Use&& use) const {
             Workspace::Scope scope(ws);
+            const Index rows = Input::rows(inputs);
             MatrixView<Scalar> stream = scope.matrix<Scalar>(rows, model_.width());
             MatrixView<Scalar> next = scope.matrix<Scalar>(rows, model_.width());
-            embed(inputs, stream, ws);
-            detail::clear_padding(stream, checked);
-            for (const auto& layer : layers_) {
-                layer.evaluate(stream, next, ws, checked);
-                std::swap(stream, next);
-            }
-            if (norm_) {
-                norm_->evaluate(stream, next, ws, checked);
-                std::swap(stream, next);
-            }
-            if (model_.options_.head == Head::mean_pool) {
-                next = next.middle_rows(0, rows / length_);
-                pool(stream, checked, next);
-                stream = next;
-            }
-            head_.apply(stream, outputs);
-            if (model_.options_.head == Head::per_token) detail::clear_padding(outputs, checked);
+            run(
+                [&](std::size_t layer, MatrixView<const Scalar> x, MatrixView<Scalar> y) {
+                    layers_[layer].evaluate_with(
+                        [&](MatrixView<const Scalar> v, MatrixView<Scalar> mixed) { mix(layer, v, mixed); },
+                        x, y, ws);
+                },
+                inputs, stream, next, ws, {});
+            use(MatrixView<const Scalar>(stream));
+        }
+        /// outputs = the head's, of features or of their means.
+        void apply_head(MatrixView<const Scalar> features, MatrixView<Scalar> outputs) const {
+            head_.apply(features, outputs);
+        }
+        /// Bytes that evaluate_with takes from its workspace for some rows.
+        std::size_t row_workspace(Index rows) const {
+            std::size_t part = 0;
+            for (const auto& layer : layers_) part = (std::max)(part, layer.row_workspace(rows));
+            return 2 * Workspace::bytes_for<Scalar>(rows * model_.width()) + part;
         }
 
         /// Bytes that evaluate takes from its workspace for B sequences, one after another.
         std::size_t required_workspace(Index batch = 1) const {
             std::size_t part = norm_ ? norm_->required_workspace(batch) : 0;
-            for (const auto& layer : layers_) part = std::max(part, layer.required_workspace(batch));
+            for (const auto& layer : layers_) part = (std::max)(part, layer.required_workspace(batch));
             return 2 * Workspace::bytes_for<Scalar>(batch * length_ * model_.width()) + part;
         }
         /// Bytes held: tied weights once, as the head's.
@@ -323,15 +242,22 @@ public:
 
     private:
         friend Model;
-        Prepared(const Model& model, const Parameters& parameters, Index length)
-            : model_(model),
-              head_(model.is_tied() ? model.table(parameters) : PackedLinear<Scalar>(parameters.out)),
-              length_(length) {
-            if (!model.is_tied()) input_.emplace(model.input_.prepare(parameters.embed));
-            for (std::size_t l = 0; l < parameters.layers.size(); ++l) {
-                layers_.push_back(model.blocks_[l].prepare(parameters.layers[l], length));
+        Prepared(const Model& model, const Parameters& parameters, Index length);
+
+        /// stream = what the head sees or pools; `next` is scratch. The two may change places.
+        template <class Layer>
+        void run(Layer&& layer, Inputs inputs, MatrixView<Scalar>& stream, MatrixView<Scalar>& next,
+                 Workspace& ws, const Sequences& sequences) const {
+            embed(inputs, stream, ws);
+            detail::clear_padding(stream, sequences);
+            for (std::size_t l = 0; l < layers_.size(); ++l) {
+                layer(l, stream, next);
+                std::swap(stream, next);
             }
-            if (model.has_norm()) norm_.emplace(model.norm_.prepare(parameters.norm));
+            if (norm_) {
+                norm_->evaluate(stream, next, ws, sequences);
+                std::swap(stream, next);
+            }
         }
 
         void embed(Inputs inputs, MatrixView<Scalar> stream, Workspace& ws) const {
@@ -354,11 +280,7 @@ public:
     /// Evaluates the kernels of all layers for sequences of `length`, which need not be that of training, and
     /// packs all weights; the parameters are not needed any more.
     /// \throws shape_error 405, config_error 201 (length) and those of the mixer
-    Prepared prepare(const Parameters& parameters, Index length) const {
-        detail::require_positive(length, "Model::prepare", "length");
-        require_set(parameters, "parameters", "Model::prepare");
-        return Prepared(*this, parameters, length);
-    }
+    Prepared prepare(const Parameters& parameters, Index length) const;
 
 private:
     static void fill(EmbeddingOptions& options, Index width) { options.width = width; }
@@ -369,34 +291,7 @@ private:
     static Index padded_inputs(const EmbeddingOptions&) noexcept { return 0; }
     static Index padded_inputs(const LinearOptions& options) noexcept { return options.inputs; }
 
-    static Options completed(Options options) {
-        detail::require_positive(options.width, "Model", "width");
-        if (options.layers < 0) {
-            detail::raise<config_error>(740, "Model", "layers >= 0", std::to_string(options.layers));
-        }
-        detail::require_dropout_rate(options.dropout, "Model");
-        fill(options.input, options.width);
-        options.block.width = options.width;
-        if (!options.blocks.empty() && static_cast<Index>(options.blocks.size()) != options.layers) {
-            detail::raise<config_error>(742, "Model",
-                                        detail::text("options of ", options.layers, " layers, or none"),
-                                        std::to_string(options.blocks.size()));
-        }
-        for (auto& block : options.blocks) block.width = options.width;
-        if (!options.blocks.empty()) options.block = options.blocks.front();
-        if (!options.norm)
-            options.norm = (options.blocks.empty() ? options.block : options.blocks.back()).norm;
-        options.norm->channels = options.width;
-        const Index tokens = vocabulary(options.input);
-        if (options.outputs == 0) options.outputs = tokens;
-        detail::require_positive(options.outputs, "Model", "outputs");
-        if (options.output_weights == OutputWeights::tied && options.outputs != tokens) {
-            detail::raise<config_error>(741, "Model",
-                                        detail::text("tied weights with as many outputs as tokens, ", tokens),
-                                        std::to_string(options.outputs));
-        }
-        return options;
-    }
+    static Options completed(Options options);
 
     bool has_norm() const noexcept { return options_.final_norm == FinalNorm::add; }
     bool is_tied() const noexcept { return options_.output_weights == OutputWeights::tied; }
@@ -489,5 +384,178 @@ private:
     std::vector<BlockType> blocks_;
     NormLayer norm_;
 };
+
+template <TokenMixer MixerType, class NormLayer, class InputType>
+void Model<MixerType, NormLayer, InputType>::forward(const Parameters& parameters, Inputs inputs,
+                                                     const Sequences& sequences, MatrixView<Scalar> outputs,
+                                                     Cache& cache, Workspace& ws,
+                                                     std::uint64_t dropout_seed) const {
+    const char* where = "Model::forward";
+    const Index rows = Input::rows(inputs);
+    const Sequences checked = sequences.within(rows, 0, where);
+    require_set(parameters, "parameters", where);
+    check(checked, outputs, where);
+    cache.sequences.forget();  // until all is in the cache
+    cache.seed = dropout_seed;
+    const std::size_t depth = parameters.layers.size();
+    cache.stream.resize(depth + 1);
+    cache.layers.resize(depth);
+    for (Matrix<Scalar>& stream : cache.stream) detail::resize_kept(stream, rows, width());
+    input_.evaluate(parameters.embed, inputs, cache.stream[0], ws);
+    scale(cache.stream[0]);
+    detail::clear_padding<Scalar>(cache.stream[0], checked);
+    dropout<Scalar>(options_.dropout, mask(cache, 0), cache.stream[0]);
+    for (std::size_t l = 0; l < depth; ++l) {
+        blocks_[l].forward(parameters.layers[l], cache.stream[l], checked, cache.stream[l + 1],
+                           cache.layers[l], ws, mask(cache, l + 1));
+    }
+    if (has_norm()) {
+        detail::resize_kept(cache.normed, rows, width());
+        norm_.forward(parameters.norm, cache.stream[depth], checked, cache.normed, cache.norm, ws);
+    }
+    MatrixView<const Scalar> features = head_input(cache);
+    if (options_.head == Head::mean_pool) {
+        detail::resize_kept(cache.pooled, rows / checked.length(), width());
+        pool(features, checked, cache.pooled);
+        features = cache.pooled;
+    }
+    apply_head(parameters, features, outputs, ws);
+    if (options_.head == Head::per_token) detail::clear_padding(outputs, checked);
+    cache.sequences.keep(sequences, checked);
+}
+
+template <TokenMixer MixerType, class NormLayer, class InputType>
+void Model<MixerType, NormLayer, InputType>::backward(const Parameters& parameters, Inputs inputs,
+                                                      const Cache& cache, MatrixView<const Scalar> g,
+                                                      Parameters& gradients, Workspace& ws) const {
+    const char* where = "Model::backward";
+    const Index rows = Input::rows(inputs);
+    const std::size_t depth = parameters.layers.size();
+    if (cache.sequences.empty() || cache.stream.size() != depth + 1 || cache.stream[0].rows() != rows) {
+        detail::raise<shape_error>(705, where, "the cache of a forward pass of these inputs", "another one");
+    }
+    const Sequences sequences = cache.sequences.get();
+    require_set(parameters, "parameters", where);
+    require_set(gradients, "gradients", where);
+    check(sequences, g, where);
+    Workspace::Scope scope(ws);
+    MatrixView<Scalar> dstream = scope.matrix<Scalar>(rows, width());
+    MatrixView<Scalar> dinput = scope.matrix<Scalar>(rows, width());
+    if (options_.head == Head::per_token) {
+        g = detail::without_padding(g, sequences, scope);
+        head_backward(parameters, head_input(cache), g, dstream, gradients, ws);
+    } else {
+        const MatrixView<Scalar> dpooled = scope.matrix<Scalar>(g.rows(), width());
+        head_backward(parameters, cache.pooled, g, dpooled, gradients, ws);
+        pool_backward(dpooled, sequences, dstream);
+    }
+    if (has_norm()) {
+        norm_.backward(parameters.norm, cache.stream[depth], cache.norm, dstream, dstream, gradients.norm,
+                       ws);
+    }
+    for (std::size_t l = depth; l-- > 0;) {
+        blocks_[l].backward(parameters.layers[l], cache.stream[l], cache.layers[l], dstream, dinput,
+                            gradients.layers[l], ws);
+        std::swap(dstream, dinput);
+    }
+    dropout<Scalar>(options_.dropout, mask(cache, 0), dstream);
+    detail::clear_padding(dstream, sequences);
+    if constexpr (std::is_same_v<Inputs, MatrixView<const Scalar>>) {
+        inputs = detail::without_padding(inputs, sequences, scope);
+    }
+    input_.backward(parameters.embed, inputs, dstream, {}, gradients.embed, ws);
+}
+
+template <TokenMixer MixerType, class NormLayer, class InputType>
+typename Model<MixerType, NormLayer, InputType>::Parameters
+Model<MixerType, NormLayer, InputType>::make_parameters(std::uint64_t seed) const {
+    const CounterRandom random(seed);
+    Parameters parameters;
+    parameters.embed = input_.make_parameters(random.bits(0));
+    for (Index l = 0; l < options_.layers; ++l) {
+        parameters.layers.push_back(block(l).make_parameters(random.bits(2 + static_cast<std::uint64_t>(l))));
+    }
+    if (has_norm()) parameters.norm = norm_.make_parameters();
+    if (!is_tied()) {
+        std::uint64_t drawn = 0;
+        parameters.out = make_linear<Scalar>(outputs(), width(), options_.output_bias,
+                                             CounterRandom(random.bits(1)), drawn);
+    }
+    return parameters;
+}
+
+template <TokenMixer MixerType, class NormLayer, class InputType>
+typename Model<MixerType, NormLayer, InputType>::Options Model<MixerType, NormLayer, InputType>::completed(
+    Options options) {
+    detail::require_positive(options.width, "Model", "width");
+    if (options.layers < 0) {
+        detail::raise<config_error>(740, "Model", "layers >= 0", std::to_string(options.layers));
+    }
+    detail::require_dropout_rate(options.dropout, "Model");
+    fill(options.input, options.width);
+    options.block.width = options.width;
+    if (!options.blocks.empty() && static_cast<Index>(options.blocks.size()) != options.layers) {
+        detail::raise<config_error>(742, "Model",
+                                    detail::text("options of ", options.layers, " layers, or none"),
+                                    std::to_string(options.blocks.size()));
+    }
+    for (auto& block : options.blocks) block.width = options.width;
+    if (!options.blocks.empty()) options.block = options.blocks.front();
+    if (!options.norm) options.norm = (options.blocks.empty() ? options.block : options.blocks.back()).norm;
+    options.norm->channels = options.width;
+    const Index tokens = vocabulary(options.input);
+    if (options.outputs == 0) options.outputs = tokens;
+    detail::require_positive(options.outputs, "Model", "outputs");
+    if (options.output_weights == OutputWeights::tied && options.outputs != tokens) {
+        detail::raise<config_error>(741, "Model",
+                                    detail::text("tied weights with as many outputs as tokens, ", tokens),
+                                    std::to_string(options.outputs));
+    }
+    return options;
+}
+
+template <TokenMixer MixerType, class NormLayer, class InputType>
+typename Model<MixerType, NormLayer, InputType>::Prepared Model<MixerType, NormLayer, InputType>::prepare(
+    const Parameters& parameters, Index length) const {
+    detail::require_positive(length, "Model::prepare", "length");
+    require_set(parameters, "parameters", "Model::prepare");
+    return Prepared(*this, parameters, length);
+}
+
+template <TokenMixer MixerType, class NormLayer, class InputType>
+void Model<MixerType, NormLayer, InputType>::Prepared::evaluate(Inputs inputs, MatrixView<Scalar> outputs,
+                                                                Workspace& ws,
+                                                                const Sequences& sequences) const {
+    const char* where = "Model::Prepared::evaluate";
+    const Index rows = Input::rows(inputs);
+    const Sequences checked = sequences.within(rows, length_, where);
+    model_.check(checked, outputs, where);
+    Workspace::Scope scope(ws);
+    MatrixView<Scalar> stream = scope.matrix<Scalar>(rows, model_.width());
+    MatrixView<Scalar> next = scope.matrix<Scalar>(rows, model_.width());
+    run([&](std::size_t layer, MatrixView<const Scalar> x,
+            MatrixView<Scalar> y) { layers_[layer].evaluate(x, y, ws, checked); },
+        inputs, stream, next, ws, checked);
+    if (model_.options_.head == Head::mean_pool) {
+        next = next.middle_rows(0, rows / length_);
+        pool(stream, checked, next);
+        stream = next;
+    }
+    apply_head(stream, outputs);
+    if (model_.options_.head == Head::per_token) detail::clear_padding(outputs, checked);
+}
+
+template <TokenMixer MixerType, class NormLayer, class InputType>
+Model<MixerType, NormLayer, InputType>::Prepared::Prepared(const Model& model, const Parameters& parameters,
+                                                           Index length)
+    : model_(model),
+      head_(model.is_tied() ? model.table(parameters) : PackedLinear<Scalar>(parameters.out)),
+      length_(length) {
+    if (!model.is_tied()) input_.emplace(model.input_.prepare(parameters.embed));
+    for (std::size_t l = 0; l < parameters.layers.size(); ++l) {
+        layers_.push_back(model.blocks_[l].prepare(parameters.layers[l], length));
+    }
+    if (model.has_norm()) norm_.emplace(model.norm_.prepare(parameters.norm));
+}
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -275,7 +275,7 @@ public:
         });
         for (Index c = 0; c < d; ++c) {
             cache.inverse(c) = static_cast<Scalar>(1 / std::sqrt(squares[c] / n + options_.epsilon));
-            cache.variance(c) = static_cast<Scalar>(squares[c] / std::max(n - 1, 1.0));
+            cache.variance(c) = static_cast<Scalar>(squares[c] / (std::max)(n - 1, 1.0));
         }
         normalize_rows(parameters, cache.mean, cache.inverse, x, y);
         detail::clear_padding(y, checked);

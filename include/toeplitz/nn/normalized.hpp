@@ -105,6 +105,7 @@ public:
     /// The mixer of one length.
     class Prepared {
     public:
+        using Scalar = typename Mixer::Scalar;
         Index length() const noexcept { return length_; }
         /// Bytes that evaluate takes from its workspace for B sequences.
         std::size_t required_workspace(Index batch = 1) const {
@@ -113,6 +114,12 @@ public:
         }
         /// Bytes held.
         std::size_t state_bytes() const { return mixer_.state_bytes(); }
+        /// Outputs are divided by T 1, which at step t is the sum of the lags up to t where they are causal.
+        static constexpr bool divides_by_sums() noexcept { return true; }
+        /// The mixer's kernel, not divided: n × d, row t is lag t.
+        Matrix<Scalar> causal_lags() const requires HasCausalLags<typename Mixer::Prepared> {
+            return mixer_.causal_lags();
+        }
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
                       const Sequences& sequences = {}) const {
             const char* where = "Normalized::Prepared::evaluate";

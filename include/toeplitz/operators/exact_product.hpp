@@ -60,7 +60,7 @@ public:
     std::size_t gradient_workspace(Index batch, Index extra) const {
         if (spectra_) return spectra_->gradient_workspace(extra);
         return Workspace::bytes_for<Scalar>(lags() * channels_) +
-               std::max(direct_.gradient_workspace(batch, length_), scratch_bytes(extra));
+               (std::max)(direct_.gradient_workspace(batch, length_), scratch_bytes(extra));
     }
 
     /// \param lags_of (first channel, width, scratch for the lags, passing scratch) → the lags of a group
@@ -137,7 +137,7 @@ public:
         parallel_chunks(groups(), threads(), [&](Index begin, Index end, int thread) {
             for (Index group = begin; group < end; ++group) {
                 const Index first = group * lanes;
-                f(first, std::min(lanes, channels_ - first), scratch[thread]);
+                f(first, (std::min)(lanes, channels_ - first), scratch[thread]);
             }
         });
     }

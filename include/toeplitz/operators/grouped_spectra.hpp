@@ -116,7 +116,7 @@ public:
     }
 
 private:
-    Index width(Index g) const noexcept { return std::min(lanes, channels_ - g * lanes); }
+    Index width(Index g) const noexcept { return (std::min)(lanes, channels_ - g * lanes); }
     Scalar* spectrum(Index g) noexcept { return spectra_.data() + g * spectrum_size(); }
     const Scalar* spectrum(Index g) const noexcept { return spectra_.data() + g * spectrum_size(); }
 
@@ -128,7 +128,7 @@ private:
     }
 
     // All groups are given the room of the widest.
-    Index widest() const noexcept { return std::min(lanes, channels_); }
+    Index widest() const noexcept { return (std::min)(lanes, channels_); }
     Index spectrum_size() const noexcept { return whole_lines<Scalar>(engine_.spectrum_size(widest())); }
     Index scratch_size() const noexcept { return whole_lines<Scalar>(engine_.scratch_size(widest())); }
     Index lags_size() const noexcept { return whole_lines<Scalar>(lags_ * widest()); }
@@ -138,7 +138,7 @@ private:
     }
     Index kernel_scratch(const LagsScratch& extra) const noexcept {
         const Index passing = passes_in_spectrum(extra) ? 0 : extra.passing;
-        return extra.lags + std::max(passing, engine_.kernel_scratch_size());
+        return extra.lags + (std::max)(passing, engine_.kernel_scratch_size());
     }
 
     // Sums over the batch what `transform_both(group, sequence, G, X, scratch)` has written to G, and the X

@@ -185,9 +185,9 @@ private:
              Scalar* window) const {
         const Index before = direction == Direction::forward ? positive_ : negative_;
         const Scalar* taps = direction == Direction::forward ? forward_.data() : adjoint_.data();
-        const Index count = std::min(run_rows, x.rows() - i0);
+        const Index count = (std::min)(run_rows, x.rows() - i0);
         for (Index channel = 0; channel < channels_ && count > 0; channel += block_width) {
-            const Index width = std::min(block_width, channels_ - channel);
+            const Index width = (std::min)(block_width, channels_ - channel);
             const Index tiles = divide_up(count, tile_rows);
             fill_window(x, i0 - before, tiles * tile_rows + taps_ - 1, channel, width, window);
             for (Index tile = 0; tile < tiles; ++tile) {
@@ -201,7 +201,7 @@ private:
                         whole_tile(source, tap, start, i0 + first, channel + c, to, y.row_stride());
                     } else {
                         rest_tile(source, tap, start, i0 + first, valid, channel + c,
-                                  std::min(V::lanes, width - c), to, y.row_stride());
+                                  (std::min)(V::lanes, width - c), to, y.row_stride());
                     }
                 }
             }
@@ -262,7 +262,7 @@ private:
     // Sums over one run first: rounding grows with the run, not with n.
     void gradient_block(MatrixView<const Scalar> x, MatrixView<const Scalar> g, MatrixView<Scalar> dkernel,
                         const Sequences& sequences, Index channel, Scalar* scratch) const {
-        const Index width = std::min(block_width, channels_ - channel);
+        const Index width = (std::min)(block_width, channels_ - channel);
         const Index padded_taps = tap_rows();
         Scalar* total = scratch;
         Scalar* g_window = total + padded_taps * block_width;
@@ -273,7 +273,7 @@ private:
             const MatrixView<const Scalar> gs = sequences.valid_of(g, b);
             for (Index i0 = 0; i0 < xs.rows(); i0 += run_rows) {
                 const Index count =
-                    divide_up(std::min(run_rows, xs.rows() - i0), gradient_rows) * gradient_rows;
+                    divide_up((std::min)(run_rows, xs.rows() - i0), gradient_rows) * gradient_rows;
                 fill_window(gs, i0, count, channel, width, g_window);
                 // Taps are padded to whole blocks: their sums come out of rows before the window's first.
                 fill_window(xs, i0 + negative_ - (padded_taps - 1), count + padded_taps - 1, channel, width,

@@ -153,7 +153,7 @@ private:
     /// Bytes around what the inducing points' operator takes.
     std::size_t workspace_around(std::size_t inducing, Index batch) const {
         return 2 * Workspace::bytes_for<Scalar>(batch * rank_ * this->channels()) +
-               std::max(Workspace::bytes_for<Scalar>(sums_size(batch)), inducing);
+               (std::max)(Workspace::bytes_for<Scalar>(sums_size(batch)), inducing);
     }
     std::size_t product_workspace(Index batch) const {
         return workspace_around(inducing_.apply_workspace(batch), batch);
@@ -199,7 +199,7 @@ private:
             for (Index item = begin; item < end; ++item) {
                 const Index b = item / count;
                 Chunk chunk = chunks_[item % count];
-                chunk.end = std::min(chunk.end, sequences.valid(b));
+                chunk.end = (std::min)(chunk.end, sequences.valid(b));
                 f(b, chunk, item);
             }
         });
@@ -212,7 +212,7 @@ private:
         const Pack lower = V::broadcast(lower_[i]);
         const Pack upper = V::broadcast(upper_[i]);
         for (Index c = 0; c < this->channels(); c += V::lanes) {
-            const Index count = std::min(V::lanes, this->channels() - c);
+            const Index count = (std::min)(V::lanes, this->channels() - c);
             Pack value = lower * V::load_row(below + c, count) + upper * V::load_row(above + c, count);
             if constexpr (update == Update::add) value += V::load_row(y + c, count);
             V::store_row(y + c, value, count);
@@ -288,7 +288,7 @@ private:
         const Index d = this->channels();
         std::fill_n(sums, 2 * d, Scalar(0));
         for (Index i0 = chunk.begin; i0 < chunk.end; i0 += tile_rows) {
-            const Index i1 = std::min(i0 + tile_rows, chunk.end);
+            const Index i1 = (std::min)(i0 + tile_rows, chunk.end);
             Index c = 0;
             for (; c + sweep * V::lanes <= d; c += sweep * V::lanes) sum_tile<sweep>(x, i0, i1, c, sums);
             for (; c + V::lanes <= d; c += V::lanes) sum_tile<1>(x, i0, i1, c, sums);

@@ -87,7 +87,7 @@ private:
         return {detail::whole_lines<Scalar>(this->lags() * lags_stride()),
                 detail::whole_lines<Scalar>(transform_.scratch_size())};
     }
-    Index lags_stride() const noexcept { return std::min(lanes, this->channels()); }
+    Index lags_stride() const noexcept { return (std::min)(lanes, this->channels()); }
 
     template <class F>
     void with_lags(Kernel kernel, Workspace& ws, F&& f) const {

@@ -66,7 +66,7 @@ public:
         return {std::move(first), b_.take_kernel(scope)};
     }
     /// Bytes that set_kernel takes from its workspace.
-    std::size_t kernel_workspace() const { return std::max(a_.kernel_workspace(), b_.kernel_workspace()); }
+    std::size_t kernel_workspace() const { return (std::max)(a_.kernel_workspace(), b_.kernel_workspace()); }
     /// Bytes held.
     std::size_t state_bytes() const { return a_.state_bytes() + b_.state_bytes(); }
 
@@ -82,11 +82,11 @@ private:
     std::size_t product_workspace(Index batch) const {
         const std::size_t a = toeplitz::apply_workspace(a_, batch);
         const std::size_t b = toeplitz::apply_workspace(b_, batch);
-        return is_fused ? a + b : std::max(a, b) + part_bytes(batch);
+        return is_fused ? a + b : (std::max)(a, b) + part_bytes(batch);
     }
     std::size_t gradient_workspace(Index batch) const {
-        const std::size_t most = std::max(a_.required_workspace(batch, Layout::row_major),
-                                          b_.required_workspace(batch, Layout::row_major));
+        const std::size_t most = (std::max)(a_.required_workspace(batch, Layout::row_major),
+                                            b_.required_workspace(batch, Layout::row_major));
         return is_fused ? most : most + part_bytes(batch);
     }
 

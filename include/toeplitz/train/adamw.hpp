@@ -77,19 +77,21 @@ inline constexpr Index most_steps = Index{1} << 53;
 
 /// The numbers that every tensor of a set can hold with full precision; buffers aside.
 struct ScalarRange {
-    double smallest = std::numeric_limits<double>::min();
-    double largest = std::numeric_limits<double>::max();
+    double smallest = (std::numeric_limits<double>::min)();
+    double largest = (std::numeric_limits<double>::max)();
 };
 
 template <ParameterSet P>
 ScalarRange scalar_range(const P& parameters) {
     ScalarRange range;
-    for_each_parameter(
-        [&](const ParameterName& name, const auto& tensor) {
-            using Limits = std::numeric_limits<typename std::remove_cvref_t<decltype(tensor)>::Scalar>;
+    for_each_tensor(
+        [&](const ParameterName& name, const TensorRef* tensor) {
             if (name.is_buffer()) return;
-            range.smallest = std::max(range.smallest, static_cast<double>(Limits::min()));
-            range.largest = std::min(range.largest, static_cast<double>(Limits::max()));
+            tensor->with_data([&]<class Scalar>(const Scalar* /*data*/) {
+                using Limits = std::numeric_limits<Scalar>;
+                range.smallest = (std::max)(range.smallest, static_cast<double>((Limits::min)()));
+                range.largest = (std::min)(range.largest, static_cast<double>((Limits::max)()));
+            });
         },
         parameters);
     return range;
@@ -114,10 +116,12 @@ inline void check_adamw(const AdamWOptions& options, const ScalarRange& range) {
 template <ParameterSet P>
 void require_same_shapes(const P& wanted, const P& given, const char* where, const char* what) {
     Index together = 0;
-    for_each_parameter(
-        [&](const ParameterName& name, const auto& ours, const auto& theirs) {
+    for_each_tensor(
+        [&](const ParameterName& name, const TensorRef* tensors) {
+            const TensorRef ours = tensors[0];
+            const TensorRef theirs = tensors[1];
             ++together;
-            if (ours.rows() == theirs.rows() && ours.cols() == theirs.cols()) return;
+            if (ours.has_shape_of(theirs)) return;
             raise<shape_error>(
                 820, where,
                 text(what, " with ", name.text(), " of shape ", shape_text(ours.rows(), ours.cols())),
@@ -127,7 +131,7 @@ void require_same_shapes(const P& wanted, const P& given, const char* where, con
     // A set with lists may have longer ones.
     const auto count = [](const P& set) {
         Index tensors = 0;
-        for_each_parameter([&](const ParameterName&, const auto&) { ++tensors; }, set);
+        for_each_tensor([&](const ParameterName&, const TensorRef*) { ++tensors; }, set);
         return tensors;
     };
     if (count(wanted) != together || count(given) != together) {
@@ -140,12 +144,12 @@ template <ParameterSet P>
 std::string state_problem(const AdamWState<P>& state) {
     if (state.step < 0 || state.step >= most_steps) return text("step ", state.step);
     std::string problem;
-    for_each_parameter(
-        [&](const ParameterName& name, const auto& first, const auto& second) {
-            for (Index i = 0; i < first.rows() && problem.empty(); ++i) {
-                for (Index j = 0; j < first.cols() && problem.empty(); ++j) {
-                    const auto m = static_cast<double>(first(i, j));
-                    const auto v = static_cast<double>(second(i, j));
+    for_each_tensor(
+        [&](const ParameterName& name, const TensorRef* moments) {
+            for (Index i = 0; i < moments->rows() && problem.empty(); ++i) {
+                for (Index j = 0; j < moments->cols() && problem.empty(); ++j) {
+                    const double m = moments[0].at(i, j);
+                    const double v = moments[1].at(i, j);
                     const bool bad_m = !is_finite(m);
                     if (bad_m || !(is_finite(v) && v >= 0)) {
                         problem = text(bad_m ? m : v, " in the ", bad_m ? "first" : "second", " moment of ",
@@ -174,7 +178,7 @@ void for_each_block(Index size, Index nanoseconds_per_element, F&& f) {
                     [&](Index begin, Index end, int) {
                         for (Index block = begin; block < end; ++block) {
                             const Index first = block * element_block;
-                            f(first, std::min(element_block, size - first));
+                            f(first, (std::min)(element_block, size - first));
                         }
                     });
 }
@@ -184,42 +188,6 @@ void for_each_block(Index size, Index nanoseconds_per_element, F&& f) {
 template <Real Scalar>
 struct AdamWFactors {
     Scalar scale, keep, beta1, beta2, new1, new2, step, inverse_root, epsilon;
-};
-
-/// One update, whatever the tensor.
-class AdamWStep {
-public:
-    AdamWStep(const AdamWOptions& options, Index step, double rate, double gradient_scale)
-        : options_(options),
-          rate_(rate),
-          scale_(gradient_scale),
-          correction1_(1 - std::pow(options.beta1, static_cast<double>(step))),
-          root2_(std::sqrt(1 - std::pow(options.beta2, static_cast<double>(step)))) {}
-
-    template <Real Scalar>
-    AdamWFactors<Scalar> factors(const ParameterName& name, Index rows, Index cols) const {
-        const double decay = options_.decay(name, rows, cols) ? options_.weight_decay : 0;
-        const bool fairseq = options_.variant == AdamVariant::fairseq;
-        const auto narrow = [](double value) { return static_cast<Scalar>(value); };
-        return {
-            .scale = narrow(scale_),
-            .keep = narrow(1 - rate_ * decay),
-            .beta1 = narrow(options_.beta1),
-            .beta2 = narrow(options_.beta2),
-            .new1 = narrow(1 - options_.beta1),
-            .new2 = narrow(1 - options_.beta2),
-            .step = narrow(fairseq ? rate_ * root2_ / correction1_ : rate_ / correction1_),
-            .inverse_root = narrow(fairseq ? 1 : 1 / root2_),
-            .epsilon = narrow(options_.epsilon),
-        };
-    }
-
-private:
-    const AdamWOptions& options_;
-    double rate_;
-    double scale_;
-    double correction1_;
-    double root2_;
 };
 
 template <Real Scalar>
@@ -262,14 +230,14 @@ bool all_within(const Scalar* data, Index count, Scalar most, bool no_sign = fal
 /// stay finite in an update; 0 where the factors promise nothing.
 template <Real Scalar>
 Scalar safe_size(const AdamWFactors<Scalar>& c) {
-    constexpr Scalar most = std::numeric_limits<Scalar>::max();
+    constexpr Scalar most = (std::numeric_limits<Scalar>::max)();
     const Scalar checked[] = {c.scale, c.keep, c.step};
     if (!all_within(checked, 3, most)) return 0;
     const double quarter = static_cast<double>(most) / 4;
     const double epsilon = static_cast<double>(c.epsilon);
     const double growth = std::abs(static_cast<double>(c.keep)) + static_cast<double>(c.step) / epsilon;
-    const double size = std::min({std::sqrt(quarter), quarter * epsilon, quarter / growth});
-    return static_cast<Scalar>(size / std::max(1.0, std::abs(static_cast<double>(c.scale))));
+    const double size = (std::min)({std::sqrt(quarter), quarter * epsilon, quarter / growth});
+    return static_cast<Scalar>(size / (std::max)(1.0, std::abs(static_cast<double>(c.scale))));
 }
 
 /// Throws train_error 813 if the update of a tensor would leave a number that is not finite.
@@ -289,7 +257,7 @@ void require_finite_update(const AdamWFactors<Scalar>& c, const ParameterName& n
     if (proven) return;
     // Rare: the update itself tells, on a copy.
     for (Index first = 0; first < size; first += element_block) {
-        const Index count = std::min(element_block, size - first);
+        const Index count = (std::min)(element_block, size - first);
         alignas(buffer_alignment) Scalar next[3][element_block];
         std::copy_n(p + first, count, next[0]);
         std::copy_n(m + first, count, next[1]);
@@ -298,7 +266,7 @@ void require_finite_update(const AdamWFactors<Scalar>& c, const ParameterName& n
         for (Index i = 0; i < count; ++i) {
             for (int which = 0; which < 3; ++which) {
                 const Scalar value = next[which][i];
-                if (all_within(&value, 1, std::numeric_limits<Scalar>::max())) continue;
+                if (all_within(&value, 1, (std::numeric_limits<Scalar>::max)())) continue;
                 constexpr const char* moment[] = {"", "the first moment of ", "the second moment of "};
                 raise<train_error>(813, "adamw_update", text("an update ", step, " to finite numbers"),
                                    text(static_cast<double>(value), " in ", moment[which], name.text(), "(",
@@ -307,6 +275,64 @@ void require_finite_update(const AdamWFactors<Scalar>& c, const ParameterName& n
         }
     }
 }
+
+/// One update, tensor by tensor: tensors are the parameter, its gradient, first and second moment.
+class AdamWStep {
+public:
+    AdamWStep(const AdamWOptions& options, Index step, double rate, double gradient_scale)
+        : options_(options),
+          step_(step),
+          rate_(rate),
+          scale_(gradient_scale),
+          correction1_(1 - std::pow(options.beta1, static_cast<double>(step))),
+          root2_(std::sqrt(1 - std::pow(options.beta2, static_cast<double>(step)))) {}
+
+    /// Throws train_error 813 if the update would leave a number that is not finite.
+    void check(const ParameterName& name, const TensorRef* tensors) const {
+        tensors->with_data([&]<class Scalar>(const Scalar* p) {
+            require_finite_update(factors<Scalar>(name, *tensors), name, tensors->cols(), tensors->size(),
+                                  tensors[1].data<Scalar>(), p, tensors[2].data<Scalar>(),
+                                  tensors[3].data<Scalar>(), step_);
+        });
+    }
+    void update(const ParameterName& name, const TensorRef* tensors) const {
+        tensors->with_data([&]<class Scalar>(Scalar* p) {
+            const AdamWFactors<Scalar> c = factors<Scalar>(name, *tensors);
+            const Scalar* const g = tensors[1].data<Scalar>();
+            Scalar* const m = tensors[2].data<Scalar>();
+            Scalar* const v = tensors[3].data<Scalar>();
+            for_each_block(tensors->size(), 2, [&](Index first, Index count) {
+                update_block(c, g + first, p + first, m + first, v + first, count);
+            });
+        });
+    }
+
+private:
+    template <Real Scalar>
+    AdamWFactors<Scalar> factors(const ParameterName& name, const TensorRef& tensor) const {
+        const double decay = options_.decay(name, tensor.rows(), tensor.cols()) ? options_.weight_decay : 0;
+        const bool fairseq = options_.variant == AdamVariant::fairseq;
+        const auto narrow = [](double value) { return static_cast<Scalar>(value); };
+        return {
+            .scale = narrow(scale_),
+            .keep = narrow(1 - rate_ * decay),
+            .beta1 = narrow(options_.beta1),
+            .beta2 = narrow(options_.beta2),
+            .new1 = narrow(1 - options_.beta1),
+            .new2 = narrow(1 - options_.beta2),
+            .step = narrow(fairseq ? rate_ * root2_ / correction1_ : rate_ / correction1_),
+            .inverse_root = narrow(fairseq ? 1 : 1 / root2_),
+            .epsilon = narrow(options_.epsilon),
+        };
+    }
+
+    const AdamWOptions& options_;
+    Index step_;
+    double rate_;
+    double scale_;
+    double correction1_;
+    double root2_;
+};
 
 }  // namespace detail
 
@@ -336,23 +362,14 @@ void adamw_update(P& parameters, const P& gradients, AdamWState<P>& state, doubl
 
     const Index t = state.step + 1;
     const detail::AdamWStep step(options, t, rate, gradient_scale);
-    for_each_parameter(
-        [&](const ParameterName& name, const auto& p, const auto& g, const auto& m, const auto& v) {
-            if (name.is_buffer()) return;
-            using Scalar = typename std::remove_cvref_t<decltype(p)>::Scalar;
-            detail::require_finite_update(step.factors<Scalar>(name, p.rows(), p.cols()), name, p.cols(),
-                                          p.size(), g.data(), p.data(), m.data(), v.data(), t);
+    detail::for_each_tensor(
+        [&](const ParameterName& name, const detail::TensorRef* tensors) {
+            if (!name.is_buffer()) step.check(name, tensors);
         },
-        std::as_const(parameters), gradients, std::as_const(state.first), std::as_const(state.second));
-    for_each_parameter(
-        [&](const ParameterName& name, auto& p, const auto& g, auto& m, auto& v) {
-            if (name.is_buffer()) return;
-            using Scalar = typename std::remove_cvref_t<decltype(p)>::Scalar;
-            const auto factors = step.factors<Scalar>(name, p.rows(), p.cols());
-            detail::for_each_block(p.size(), 2, [&](Index first, Index count) {
-                detail::update_block(factors, g.data() + first, p.data() + first, m.data() + first,
-                                     v.data() + first, count);
-            });
+        parameters, gradients, state.first, state.second);
+    detail::for_each_tensor(
+        [&](const ParameterName& name, const detail::TensorRef* tensors) {
+            if (!name.is_buffer()) step.update(name, tensors);
         },
         parameters, gradients, state.first, state.second);
     state.step = t;

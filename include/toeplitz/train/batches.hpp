@@ -22,7 +22,7 @@ public:
     Shuffle(Index size, std::uint64_t seed) : size_(size), seed_(seed) {
         detail::require_positive(size, "Shuffle", "size");
         const int needed = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(size - 1)));
-        const int bits = std::max(8, needed);  // halves of fewer bits make too few permutations
+        const int bits = (std::max)(8, needed);  // halves of fewer bits make too few permutations
         left_mask_ = (std::uint64_t{1} << (bits / 2)) - 1;
         right_bits_ = bits - bits / 2;
         right_mask_ = (std::uint64_t{1} << right_bits_) - 1;

@@ -42,9 +42,10 @@ double square_sum(const Scalar* data, Index size) {
 template <ParameterSet P>
 double gradient_norm(const P& gradients) {
     double sum = 0;
-    for_each_parameter(
-        [&](const ParameterName& name, const auto& g) {
-            if (!name.is_buffer()) sum += detail::square_sum(g.data(), g.size());
+    detail::for_each_tensor(
+        [&](const ParameterName& name, const detail::TensorRef* g) {
+            if (name.is_buffer()) return;
+            g->with_data([&](const auto* data) { sum += detail::square_sum(data, g->size()); });
         },
         gradients);
     return std::sqrt(sum);
@@ -69,12 +70,12 @@ struct NonFinite {
 template <ParameterSet P>
 std::optional<NonFinite> find_non_finite(const P& parameters) {
     std::optional<NonFinite> found;
-    for_each_parameter(
-        [&](const ParameterName& name, const auto& tensor) {
+    detail::for_each_tensor(
+        [&](const ParameterName& name, const detail::TensorRef* tensor) {
             if (name.is_buffer()) return;
-            for (Index i = 0; i < tensor.rows() && !found; ++i) {
-                for (Index j = 0; j < tensor.cols() && !found; ++j) {
-                    const double value = static_cast<double>(tensor(i, j));
+            for (Index i = 0; i < tensor->rows() && !found; ++i) {
+                for (Index j = 0; j < tensor->cols() && !found; ++j) {
+                    const double value = tensor->at(i, j);
                     if (!detail::is_finite(value)) found = NonFinite{name.text(), i, j, value};
                 }
             }

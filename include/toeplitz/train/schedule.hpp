@@ -52,8 +52,8 @@ struct Schedule {
         if (step < warmup) {
             return initial + static_cast<double>(step) * (peak - initial) / static_cast<double>(warmup);
         }
-        const double fraction = std::min(1.0, static_cast<double>(step - warmup) /
-                                                  static_cast<double>(std::max<Index>(1, total - warmup)));
+        const double fraction = (std::min)(1.0, static_cast<double>(step - warmup) /
+                                                    static_cast<double>(std::max<Index>(1, total - warmup)));
         switch (course) {
             case Course::constant:
                 break;
@@ -72,7 +72,7 @@ struct Schedule {
 namespace detail {
 
 /// Throws config_error 802 unless every rate of the schedule is in 0..most.
-inline void check_schedule(const Schedule& schedule, double most = std::numeric_limits<double>::max()) {
+inline void check_schedule(const Schedule& schedule, double most = (std::numeric_limits<double>::max)()) {
     const auto require = [](bool ok, std::string_view expected, std::string_view got) {
         if (!ok) raise<config_error>(802, "Schedule", expected, got);
     };

@@ -204,7 +204,9 @@ private:
                       "toeplitz: an objective takes (const P& parameters, const Part&, P& gradients).");
         const int threads =
             static_cast<int>(std::min<Index>(options_.shards, static_cast<Index>(available_threads())));
-        detail::parallel_chunks(options_.shards, threads, [&](Index begin, Index end, int) {
+        // Objectives are the user's.
+        constexpr auto keep = detail::Denormals::keep;
+        detail::parallel_chunks<keep>(options_.shards, threads, [&](Index begin, Index end, int) {
             for (Index shard = begin; shard < end; ++shard) compute_shard(parameters, objective, shard);
         });
     }
@@ -231,13 +233,16 @@ private:
 
     void sum_gradients() {
         for (std::size_t shard = 1; shard < gradients_.size(); ++shard) {
-            for_each_parameter(
-                [](const ParameterName&, auto& sum, const auto& part) {
-                    detail::for_each_block(sum.size(), 1, [&](Index first, Index count) {
-                        for (Index i = first; i < first + count; ++i) sum.data()[i] += part.data()[i];
+            detail::for_each_tensor(
+                [](const ParameterName&, const detail::TensorRef* tensors) {
+                    tensors->with_data([&]<class Scalar>(Scalar* sum) {
+                        const Scalar* const part = tensors[1].data<Scalar>();
+                        detail::for_each_block(tensors->size(), 1, [&](Index first, Index count) {
+                            for (Index i = first; i < first + count; ++i) sum[i] += part[i];
+                        });
                     });
                 },
-                gradients_.front(), std::as_const(gradients_[shard]));
+                gradients_.front(), gradients_[shard]);
         }
     }
 

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# toeplitz::compiled: the usual instantiations (include/toeplitz/compiled.hpp), compiled in the project that links
+# them. Its compiler and flags are those of this directory and of what is linked to toeplitz_compiled: a program
+# that uses OpenMP says
+#
+#   target_link_libraries(toeplitz_compiled PUBLIC OpenMP::OpenMP_CXX)
+#
+# TOEPLITZ_COMPILED_SCALARS, "float;double" unless it is set, says for which numbers.
+
+function(toeplitz_add_compiled)
+    set(sources "")
+    if(NOT DEFINED TOEPLITZ_COMPILED_SCALARS)
+        set(TOEPLITZ_COMPILED_SCALARS float double)
+    endif()
+    foreach(scalar IN LISTS TOEPLITZ_COMPILED_SCALARS)
+        set(instances "PARTS(, ${scalar})")
+        foreach(mixer IN ITEMS Tno SkiTno FdTno)
+            foreach(causality IN ITEMS bidirectional causal)
+                list(APPEND instances "MIXER(, ${mixer}<${scalar}, Causality::${causality}>)")
+            endforeach()
+        endforeach()
+        foreach(instance IN LISTS instances)
+            string(REGEX REPLACE "[^A-Za-z]+" "_" name "${instance}")
+            set(source "${CMAKE_CURRENT_BINARY_DIR}/toeplitz_compiled/${name}.cpp")
+            file(CONFIGURE OUTPUT "${source}" CONTENT "#include <toeplitz/compiled.hpp>\n\
+namespace toeplitz::inline TOEPLITZ_ABI {\n\
+TOEPLITZ_INSTANTIATE_${instance}\n\
+}\n")
+            list(APPEND sources "${source}")
+        endforeach()
+    endforeach()
+    add_library(toeplitz_compiled STATIC EXCLUDE_FROM_ALL ${sources})
+    add_library(toeplitz::compiled ALIAS toeplitz_compiled)
+    target_link_libraries(toeplitz_compiled PUBLIC toeplitz::toeplitz)
+    list(TRANSFORM TOEPLITZ_COMPILED_SCALARS REPLACE "(.+)" "TOEPLITZ_COMPILED_\\1" OUTPUT_VARIABLE definitions)
+    target_compile_definitions(toeplitz_compiled PUBLIC TOEPLITZ_COMPILED ${definitions})
+    set_target_properties(toeplitz_compiled PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
+endfunction()
+
+if(NOT TARGET toeplitz_compiled)
+    toeplitz_add_compiled()
+endif()

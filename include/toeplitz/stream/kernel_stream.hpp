@@ -1,0 +1,624 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Causal kernels one step at a time: exactly, and with work that is bounded at every step.
+
+#include <cstring>
+#include <span>
+
+#include <toeplitz/core/checks.hpp>
+#include <toeplitz/core/random.hpp>
+#include <toeplitz/stream/options.hpp>
+#include <toeplitz/stream/recent_lags.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// The plan of y_t = Σ_{s≤t} h_{t−s} x_s for sequences that never end, a few steps at a time.
+///
+///     const KernelStream<float> plan(lags);   // n × d, row t is lag t
+///     auto state = plan.make_state();
+///     plan.process(x, y, state);              // any number of steps, x and y: steps × d
+///     plan.process(x, y, state);              // the steps after them
+///
+/// An output does not depend on later inputs, and is there when its input is: the latency is 0. Short kernels
+/// are added up by definition. Of longer ones only the last lags are; the others are products of blocks of
+/// growing size by transforms, each of which is spread over all the steps until it is due. No step does more
+/// than step_bound(), and outputs have the same bits for any cut of the steps into calls.
+///
+/// With S streams, rows are those of the streams side by side: step t of stream s is row t·S + s. Views have
+/// any strides: channels that are apart (planar audio) are one column stride. y may be x.
+///
+/// A plan is immutable and serves any number of states and threads. step, process, prefill and reset allocate
+/// nothing, take no lock and start no thread. They are noexcept: a view of the wrong shape, or another plan's
+/// state, ends the program with the message of error 1002 or 1003.
+///
+/// A NaN or an infinity in the input makes outputs of its channel and stream non-finite from its step on, for
+/// at most settling() steps; nothing else notices, and reset() ends it at once.
+///
+/// Error |y − y_exact| ≤ 4 √log₂N u ‖h‖₂ ‖x‖₂ of the last N = settling() inputs; without the dropped tail
+/// Cost O(log² n) per step and channel | heap: none after construction | thread-safe: const, on distinct
+/// states
+template <Real ScalarType>
+class KernelStream {
+public:
+    using Scalar = ScalarType;
+    using Inputs = MatrixView<const Scalar>;
+
+    /// All that the future depends on. Copies are forks, which go on with the same bits; assigning a state to
+    /// one of the same plan allocates nothing.
+    class State {
+    public:
+        /// Steps since the last reset.
+        Index time() const noexcept { return time_; }
+        /// Bytes held.
+        std::size_t state_bytes() const noexcept {
+            return static_cast<std::size_t>(memory_.size()) * sizeof(Scalar);
+        }
+
+        State(const State&) = default;
+        State(State&&) noexcept = default;
+        State& operator=(const State& other) {
+            if (memory_.size() == other.memory_.size()) {
+                std::copy_n(other.memory_.data(), memory_.size(), memory_.data());
+            } else {
+                memory_ = other.memory_;
+            }
+            fingerprint_ = other.fingerprint_;
+            time_ = other.time_;
+            inputs_ = other.inputs_;
+            return *this;
+        }
+        State& operator=(State&&) noexcept = default;
+        ~State() = default;
+
+        /// Whether the future of both is the same: plan, time, and the bits of the inputs that still count.
+        friend bool operator==(const State& a, const State& b) noexcept {
+            return a.fingerprint_ == b.fingerprint_ && a.time_ == b.time_ &&
+                   std::memcmp(a.memory_.data(), b.memory_.data(),
+                               static_cast<std::size_t>(a.inputs_) * sizeof(Scalar)) == 0;
+        }
+
+    private:
+        friend KernelStream;
+        State(std::uint64_t fingerprint, Index inputs, Index size)
+            : fingerprint_(fingerprint), inputs_(inputs), memory_(size) {}
+
+        std::uint64_t fingerprint_;
+        Index time_ = 0;
+        Index inputs_;           ///< scalars of the inputs, which come first; the rest follows from them
+        Buffer<Scalar> memory_;  ///< inputs, and the memory of each level
+    };
+
+    /// \param lags n × d; row t is lag t
+    /// \throws config_error 201 (no lags, channels, streams or max_block), 202 (too many), 1001 (tolerance);
+    /// value_error 1004 (a NaN or an infinity)
+    /// Cost O(n log n) per channel | heap: the plan and scratch | thread-safe: yes
+    explicit KernelStream(MatrixView<const Scalar> lags, const StreamOptions& options = {})
+        : KernelStream(checked(lags, options), options, last_lag(lags, options.tail_tolerance)) {}
+
+    /// n: lags that are left, at least one.
+    Index lags() const noexcept { return lags_; }
+    Index channels() const noexcept { return columns_.channels; }
+    Index streams() const noexcept { return columns_.columns / columns_.channels; }
+    const StreamOptions& options() const noexcept { return options_; }
+    /// Σ|h_t| of the lags that were dropped, in the channel where it is largest: 0 unless a tolerance allows
+    /// it.
+    double dropped() const noexcept { return dropped_; }
+    /// Delay of outputs after inputs.
+    static constexpr Index latency() noexcept { return 0; }
+    /// Steps after which nothing is left of an input, not even rounding.
+    Index settling() const noexcept { return partition_.history(); }
+    /// What states and saved states are checked against: a hash of the kernel, the streams and the options
+    /// that change results.
+    std::uint64_t fingerprint() const noexcept { return fingerprint_; }
+    /// Bytes held by the plan.
+    std::size_t state_bytes() const noexcept {
+        std::size_t bytes = recent_.state_bytes();
+        for (const Level& level : levels_) bytes += level.transforms.state_bytes();
+        return bytes;
+    }
+
+    /// Arithmetic operations of the step from time t to t + 1: additions, multiplications and multiply-adds
+    /// of vectors of `Simd<Scalar>::lanes` channels. Depends on t alone.
+    Index operations(Index t) const noexcept {
+        Index sum = columns_.packs() * (partition_.direct_lags(t) + static_cast<Index>(levels_.size()));
+        for (const Level& level : levels_) {
+            const Units units = units_of(level, t, t + 1);
+            if (units.block >= 0) {
+                sum += level.transforms.operations(units.block, units.first, units.last);
+            }
+        }
+        return sum;
+    }
+
+    /// The most operations of any step, whatever the input and the time.
+    Index step_bound() const noexcept {
+        Index sum = columns_.packs() *
+                    (partition_.direct_lags(StreamPartition::base - 1) + static_cast<Index>(levels_.size()));
+        for (const Level& level : levels_) {
+            const Index units = level.transforms.units();
+            const Index block = level.transforms.level().block;
+            sum += level.transforms.most_operations((units + block - 1) / block);
+        }
+        return sum;
+    }
+
+    /// A state at time 0, before which inputs were 0.
+    /// \throws std::bad_alloc
+    State make_state() const { return State(fingerprint_, packs() * input_stride(), memory_size_); }
+
+    /// The next step: x and y are S × d.
+    void step(Inputs x, MatrixView<Scalar> y, State& state) const noexcept {
+        if (x.rows() != streams()) [[unlikely]]
+            refuse("step", "x", streams(), x);
+        process(x, y, state);
+    }
+
+    /// The next m steps: x and y are (m·S) × d. Costs no more than m times step, and much less for large m.
+    void process(Inputs x, MatrixView<Scalar> y, State& state) const noexcept {
+        const Index steps = check(x, state, "process");
+        if (y.rows() != x.rows() || y.cols() != x.cols()) [[unlikely]]
+            refuse("process", "y", x.rows(), y);
+        const bool rows = is_contiguous(x) && is_contiguous(y);
+        for (Index done = 0; done < steps;) {
+            // Some steps are made pack by pack, which then stays in the cache, few of them step by step.
+            const bool is_block = steps - done >= StreamPartition::tile;
+            const Index count = (std::min)(steps - done, is_block ? piece() : to_block_end(state.time_));
+            if (rows) {
+                read<true>(x, done, count, state);
+                is_block ? make_block<true>(y, done, count, state) : make_steps<true>(y, done, count, state);
+            } else {
+                read<false>(x, done, count, state);
+                is_block ? make_block<false>(y, done, count, state)
+                         : make_steps<false>(y, done, count, state);
+            }
+            state.time_ += count;
+            done += count;
+        }
+    }
+
+    /// The next m steps without their outputs, as of a prompt: leaves what process would leave, bit by bit.
+    /// Cost that of one transform of min(m, settling()) steps
+    void prefill(Inputs x, State& state) const noexcept {
+        const Index steps = check(x, state, "prefill");
+        const Index end = state.time_ + steps;
+        const bool rows = is_contiguous(x);
+        // What came before the last inputs is forgotten.
+        Index done = (std::max)(Index{0}, steps - partition_.history());
+        state.time_ += done;
+        for (bool is_first = true; done < steps; is_first = false) {
+            const Index count = (std::min)(steps - done, piece());
+            rows ? read<true>(x, done, count, state) : read<false>(x, done, count, state);
+            const Index from = state.time_;
+            state.time_ += count;
+            for (const Level& level : levels_) catch_up(level, from, is_first, end, state);
+            done += count;
+        }
+    }
+
+    /// Back to time 0, whatever was in the state. Cost less than a copy
+    void reset(State& state) const noexcept {
+        check(state, "reset");
+        restart(state, 0);
+    }
+
+    /// Bytes that save writes of a state, or of one at a time.
+    std::size_t saved_bytes(const State& state) const noexcept { return saved_bytes(state.time_); }
+    std::size_t saved_bytes(Index time) const noexcept {
+        return sizeof(SavedHead) +
+               static_cast<std::size_t>(saved_steps(time) * columns_.columns) * sizeof(Scalar);
+    }
+
+    /// Writes a state: the time and the inputs that still count, whatever the instruction set.
+    /// \throws shape_error 1002 (another plan's state), 1005 (fewer than saved_bytes(state) bytes)
+    void save(const State& state, std::span<std::byte> to) const {
+        if (state.fingerprint_ != fingerprint_) refuse_state("save");
+        if (to.size() < saved_bytes(state)) refuse_bytes("save", saved_bytes(state), to.size());
+        const SavedHead head = {format, sizeof(Scalar), fingerprint_, state.time_};
+        std::memcpy(to.data(), &head, sizeof head);
+        std::byte* at = to.data() + sizeof head;
+        for (Index t = state.time_ - saved_steps(state.time_); t < state.time_; ++t) {
+            for (Index pack = 0; pack < packs(); ++pack) {
+                const auto bytes = static_cast<std::size_t>(columns_.width(pack)) * sizeof(Scalar);
+                std::memcpy(at, input(state, pack, t), bytes);
+                at += bytes;
+            }
+        }
+    }
+
+    /// Makes a state what it was when it was saved: it goes on with the same bits in a program for the same
+    /// instruction set, and within rounding in any other.
+    /// \throws shape_error 1005 (not as many bytes as saved), value_error 1006 (not a saved state, or one of
+    /// another version), 1007 (of another kernel, or with other options); the state is as before then
+    /// Cost that of prefill | heap: none | thread-safe: yes
+    void restore(std::span<const std::byte> from, State& state) const {
+        if (state.fingerprint_ != fingerprint_) refuse_state("restore");
+        SavedHead head{};
+        if (from.size() < sizeof head) refuse_bytes("restore", sizeof head, from.size());
+        std::memcpy(&head, from.data(), sizeof head);
+        if (head.format != format || head.scalar != sizeof(Scalar) || head.time < 0 ||
+            head.time > most_time) {
+            detail::raise<value_error>(1006, detail::text(name, "::restore"),
+                                       detail::text("a saved state of ", sizeof(Scalar), "-byte scalars"),
+                                       "other bytes, or a version that this one does not know");
+        }
+        if (head.fingerprint != fingerprint_) {
+            detail::raise<value_error>(1007, detail::text(name, "::restore"),
+                                       "a state of the same kernel, streams and tolerance",
+                                       "one of another plan");
+        }
+        const Index steps = saved_steps(head.time);
+        if (from.size() != saved_bytes(head.time)) {
+            refuse_bytes("restore", saved_bytes(head.time), from.size());
+        }
+        restart(state, head.time - steps);
+        // As views of scalars the bytes may be misaligned: rows go through an aligned one each.
+        prefill_rows(from.data() + sizeof head, steps, state);
+    }
+
+private:
+    using S = Simd<Scalar>;
+    using Pack = typename S::Pack;
+    static constexpr Index lanes = S::lanes;
+    static constexpr const char* name = "KernelStream";
+    static constexpr std::uint32_t format = 0x31505354;  // "TSP1"
+    static constexpr std::int64_t most_time = std::int64_t{1} << 62;
+
+    struct SavedHead {
+        std::uint32_t format;
+        std::uint32_t scalar;
+        std::uint64_t fingerprint;
+        std::int64_t time;
+    };
+
+    struct Level {
+        detail::LevelTransforms<Scalar> transforms;
+        Index memory;  ///< where its memory begins in a state's
+    };
+
+    // Units first..last−1 of the job of a block; none where the block is negative.
+    struct Units {
+        Index block;
+        Index first;
+        Index last;
+    };
+
+    KernelStream(MatrixView<const Scalar> lags, const StreamOptions& options, Index count)
+        : options_(options),
+          lags_(count),
+          columns_{lags.cols(), lags.cols() * options.streams},
+          partition_(count),
+          recent_(columns_, lags.middle_rows(0, count), partition_.direct_lags(StreamPartition::base - 1)),
+          dropped_(tail(lags, count)) {
+        memory_size_ = packs() * input_stride();
+        for (const detail::StreamLevel& level : partition_.levels()) {
+            levels_.push_back({{level, columns_, lags.middle_rows(0, count)}, memory_size_});
+            memory_size_ += levels_.back().transforms.memory_size();
+        }
+        fingerprint_ = hash(lags.middle_rows(0, count));
+    }
+
+    using StreamPartition = detail::StreamPartition;
+
+    static MatrixView<const Scalar> checked(MatrixView<const Scalar> lags, const StreamOptions& options) {
+        detail::require_positive(lags.rows(), name, "lags");
+        detail::require_positive(lags.cols(), name, "channels");
+        detail::require_stream_options(options, name);
+        const Index columns = detail::checked_product(lags.cols(), options.streams, name);
+        detail::checked_product(detail::checked_product(lags.rows() + 1024, columns, name),
+                                256 * static_cast<Index>(sizeof(Scalar)), name);
+        for (Index t = 0; t < lags.rows(); ++t) {
+            for (Index c = 0; c < lags.cols(); ++c) {
+                if (!detail::is_finite(lags(t, c))) {
+                    detail::raise<value_error>(1004, name, "finite lags",
+                                               detail::text("none at lag ", t, " of channel ", c));
+                }
+            }
+        }
+        return lags;
+    }
+
+    /// Σ|h_t|, t ≥ first, of the channel where it is largest, rounded up.
+    static double tail(MatrixView<const Scalar> lags, Index first) noexcept {
+        double most = 0;
+        for (Index c = 0; c < lags.cols(); ++c) {
+            double sum = 0;
+            for (Index t = lags.rows(); t-- > first;) sum += std::abs(static_cast<double>(lags(t, c)));
+            most = (std::max)(most, sum);
+        }
+        return most * (1 + static_cast<double>(lags.rows()) * std::numeric_limits<double>::epsilon());
+    }
+
+    /// How many lags remain with this tolerance.
+    static Index last_lag(MatrixView<const Scalar> lags, double tolerance) {
+        Index count = 1;
+        for (Index c = 0; c < lags.cols(); ++c) {
+            double sum = 0;
+            const double slack =
+                1 + static_cast<double>(lags.rows()) * std::numeric_limits<double>::epsilon();
+            for (Index t = lags.rows(); t > count; --t) {
+                sum += std::abs(static_cast<double>(lags(t - 1, c)));
+                if (sum * slack > tolerance) count = t;
+            }
+        }
+        return count;
+    }
+
+    std::uint64_t hash(MatrixView<const Scalar> lags) const noexcept {
+        std::uint64_t word = static_cast<std::uint64_t>(columns_.columns);
+        for (const Index size : {lags.rows(), lags.cols()}) {
+            word = CounterRandom(word).bits(static_cast<std::uint64_t>(size));
+        }
+        for (Index t = 0; t < lags.rows(); ++t) {
+            for (Index c = 0; c < lags.cols(); ++c) {
+                std::uint64_t bits = 0;
+                const Scalar lag = lags(t, c);
+                std::memcpy(&bits, &lag, sizeof lag);
+                word = CounterRandom(word).bits(bits);
+            }
+        }
+        return word;
+    }
+
+    Index packs() const noexcept { return columns_.packs(); }
+
+    // A pack's inputs: a ring of `settling()` steps, and before its first step a copy of its last ones, so
+    // that sums by definition see no seam.
+    Index input_stride() const noexcept { return (partition_.direct() + partition_.history()) * lanes; }
+    Scalar* input(State& state, Index pack, Index t) const noexcept {
+        return state.memory_.data() + pack * input_stride() +
+               (partition_.direct() + t % partition_.history()) * lanes;
+    }
+    const Scalar* input(const State& state, Index pack, Index t) const noexcept {
+        return input(const_cast<State&>(state), pack, t);
+    }
+
+    bool is_contiguous(MatrixView<const Scalar> x) const noexcept {
+        return x.has_contiguous_rows() && (streams() == 1 || x.row_stride() == x.cols());
+    }
+
+    // Calls f(element, lane) for a pack of step t of a view with any strides.
+    template <class T, class F>
+    TOEPLITZ_INLINE void for_lanes(MatrixView<T> x, Index t, Index pack, F&& f) const noexcept {
+        const Index first = pack * lanes;
+        Index stream = first / channels();
+        Index channel = first % channels();
+        for (Index lane = 0; lane < columns_.width(pack); ++lane) {
+            f(x(t * streams() + stream, channel), lane);
+            if (++channel == channels()) {
+                channel = 0;
+                ++stream;
+            }
+        }
+    }
+
+    // Steps first..first + count − 1 of x, which begin at the state's time, into its inputs.
+    template <bool contiguous>
+    void read(Inputs x, Index first, Index count, State& state) const noexcept {
+        const Index ring = partition_.history();
+        const Index begin = state.time_ % ring;
+        for (Index pack = 0; pack < packs(); ++pack) {
+            const Index width = columns_.width(pack);
+            Scalar* base = input(state, pack, 0);
+            Index at = begin;
+            for (Index t = first; t < first + count; ++t, at = at + 1 == ring ? 0 : at + 1) {
+                Scalar* to = base + at * lanes;
+                if constexpr (contiguous) {
+                    S::store(to, S::load_row(x.row(t * streams()) + pack * lanes, width));
+                } else {
+                    for_lanes(x, t, pack, [&](const Scalar& value, Index lane) { to[lane] = value; });
+                }
+                if (at >= ring - partition_.direct()) S::store(to - ring * lanes, S::load(to));
+            }
+        }
+    }
+
+    template <bool contiguous>
+    TOEPLITZ_INLINE void put(MatrixView<Scalar> y, Index t, Index pack, Pack value) const noexcept {
+        if constexpr (contiguous) {
+            S::store_row(y.row(t * streams()) + pack * lanes, value, columns_.width(pack));
+        } else {
+            alignas(buffer_alignment) Scalar values[std::size_t{lanes}];
+            S::store(values, value);
+            for_lanes(y, t, pack, [&](Scalar& to, Index lane) { to = values[lane]; });
+        }
+    }
+
+    // Steps from t to the end of its block of the first level.
+    static Index to_block_end(Index t) noexcept { return StreamPartition::base - t % StreamPartition::base; }
+
+    // The outputs of the next steps, whose inputs are there, to rows of y from `first` on; and the work of
+    // the levels that is due then. The steps lie in one block of the first level.
+    template <bool contiguous>
+    void make_steps(MatrixView<Scalar> y, Index first, Index count, State& state) const noexcept {
+        for (Index i = 0; i < count; ++i) {
+            Index pack = 0;
+            for (; pack + 4 <= packs(); pack += 4) {
+                write_one<contiguous, 4>(y, first + i, state.time_ + i, pack, state);
+            }
+            for (; pack < packs(); ++pack) {
+                write_one<contiguous, 1>(y, first + i, state.time_ + i, pack, state);
+            }
+        }
+        for (const Level& level : levels_)
+            run(level, units_of(level, state.time_, state.time_ + count), state);
+    }
+
+    // The same for up to piece() steps, anywhere.
+    template <bool contiguous>
+    void make_block(MatrixView<Scalar> y, Index first, Index count, State& state) const noexcept {
+        for (Index pack = 0; pack < packs(); ++pack) {
+            for (Index i = 0; i < count;) {
+                const Index from = state.time_ + i;
+                const Index part = (std::min)(count - i, to_block_end(from));
+                for (Index k = 0; k < part;) {
+                    const Index t = from + k;
+                    if (t % StreamPartition::tile == 0 && k + StreamPartition::tile <= part) {
+                        write_tile<contiguous>(y, first + i + k, t, pack, state);
+                        k += StreamPartition::tile;
+                    } else {
+                        write_one<contiguous, 1>(y, first + i + k, t, pack, state);
+                        ++k;
+                    }
+                }
+                for (const Level& level : levels_) {
+                    Units units = units_of(level, from, from + part);
+                    const Index begin = pack * level.transforms.pack_units();
+                    units.first = (std::max)(units.first, begin);
+                    units.last = (std::min)(units.last, begin + level.transforms.pack_units());
+                    run(level, units, state);
+                }
+                i += part;
+            }
+        }
+    }
+
+    template <bool contiguous, int count>
+    void write_one(MatrixView<Scalar> y, Index row, Index t, Index pack, const State& state) const noexcept {
+        Pack sum[std::size_t{count}] = {};
+        for (const Level& level : levels_) {
+            const Index stride = level.transforms.output_stride();
+            const Scalar* from =
+                level.transforms.outputs(state.memory_.data() + level.memory, t) + pack * stride;
+            detail::unroll<count>([&](auto p) TOEPLITZ_LAMBDA { sum[p] += S::load(from + p * stride); });
+        }
+        recent_.template add_one<count>(pack, input(state, pack, t), input_stride(),
+                                        partition_.direct_lags(t) - 1, sum);
+        detail::unroll<count>([&](auto p) TOEPLITZ_LAMBDA { put<contiguous>(y, row, pack + p, sum[p]); });
+    }
+
+    template <bool contiguous>
+    void write_tile(MatrixView<Scalar> y, Index row, Index t, Index pack, const State& state) const noexcept {
+        constexpr int tile = StreamPartition::tile;
+        Pack sum[tile] = {};
+        for (const Level& level : levels_) {
+            const Scalar* from = level.transforms.outputs(state.memory_.data() + level.memory, t) +
+                                 pack * level.transforms.output_stride();
+            detail::unroll<tile>([&](auto q) TOEPLITZ_LAMBDA { sum[q] += S::load(from + q * lanes); });
+        }
+        recent_.add_tile(pack, input(state, pack, t), partition_.direct_lags(t) - 1, sum);
+        detail::unroll<tile>([&](auto q) TOEPLITZ_LAMBDA { put<contiguous>(y, row + q, pack, sum[q]); });
+    }
+
+    // What a level does between two times of one of its blocks: the job of the block before.
+    static Units units_of(const Level& level, Index from, Index to) noexcept {
+        const int log2_block = level.transforms.level().log2_block();
+        const Index block = (from >> log2_block) - 1;
+        return units_of(level, block, from - ((block + 1) << log2_block), to - ((block + 1) << log2_block));
+    }
+    // Units are spread evenly: after `age` of U steps, at least age/U of them are done.
+    static Units units_of(const Level& level, Index block, Index from_age, Index to_age) noexcept {
+        const int log2_block = level.transforms.level().log2_block();
+        const Index units = level.transforms.units();
+        const auto due = [&](Index age) {
+            return (units * age + level.transforms.level().block - 1) >> log2_block;
+        };
+        return {block, due(from_age), due(to_age)};
+    }
+
+    void run(const Level& level, const Units& units, State& state) const noexcept {
+        if (units.block < 0 || units.first >= units.last) return;
+        level.transforms.run(units.block, units.first, units.last, inputs_of(level, units.block, state),
+                             state.memory_.data() + level.memory);
+    }
+    typename detail::LevelTransforms<Scalar>::Inputs inputs_of(const Level& level, Index block,
+                                                               State& state) const noexcept {
+        return {input(state, 0, block * level.transforms.level().block), input_stride()};
+    }
+
+    // What a level would have done by time `end`, as far as the inputs up to now tell, which were there up to
+    // `from` before.
+    void catch_up(const Level& level, Index from, bool is_first, Index end, State& state) const noexcept {
+        const Index block = level.transforms.level().block;
+        const Index current = end / block;
+        Index c = (std::max)(is_first ? from / block - 1 : from / block, Index{0});
+        c = (std::max)(c, current - 1 - level.transforms.level().most);
+        for (; (c + 1) * block <= state.time_; ++c) {
+            if (c < current - 2) {
+                level.transforms.keep(c, inputs_of(level, c, state), state.memory_.data() + level.memory);
+            } else {
+                const Index begin = (c + 1) * block;
+                run(level,
+                    units_of(level, c, (std::max)(from - begin, Index{0}), (std::min)(end - begin, block)),
+                    state);
+            }
+        }
+    }
+
+    // Steps that are taken at once: what the ring of inputs holds beside what the largest block looks back
+    // to.
+    Index piece() const noexcept {
+        return levels_.empty() ? StreamPartition::base : levels_.back().transforms.level().block;
+    }
+
+    void restart(State& state, Index time) const noexcept {
+        std::memset(static_cast<void*>(state.memory_.data()), 0, state.state_bytes());
+        state.time_ = time;
+    }
+
+    Index saved_steps(Index time) const noexcept { return (std::min)(time, partition_.history()); }
+
+    void prefill_rows(const std::byte* from, Index steps, State& state) const noexcept {
+        const Index end = state.time_ + steps;
+        for (bool is_first = true; state.time_ < end; is_first = false) {
+            const Index begin = state.time_;
+            const Index count = (std::min)(end - begin, piece());
+            for (Index t = begin; t < begin + count; ++t) {
+                for (Index pack = 0; pack < packs(); ++pack) {
+                    const auto bytes = static_cast<std::size_t>(columns_.width(pack)) * sizeof(Scalar);
+                    Scalar* to = input(state, pack, t);
+                    std::memcpy(to, from, bytes);
+                    from += bytes;
+                    if (t % partition_.history() >= partition_.history() - partition_.direct()) {
+                        S::store(to - partition_.history() * lanes, S::load(to));
+                    }
+                }
+            }
+            state.time_ += count;
+            for (const Level& level : levels_) catch_up(level, begin, is_first, end, state);
+        }
+    }
+
+    // Checks are short; their failures are out of line.
+
+    void check(const State& state, const char* function) const noexcept {
+        if (state.fingerprint_ != fingerprint_) [[unlikely]]
+            refuse_state(function);
+    }
+    Index check(Inputs x, const State& state, const char* function) const noexcept {
+        check(state, function);
+        if (x.cols() != channels() || x.rows() % streams() != 0) [[unlikely]] {
+            refuse(function, "x", x.rows() / streams() * streams(), x);
+        }
+        return x.rows() / streams();
+    }
+    [[noreturn, gnu::cold, gnu::noinline]] void refuse(const char* function, const char* what, Index rows,
+                                                       MatrixView<const Scalar> got) const {
+        detail::raise<shape_error>(
+            1003, detail::text(name, "::", function),
+            detail::text(what, " of ", detail::shape_text(rows, channels()), " for ", streams(), " streams"),
+            detail::shape_text(got.rows(), got.cols()));
+    }
+    [[noreturn, gnu::cold, gnu::noinline]] static void refuse_state(const char* function) {
+        detail::raise<shape_error>(1002, detail::text(name, "::", function), "a state of this plan",
+                                   "one of another plan");
+    }
+    [[noreturn, gnu::cold, gnu::noinline]] static void refuse_bytes(const char* function,
+                                                                    std::size_t expected, std::size_t got) {
+        detail::raise<shape_error>(1005, detail::text(name, "::", function), detail::text(expected, " bytes"),
+                                   std::to_string(got));
+    }
+
+    StreamOptions options_;
+    Index lags_;
+    detail::StreamColumns<Scalar> columns_;
+    detail::StreamPartition partition_;
+    detail::RecentLags<Scalar> recent_;
+    std::vector<Level> levels_;
+    Index memory_size_ = 0;
+    double dropped_ = 0;
+    std::uint64_t fingerprint_ = 0;
+};
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

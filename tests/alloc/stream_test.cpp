@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// Steps of a stream allocate nothing, whatever their cut, and neither do forks into states that are there.
+
+#include <support/allocations.hpp>
+#include <support/stream.hpp>
+
+#include <toeplitz/nn/tno.hpp>
+#include <toeplitz/stream/model_stream.hpp>
+
+namespace toeplitz::test {
+namespace {
+
+class StreamAllocations : public Allocations {};
+
+TEST_F(StreamAllocations, NoneInStepsOfKernels) {
+    for (const Index n : {30, 300, 2000}) {
+        const KernelStream<float> plan(random_matrix<float>(n, 20, 1), {.streams = 2});
+        const Matrix<float> x = random_matrix<float>(2 * 5000, 20, 2);
+        const ColumnMatrix<float> planar = x;
+        Matrix<float> y = x;
+        ColumnMatrix<float> planar_y = planar;
+        auto state = plan.make_state();
+        auto other = plan.make_state();
+        std::vector<std::byte> saved(plan.saved_bytes(state) + 2 * 5000 * 20 * sizeof(float));
+        EXPECT_EQ(count([&] {
+                      const MatrixView<const float> rows = x;
+                      for (Index t = 0; t < 300; ++t) {
+                          plan.step(rows.middle_rows(2 * t, 2), MatrixView<float>(y).middle_rows(2 * t, 2),
+                                    state);
+                      }
+                      plan.process(x, y, state);
+                      plan.process(planar, planar_y, state);
+                      plan.prefill(x, state);
+                      other = state;
+                      plan.save(state, saved);
+                      plan.reset(state);
+                      plan.restore(std::span(saved).first(plan.saved_bytes(other)), state);
+                  }),
+                  0);
+        EXPECT_TRUE(other == state);
+    }
+}
+
+TEST_F(StreamAllocations, NoneInStepsOfModels) {
+    for (const Head head : {Head::per_token, Head::mean_pool}) {
+        using Net = Model<Tno<float, Causality::causal>>;
+        Net::Options options{.input = {.vocabulary = 11}, .width = 60, .layers = 2};
+        options.block.gtu.mixer.mlp = {.width = 8, .layers = 1};
+        options.block.gtu.norm = Norm::rms;
+        options.head = head;
+        const Net net(options);
+        const auto plan = stream(net.prepare(net.make_parameters(1), 200), {.streams = 3, .max_block = 50});
+        const std::vector<Token> tokens(3 * 500, 7);
+        const std::span<const Token> inputs = tokens;
+        Matrix<float> logits(150, 11);
+        const MatrixView<float> rows = logits;
+        auto state = plan.make_state();
+        auto fork = plan.make_state();
+        EXPECT_EQ(count([&] {
+                      for (int t = 0; t < 40; ++t) {
+                          plan.step(inputs.first(3), rows.middle_rows(0, 3), state);
+                      }
+                      plan.process(inputs.first(150), head == Head::per_token ? rows : rows.middle_rows(0, 3),
+                                   state);
+                      plan.prefill(inputs, state);
+                      fork = state;
+                      plan.reset(state);
+                  }),
+                  0);
+        EXPECT_EQ(fork.time(), 590);
+    }
+}
+
+}  // namespace
+}  // namespace toeplitz::test
