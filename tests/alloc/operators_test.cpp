@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Products allocate nothing once their workspace is reserved.
+// Products allocate nothing once their workspace is reserved, and setting up takes no more on the way than
+// stays.
 
 #include <support/allocations.hpp>
 
@@ -90,6 +91,41 @@ TEST_F(OperatorAllocations, NoneInSetKernel) {
     expect(Ski<float>({.length = n, .channels = d, .rank = 100}), 199);
     expect(CausalSpectral<float>({.length = n, .channels = d}), default_frequency_grid(n) / 2 + 1);
     expect(BidirectionalSpectral<float>({.length = n, .channels = d}), default_frequency_grid(n) / 2 + 1);
+}
+
+// Whatever is allocated to construct an operator and to set its kernel, no more is freed again than stays.
+template <class Op>
+void expect_setup_within_twice_of_what_stays(Index n, Index d) {
+    using Element = typename Op::Kernel::Scalar;
+    const Index rows = [&] {
+        Workspace ws;
+        Workspace::Scope scope(ws);
+        return Op({.length = n, .channels = d}).take_kernel(scope).rows();
+    }();
+    const Matrix<Element> kernel = Matrix<Element>::Ones(rows, d);
+    const long before = live_bytes();
+    forget_peak_bytes();
+    const Op op({.length = n, .channels = d}, kernel);
+    const long held = live_bytes() - before;
+    EXPECT_GE(held, static_cast<long>(op.state_bytes()));
+    EXPECT_LE(peak_bytes() - before, 2 * held) << "n = " << n << ", d = " << d;
+}
+
+TEST_F(OperatorAllocations, SettingUpTakesNoMoreOnTheWayThanStays) {
+    for (const auto& [n, d] : {std::pair<Index, Index>{300, 1},
+                               {5000, 1},
+                               {5000, 3},
+                               {5000, 16},
+                               {5000, 17},
+                               {700, 200},
+                               {100000, 1},
+                               {81920, 2}}) {
+        expect_setup_within_twice_of_what_stays<Fft<float>>(n, d);
+        expect_setup_within_twice_of_what_stays<Fft<double, Causality::causal>>(n, d);
+        expect_setup_within_twice_of_what_stays<CausalSpectral<float>>(n, d);
+        expect_setup_within_twice_of_what_stays<BidirectionalSpectral<float>>(n, d);
+        expect_setup_within_twice_of_what_stays<BidirectionalSpectral<double>>(n, d);
+    }
 }
 
 }  // namespace

@@ -16,6 +16,11 @@ namespace toeplitz::test {
 /// Calls of the C library's allocation functions so far; −1 where they cannot be counted.
 long allocation_count();
 
+/// Bytes that are allocated now, and the most since the last call of forget_peak_bytes().
+long live_bytes();
+long peak_bytes();
+void forget_peak_bytes();
+
 /// The k-th allocation from now on fails, counted from 1 in all threads; 0: none does. Those of OpenMP's
 /// runtime and of the loader are left alone: they would end the process.
 void fail_allocation(long k);

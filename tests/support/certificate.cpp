@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include <chrono>
 #include <cmath>
+#include <cstdlib>
+#include <iostream>
 #include <numbers>
+
+#include <Eigen/SVD>
 
 #include <support/certificate.hpp>
 #include <support/oracle.hpp>
@@ -141,6 +146,20 @@ double spectral_norm(const Matrix<double>& matrix) {
         if (settled) break;
     }
     return norm;
+}
+
+long double exact_norm(const Matrix<double>& matrix) {
+    return Eigen::JacobiSVD<LongMatrix>(matrix.cast<long double>()).singularValues()(0);
+}
+
+std::uint64_t seed_of_today() {
+    const char* given = std::getenv("TOEPLITZ_TEST_SEED");
+    const auto seed =
+        given != nullptr
+            ? std::strtoull(given, nullptr, 10)
+            : static_cast<unsigned long long>(std::chrono::system_clock::now().time_since_epoch().count());
+    std::cout << "TOEPLITZ_TEST_SEED=" << seed << '\n';
+    return seed;
 }
 
 }  // namespace toeplitz::test

@@ -36,4 +36,11 @@ Matrix<double> error_matrix(const Matrix<double>& lags, const Matrix<double>& ta
 /// other singular values as large.
 double spectral_norm(const Matrix<double>& matrix);
 
+/// ‖E‖₂ of a small matrix to a few roundings of long double.
+long double exact_norm(const Matrix<double>& matrix);
+
+/// Seeds of tests that draw other numbers every day: TOEPLITZ_TEST_SEED of the environment, or the time.
+/// Printed, so that what failed can be run again.
+std::uint64_t seed_of_today();
+
 }  // namespace toeplitz::test

@@ -20,12 +20,12 @@ inline void check_sizes(Index length, Index rank, Index half_width, const char* 
 }
 
 /// The cubic through four neighbouring lags, two on either side of `lag` where there are as many; the lag
-/// itself where it is an integer. Fewer than four lags: the polynomial through them all.
+/// itself where it is an integer. Fewer than four lags: the polynomial through them all. Times `scale`.
 template <Real Scalar>
-double interpolated_lag(MatrixView<const Scalar> lags, double lag, Index channel) {
+double interpolated_lag(MatrixView<const Scalar> lags, double lag, Index channel, double scale) {
     const Index n = (lags.rows() + 1) / 2;
     const Index below = static_cast<Index>(std::floor(lag));
-    const auto value = [&](Index t) { return static_cast<double>(lags(t + n - 1, channel)); };
+    const auto value = [&](Index t) { return static_cast<double>(lags(t + n - 1, channel)) * scale; };
     if (static_cast<double>(below) == lag) return value(below);
     const Index points = std::min<Index>(4, lags.rows());
     const Index first = std::clamp(below - 1, 1 - n, n - points);
@@ -79,7 +79,7 @@ Matrix<Scalar> middle_taps(const InterpolationError<Scalar>& error, Index half_w
     const Index first = error.length() - 1 - half_width;
     for (Index c = 0; c < taps.cols(); ++c) {
         error.template for_rows<double>(first, first + taps.rows(), c, [&](Index row, const auto& e) {
-            taps(row - first, c) = static_cast<Scalar>(e.center);
+            taps(row - first, c) = static_cast<Scalar>(e.center / error.scale(c));
         });
     }
     return taps;
@@ -101,7 +101,7 @@ Matrix<typename Lags::Scalar> sample_inducing(const Lags& lags_like, Index rank)
     Matrix<Scalar> values(at.size(), lags.cols());
     for (Index i = 0; i < values.rows(); ++i) {
         for (Index c = 0; c < values.cols(); ++c) {
-            values(i, c) = static_cast<Scalar>(detail::interpolated_lag(lags, at(i), c));
+            values(i, c) = static_cast<Scalar>(detail::interpolated_lag(lags, at(i), c, 1));
         }
     }
     return values;
@@ -116,20 +116,27 @@ Matrix<Scalar> adjust_inducing(const Matrix<Scalar>& sampled, Index length, Inde
     detail::check_sizes(length, r, half_width, "adjust_inducing");
     // With all lags among the inducing ones there is nothing to gain.
     if (mode == InducingMode::sample || r < 2 || r == length) return sampled;
-    Matrix<double> values = sampled.template cast<double>();
+    // A bridge multiplies the values around it by some of its width, which must not overflow on the way.
+    const detail::ChannelScales scales{MatrixView<const Scalar>(sampled)};
+    Matrix<double> values(sampled.rows(), sampled.cols());
+    for (Index i = 0; i < values.rows(); ++i) {
+        for (Index c = 0; c < values.cols(); ++c) {
+            values(i, c) = static_cast<double>(sampled(i, c)) * scales[c];
+        }
+    }
     const bool bridges = mode == InducingMode::bridge || mode == InducingMode::balanced_bridge;
     if (bridges && half_width >= 0 && r >= 3) {
         detail::bridge_rows(values, (std::min)(InducingPoints(length, r).at(half_width).below, r - 3));
     }
-    if (mode == InducingMode::bridge) return values.template cast<Scalar>();
-    Matrix<Scalar> balanced(values.rows(), values.cols());
+    const double balance = mode == InducingMode::bridge ? 0 : 0.125;
+    Matrix<Scalar> adjusted(values.rows(), values.cols());
     for (Index i = 0; i < values.rows(); ++i) {
         for (Index c = 0; c < values.cols(); ++c) {
-            balanced(i, c) =
-                static_cast<Scalar>(values(i, c) - detail::second_difference_at(values, i, c) / 8);
+            const double value = values(i, c) - balance * detail::second_difference_at(values, i, c);
+            adjusted(i, c) = static_cast<Scalar>(value / scales[c]);
         }
     }
-    return balanced;
+    return adjusted;
 }
 
 /// The taps of half width b that minimise the bounds for given inducing values, m × d with m = 2b + 1: on
@@ -144,8 +151,11 @@ Matrix<Scalar> optimal_taps(std::type_identity_t<MatrixView<const Scalar>> lags,
     if (half_width < 0) return Matrix<Scalar>(0, lags.cols());
     detail::InducingGrid grid(n, std::max<Index>(r, 1), detail::InducingGrid::Rows::none);
     grid.fill(n - 1 - half_width, n + half_width);
+    detail::ChannelScales scales(lags.middle_rows(n - 1 - half_width, 2 * half_width + 1));
+    scales.include(MatrixView<const Scalar>(inducing));
     return detail::middle_taps(
-        detail::InterpolationError<Scalar>(lags, MatrixView<const Scalar>{}, inducing, grid), half_width);
+        detail::InterpolationError<Scalar>(lags, MatrixView<const Scalar>{}, inducing, grid, scales),
+        half_width);
 }
 
 struct ApproximationOptions {

@@ -20,17 +20,28 @@ void check_choice(MatrixView<const Scalar> lags, const ChooseOptions& options) {
     require_most_modes(options.most_modes, "choose");
 }
 
-/// Absolute tolerances of all channels, from a lower estimate of the norm where they are relative.
+/// Absolute tolerances of all channels, from a lower estimate of the norm where they are relative. Never
+/// infinite, which any error meets.
 template <Real Scalar>
 Vector<double> absolute_tolerances(MatrixView<const Scalar> lags, const ChooseOptions& options) {
     if (options.kind == ToleranceKind::absolute) {
         return Vector<double>::Constant(lags.cols(), options.tolerance);
     }
-    const Fft<Scalar> exact({.length = (lags.rows() + 1) / 2, .channels = lags.cols()}, lags);
+    // Products of lags of about 1 do not overflow.
+    const ChannelScales scales(lags);
+    Matrix<Scalar> scaled(lags.rows(), lags.cols());
+    for (Index i = 0; i < lags.rows(); ++i) {
+        for (Index c = 0; c < lags.cols(); ++c) {
+            scaled(i, c) = static_cast<Scalar>(static_cast<double>(lags(i, c)) * scales[c]);
+        }
+    }
+    const Fft<Scalar> exact({.length = (lags.rows() + 1) / 2, .channels = lags.cols()}, scaled);
     // Less by what the products may round.
     constexpr double safety = 1 - 1e4 * std::numeric_limits<Scalar>::epsilon();
     Vector<double> tolerances = norm_estimate(exact);
-    for (Index c = 0; c < tolerances.size(); ++c) tolerances(c) *= options.tolerance * safety;
+    for (Index c = 0; c < tolerances.size(); ++c) {
+        tolerances(c) = scaled_back_down(tolerances(c) * safety * options.tolerance, scales[c]);
+    }
     return tolerances;
 }
 
@@ -54,7 +65,7 @@ std::vector<Approximation<Scalar>> choose_channels(MatrixView<const Scalar> lags
     const TreeConvolution<Scalar> tree((lags.rows() + 1) / 2);
     std::vector<Approximation<Scalar>> choices(static_cast<std::size_t>(lags.cols()));
     const int threads = thread_count(lags.cols(), lags.size() * 1000);
-    parallel_chunks(lags.cols(), threads, [&](Index begin, Index end, int) {
+    parallel_chunks<Denormals::keep>(lags.cols(), threads, [&](Index begin, Index end, int) {
         for (Index c = begin; c < end; ++c) {
             // A column of its own, so that every bound reads neighbours.
             const Matrix<Scalar> column = lags.middle_cols(c, 1).eigen();

@@ -11,10 +11,10 @@
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
 
-/// E = T − band − W A Wᵀ of one channel, entry by entry.
+/// E = T − band − W A Wᵀ of one channel, entry by entry, times a power of two.
 template <Real Scalar>
 Matrix<double> dense_error(MatrixView<const Scalar> lags, const Approximation<Scalar>& approximation,
-                           Index channel) {
+                           Index channel, double scale) {
     const Index n = (lags.rows() + 1) / 2;
     const auto& diagonals = approximation.diagonals();
     const Index b = approximation.half_width();
@@ -22,9 +22,9 @@ Matrix<double> dense_error(MatrixView<const Scalar> lags, const Approximation<Sc
     Matrix<double> error(n, n);
     for (Index i = 0; i < n; ++i) {
         for (Index j = 0; j < n; ++j) {
-            error(i, j) = static_cast<double>(lags(n - 1 + i - j, channel));
+            error(i, j) = static_cast<double>(lags(n - 1 + i - j, channel)) * scale;
             if (std::abs(i - j) <= b) {
-                error(i, j) -= static_cast<double>(diagonals(b + i - j, channel));
+                error(i, j) -= static_cast<double>(diagonals(b + i - j, channel)) * scale;
             }
         }
     }
@@ -33,7 +33,8 @@ Matrix<double> dense_error(MatrixView<const Scalar> lags, const Approximation<Sc
     const InducingPoints points(n, r);
     // An inducing point beyond the last has no weight.
     const auto value = [&](Index delta) {
-        return static_cast<double>(approximation.inducing(std::clamp(delta, 1 - r, r - 1) + r - 1, channel));
+        return static_cast<double>(approximation.inducing(std::clamp(delta, 1 - r, r - 1) + r - 1, channel)) *
+               scale;
     };
     for (Index i = 0; i < n; ++i) {
         const auto [a, low, high] = points.at(i);
@@ -46,7 +47,8 @@ Matrix<double> dense_error(MatrixView<const Scalar> lags, const Approximation<Sc
     return error;
 }
 
-/// ‖E‖₂ of a square matrix from below and, proven, from above.
+/// ‖E‖₂ of a square matrix from below and, proven, from above. Its numbers are squared: what is left of
+/// kernels of about 1.
 class DenseNorm {
 public:
     explicit DenseNorm(const Matrix<double>& matrix) : matrix_(&matrix) {}
@@ -153,17 +155,18 @@ Vector<double> dense_error_bound(std::type_identity_t<MatrixView<const Scalar>> 
     detail::check_approximation(n, lags.cols(), approximation, "dense_error_bound");
     require_finite(lags, "dense_error_bound", "lag", 1 - n);
     const detail::InducingGrid grid(n, std::max<Index>(approximation.rank(), 1));
+    const detail::ChannelScales scales = detail::scales_of(lags, approximation);
     const detail::BoundEvaluation<Scalar> evaluation(lags, approximation.diagonals(), approximation.inducing,
-                                                     grid);
+                                                     grid, scales);
     std::vector<detail::WindowSums> sums(static_cast<std::size_t>(lags.cols()));
     evaluation.windows(sums.data());
     Vector<double> bounds(lags.cols());
     for (Index c = 0; c < lags.cols(); ++c) {
         const detail::WindowSums& windows = sums[static_cast<std::size_t>(c)];
-        const Matrix<double> error = detail::dense_error(lags, approximation, c);
+        const Matrix<double> error = detail::dense_error(lags, approximation, c, windows.scale);
         detail::DenseNorm norm(error);
         const double estimate = norm.estimate(std::numeric_limits<double>::infinity());
-        bounds(c) = (std::min)(windows.bound, norm.bound(estimate) + windows.rounding);
+        bounds(c) = windows.unscaled((std::min)(windows.bound, norm.bound(estimate) + windows.rounding));
     }
     return bounds;
 }

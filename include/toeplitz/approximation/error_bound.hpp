@@ -19,13 +19,17 @@ enum class ErrorBound { window, spectrum, smallest };
 
 namespace detail {
 
-/// Of one channel of E = T − W A Wᵀ − band.
+/// Of one channel of E = T − W A Wᵀ − band, times its scale.
 struct WindowSums {
+    double scale = 1;
     double bound = 0;     ///< largest window of |center| + radius: B1, rounding included
     double radius = 0;    ///< largest window of radius, rounding included
     double square = 0;    ///< Σ center²
     double total = 0;     ///< Σ |center| + radius
     double rounding = 0;  ///< what the rounding of all entries can do to a norm
+
+    /// A bound of the channel itself from one of the scaled channel.
+    double unscaled(double bound_of_scaled) const noexcept { return scaled_back_up(bound_of_scaled, scale); }
 };
 
 /// Sums over the windows of n diagonals that a row or a column of T sees.
@@ -50,6 +54,7 @@ public:
         }
         for (Index c = 0; c < width; ++c) {
             const auto row = [&](int k) { return state[k * width + c]; };
+            sums[c].scale = error_->scale(first + c);
             sums[c].bound = row(first_bound) + row(most_bound);
             sums[c].radius = row(first_radius) + row(most_radius);
             sums[c].square = row(square);
@@ -110,8 +115,8 @@ template <Real Scalar>
 class BoundEvaluation {
 public:
     BoundEvaluation(MatrixView<const Scalar> lags, MatrixView<const Scalar> taps,
-                    MatrixView<const Scalar> inducing, const InducingGrid& grid)
-        : error_(lags, taps, inducing, grid), taps_(taps), inducing_(inducing), grid_(&grid) {}
+                    MatrixView<const Scalar> inducing, const InducingGrid& grid, const ChannelScales& scales)
+        : error_(lags, taps, inducing, grid, scales), taps_(taps), inducing_(inducing), grid_(&grid) {}
 
     /// sums[0..d): windows of all channels, with the roundings of their computation.
     void windows(WindowSums* sums) const {
@@ -145,8 +150,9 @@ public:
                                       scratch.data());
                 largest_values(spectrum.data(), tree.size(), width, largest);
                 for (Index c = 0; c < width; ++c) {
-                    const double bound = largest[c] + transform_rounding(tree.size(), sums[first + c].total) +
-                                         sums[first + c].radius;
+                    const WindowSums& s = sums[first + c];
+                    const double bound =
+                        s.unscaled(largest[c] + transform_rounding(tree.size(), s.total) + s.radius);
                     if (bound < bounds[first + c]) bounds[first + c] = bound;
                 }
             }
@@ -173,7 +179,8 @@ private:
     template <class F>
     static void for_groups(Index channels, Index group, Index work, F&& f) {
         const Index groups = (channels + group - 1) / group;
-        parallel_chunks(groups, thread_count(groups, work), [&](Index begin, Index end, int) {
+        const int threads = thread_count(groups, work);
+        parallel_chunks<Denormals::keep>(groups, threads, [&](Index begin, Index end, int) {
             if (begin < end) f(begin * group, (std::min)(end * group, channels));
         });
     }
@@ -194,12 +201,15 @@ private:
         }
     }
 
-    // Σ |·| of columns first..last−1, row by row.
-    static std::vector<double> magnitudes(MatrixView<const Scalar> matrix, Index first, Index last) {
+    // Σ |·| of columns first..last−1 times their scales, row by row.
+    std::vector<double> magnitudes(MatrixView<const Scalar> matrix, Index first, Index last) const {
         std::vector<double> sums(static_cast<std::size_t>(last - first));
         for (Index i = 0; i < matrix.rows(); ++i) {
             const Scalar* row = matrix.row(i) + first;
-            for (std::size_t c = 0; c < sums.size(); ++c) sums[c] += std::abs(static_cast<double>(row[c]));
+            for (std::size_t c = 0; c < sums.size(); ++c) {
+                sums[c] +=
+                    std::abs(static_cast<double>(row[c])) * error_.scale(first + static_cast<Index>(c));
+            }
         }
         return sums;
     }
@@ -217,7 +227,7 @@ private:
     static bool any_below(const WindowSums* sums, const double* bounds, Index width) noexcept {
         bool any = false;
         for (Index c = 0; c < width; ++c) {
-            any = any || !(std::sqrt(sums[c].square) + sums[c].radius >= bounds[c]);
+            any = any || !(sums[c].unscaled(std::sqrt(sums[c].square) + sums[c].radius) >= bounds[c]);
         }
         return any;
     }
@@ -249,16 +259,27 @@ private:
     const InducingGrid* grid_;
 };
 
+/// Of all numbers that a bound reads.
+template <Real Scalar>
+ChannelScales scales_of(MatrixView<const Scalar> lags, const Approximation<Scalar>& approximation) {
+    ChannelScales scales(lags);
+    scales.include(MatrixView<const Scalar>(approximation.diagonals()));
+    scales.include(MatrixView<const Scalar>(approximation.inducing));
+    return scales;
+}
+
 }  // namespace detail
 
 /// Bounds of ‖T − (band + W A Wᵀ)‖₂, one per channel, for the operators as they are stored.
 ///
-/// Proven for any taps and inducing values, the roundings of its own arithmetic included; those of the
-/// operators' products are not. W holds exact weights. Never below the norm, and zero but for rounding with
-/// inducing values at all integer lags (r = n), or where the approximation is exact. docs/certificates.md has
-/// the formulas and the proofs. \param lags (2n−1) × d, neighbouring channels; row t + n − 1 is lag t \throws
-/// shape_error 550 or 551, value_error 530 Cost O(n d), with a spectrum O(n log n · d) | heap: O(n) per
-/// thread | thread-safe: yes | threads split the channels, same bits for any number
+/// Proven for any taps and inducing values of any amplitude, the roundings of its own arithmetic included;
+/// those of the operators' products are not. W holds exact weights. Never below the norm, infinite beyond the
+/// largest double, and zero but for rounding with inducing values at all integer lags (r = n), or where the
+/// approximation is exact. docs/certificates.md has the formulas and the proofs.
+/// \param lags (2n−1) × d, neighbouring channels; row t + n − 1 is lag t
+/// \throws shape_error 550 or 551, value_error 530
+/// Cost O(n d), with a spectrum O(n log n · d) | heap: O(n) per thread | thread-safe: yes | threads split the
+/// channels, same bits for any number
 template <Real Scalar>
 Vector<double> error_bound(std::type_identity_t<MatrixView<const Scalar>> lags,
                            const Approximation<Scalar>& approximation,
@@ -267,8 +288,9 @@ Vector<double> error_bound(std::type_identity_t<MatrixView<const Scalar>> lags,
     detail::refuse_state_space(approximation, "error_bound");
     detail::check_approximation(n, lags.cols(), approximation, "error_bound");
     const detail::InducingGrid grid(n, std::max<Index>(approximation.rank(), 1));
+    const detail::ChannelScales scales = detail::scales_of(lags, approximation);
     const detail::BoundEvaluation<Scalar> evaluation(lags, approximation.diagonals(), approximation.inducing,
-                                                     grid);
+                                                     grid, scales);
     std::vector<detail::WindowSums> sums(static_cast<std::size_t>(lags.cols()));
     evaluation.windows(sums.data());
     // Nothing that is not finite stays out of a sum of squares: the lags need no pass of their own.
@@ -277,8 +299,9 @@ Vector<double> error_bound(std::type_identity_t<MatrixView<const Scalar>> lags,
     }
     Vector<double> bounds(lags.cols());
     for (Index c = 0; c < lags.cols(); ++c) {
-        bounds(c) = kind == ErrorBound::spectrum ? std::numeric_limits<double>::infinity()
-                                                 : sums[static_cast<std::size_t>(c)].bound;
+        const detail::WindowSums& s = sums[static_cast<std::size_t>(c)];
+        bounds(c) =
+            kind == ErrorBound::spectrum ? std::numeric_limits<double>::infinity() : s.unscaled(s.bound);
     }
     if (kind != ErrorBound::window) {
         evaluation.spectra(TreeConvolution<Scalar>(n), sums.data(), bounds.data());

@@ -9,6 +9,7 @@
 #include <numeric>
 #include <utility>
 
+#include <toeplitz/approximation/scale.hpp>
 #include <toeplitz/core/memory.hpp>
 #include <toeplitz/core/simd.hpp>
 #include <toeplitz/core/view.hpp>
@@ -132,17 +133,24 @@ struct DiagonalRange {
     Value radius;
 };
 
-/// T − W A Wᵀ − band, diagonal by diagonal. A view of its arguments.
+/// T − W A Wᵀ − band, diagonal by diagonal, each channel times its scale. A view of its arguments.
 template <Real Scalar>
 class InterpolationError {
 public:
     /// The low-rank part is that of `grid`; no rows of inducing values: none.
     InterpolationError(MatrixView<const Scalar> lags, MatrixView<const Scalar> taps,
-                       MatrixView<const Scalar> inducing, const InducingGrid& grid) noexcept
-        : lags_(lags), taps_(taps), inducing_(inducing), grid_(&grid), length_((lags.rows() + 1) / 2) {}
+                       MatrixView<const Scalar> inducing, const InducingGrid& grid,
+                       const ChannelScales& scales) noexcept
+        : lags_(lags),
+          taps_(taps),
+          inducing_(inducing),
+          grid_(&grid),
+          scales_(&scales),
+          length_((lags.rows() + 1) / 2) {}
 
     Index length() const noexcept { return length_; }
     Index channels() const noexcept { return lags_.cols(); }
+    double scale(Index channel) const noexcept { return (*scales_)[channel]; }
 
     /// Calls f(row, DiagonalRange) for rows first..last−1 of the lags, at the channels from `channel` on.
     template <class Value, class F>
@@ -151,12 +159,13 @@ public:
         const Index b = (taps_.rows() - 1) / 2;
         const Index band_first = taps_.rows() == 0 ? last : length_ - 1 - b;
         const Index band_last = taps_.rows() == 0 ? last : length_ + b;
+        const Value scale = Access::load(scales_->data() + channel);
         Value below{}, above{}, next{}, bend{}, bend_above{};
         Index cell = -2;
         for (Index row = first; row < last; ++row) {
-            Value x = Access::load(lags_.row(row) + channel);
+            Value x = Access::load(lags_.row(row) + channel) * scale;
             if (row >= band_first && row < band_last) {
-                x -= Access::load(taps_.row(row - band_first) + channel);
+                x -= Access::load(taps_.row(row - band_first) + channel) * scale;
             }
             if (inducing_.rows() == 0) {
                 f(row, DiagonalRange<Value>{x, Value{}});
@@ -169,18 +178,18 @@ public:
                     above = next;
                     bend = bend_above;
                 } else {
-                    below = inducing_value<Value>(at.cell, channel);
-                    above = inducing_value<Value>(at.cell + 1, channel);
+                    below = inducing_value<Value>(at.cell, channel) * scale;
+                    above = inducing_value<Value>(at.cell + 1, channel) * scale;
                     bend = Value{};
                     if (at.cell > 0) {
-                        bend = inducing_value<Value>(at.cell - 1, channel) - 2.0 * below + above;
+                        bend = inducing_value<Value>(at.cell - 1, channel) * scale - 2.0 * below + above;
                     }
                 }
                 cell = at.cell;
                 // The outermost second differences never reach an entry.
                 bend_above = Value{};
                 if (cell + 2 < inducing_.rows()) {
-                    next = inducing_value<Value>(cell + 2, channel);
+                    next = inducing_value<Value>(cell + 2, channel) * scale;
                     bend_above = below - 2.0 * above + next;
                 }
             }
@@ -204,6 +213,7 @@ private:
     MatrixView<const Scalar> taps_;
     MatrixView<const Scalar> inducing_;
     const InducingGrid* grid_;
+    const ChannelScales* scales_;
     Index length_;
 };
 

@@ -9,6 +9,7 @@
 #include <limits>
 #include <vector>
 
+#include <toeplitz/approximation/scale.hpp>
 #include <toeplitz/core/random.hpp>
 #include <toeplitz/operators/contract.hpp>
 
@@ -92,6 +93,24 @@ inline double largest_eigenvalue(const std::vector<double>& diagonal, const std:
     return low;
 }
 
+/// The largest singular value of the lower bidiagonal matrix of α₁, α₂, … and, below them, β₁, β₂, …: of as
+/// many of each. Their squares are those of numbers of about 1.
+inline double largest_singular_value(const std::vector<double>& alpha, const std::vector<double>& beta) {
+    double largest = 0;
+    for (const double a : alpha) largest = (std::max)(largest, a);
+    for (const double b : beta) largest = (std::max)(largest, b);
+    const double scale = unit_scale(largest);
+    std::vector<double> diagonal(alpha.size());
+    std::vector<double> beside(alpha.size() - 1);
+    for (std::size_t i = 0; i < alpha.size(); ++i) {
+        const double a = alpha[i] * scale;
+        const double b = beta[i] * scale;
+        diagonal[i] = a * a + b * b;
+        if (i > 0) beside[i - 1] = beta[i - 1] * scale * a;
+    }
+    return std::sqrt(largest_eigenvalue(diagonal, beside)) / scale;
+}
+
 /// Golub and Kahan's bidiagonalisation of every channel's T at once: T vᵢ = αᵢ uᵢ + βᵢ₋₁ uᵢ₋₁ and
 /// Tᵀ uᵢ = αᵢ vᵢ + βᵢ vᵢ₊₁.
 template <class Op>
@@ -123,20 +142,17 @@ public:
         for (std::size_t c = 0; c < channels_.size(); ++c) {
             const auto i = static_cast<Index>(c);
             Channel& channel = channels_[c];
-            if (!channel.diagonal.empty()) channel.beside.push_back(channel.beta * alpha(i));
-            channel.diagonal.push_back(alpha(i) * alpha(i) + beta(i) * beta(i));
-            channel.beta = beta(i);
-            estimates(i) = std::sqrt(largest_eigenvalue(channel.diagonal, channel.beside));
+            channel.alpha.push_back(alpha(i));
+            channel.beta.push_back(beta(i));
+            estimates(i) = largest_singular_value(channel.alpha, channel.beta);
         }
         return estimates;
     }
 
 private:
-    // The diagonals of the product of the bidiagonal matrix with its transpose, and its newest entry βᵢ.
     struct Channel {
-        std::vector<double> diagonal;
-        std::vector<double> beside;
-        double beta = 0;
+        std::vector<double> alpha;
+        std::vector<double> beta;
     };
 
     // to = (product − coupling·to), normalised; returns the norms. `coupling` is the last βᵢ, or αᵢ.
@@ -152,16 +168,19 @@ private:
     Vector<double> advance(Matrix<Scalar>& to) {
         Vector<double> coupling(op_->channels());
         for (std::size_t c = 0; c < channels_.size(); ++c) {
-            coupling(static_cast<Index>(c)) = channels_[c].beta;
+            const std::vector<double>& beta = channels_[c].beta;
+            coupling(static_cast<Index>(c)) = beta.empty() ? 0.0 : beta.back();
         }
         return advance(to, coupling);
     }
 
     static Vector<double> normalize(Matrix<Scalar>& rows) {
+        const ChannelScales scales{MatrixView<const Scalar>(rows)};
         Vector<double> norms = Vector<double>::Zero(rows.cols());
         for (Index i = 0; i < rows.rows(); ++i) {
             for (Index c = 0; c < rows.cols(); ++c) {
-                norms(c) += static_cast<double>(rows(i, c)) * static_cast<double>(rows(i, c));
+                const double scaled = static_cast<double>(rows(i, c)) * scales[c];
+                norms(c) += scaled * scaled;
             }
         }
         Vector<double> factors(rows.cols());
@@ -171,9 +190,10 @@ private:
         }
         for (Index i = 0; i < rows.rows(); ++i) {
             for (Index c = 0; c < rows.cols(); ++c) {
-                rows(i, c) = static_cast<Scalar>(static_cast<double>(rows(i, c)) * factors(c));
+                rows(i, c) = static_cast<Scalar>(static_cast<double>(rows(i, c)) * scales[c] * factors(c));
             }
         }
+        for (Index c = 0; c < rows.cols(); ++c) norms(c) /= scales[c];
         return norms;
     }
 
@@ -190,9 +210,9 @@ private:
 ///
 /// The largest singular value of the bidiagonal matrix of Golub and Kahan, from a fixed random start. It
 /// grows with every step and is within about `relative_change` of the norm at the end, unless the start
-/// happens to be orthogonal to what matters. Of a Difference, no better than the rounding of the two
-/// products. Cost two products and O(n d) per step | heap: 3 n·d scalars | thread-safe: yes, with distinct
-/// workspaces | same bits for any number of threads
+/// happens to be orthogonal to what matters. Of any amplitude whose products stay in the range of the scalar.
+/// Of a Difference, no better than the rounding of the two products. Cost two products and O(n d) per step |
+/// heap: 3 n·d scalars | thread-safe: yes, with distinct workspaces | same bits for any number of threads
 template <class Op>
 Vector<double> norm_estimate(const Op& op, const NormEstimateOptions& options, Workspace& ws) {
     detail::Bidiagonalization<Op> process(op, options.seed);

@@ -87,10 +87,13 @@ public:
                                         detail::text("1..", length_, " time steps of the sequence"),
                                         detail::text(r, ", or one outside"));
         }
+        const detail::ChannelScales scales(lags);
         for (Index c = 0; c < lags.cols(); ++c) {
             const auto entry = [&](Index i, Index j) {
                 return static_cast<double>(lags(length_ - 1 + i - j, c));
             };
+            // A⁻¹ B is that of both times the same number.
+            const double scale = scales[c];
             Matrix<double> left(length_, r);
             Matrix<double> middle(r, r);
             Matrix<double> right(r, length_);
@@ -98,9 +101,11 @@ public:
                 const Index p = points[static_cast<std::size_t>(a)];
                 for (Index i = 0; i < length_; ++i) {
                     left(i, a) = entry(i, p);
-                    right(a, i) = entry(p, i);
+                    right(a, i) = entry(p, i) * scale;
                 }
-                for (Index b = 0; b < r; ++b) middle(a, b) = entry(p, points[static_cast<std::size_t>(b)]);
+                for (Index b = 0; b < r; ++b) {
+                    middle(a, b) = entry(p, points[static_cast<std::size_t>(b)]) * scale;
+                }
             }
             right_.push_back(detail::solve(std::move(middle), std::move(right)));
             left_.push_back(std::move(left));
@@ -207,16 +212,19 @@ Vector<double> nystrom_route_bound(std::type_identity_t<MatrixView<const Scalar>
         if (upper > 0) interpolation.add(i, below + 1, upper, 1);
     }
 
+    detail::ChannelScales scales(lags);
+    scales.include(MatrixView<const Scalar>(inducing));
     Vector<double> bounds(lags.cols());
     Matrix<double> b(r, n);
     for (Index c = 0; c < lags.cols(); ++c) {
+        const double scale = scales[c];
         Sums inner(r, n);
         for (Index j = 0; j < n; ++j) {
             const auto [below, lower, upper] = points.at(j);
             for (Index a = 0; a < r; ++a) {
-                b(a, j) = detail::interpolated_lag(lags, points.lag(a) - static_cast<double>(j), c);
+                b(a, j) = detail::interpolated_lag(lags, points.lag(a) - static_cast<double>(j), c, scale);
                 const auto value = [&](Index delta) {
-                    return static_cast<double>(inducing(std::max<Index>(r - 1 + delta, 0), c));
+                    return static_cast<double>(inducing(std::max<Index>(r - 1 + delta, 0), c)) * scale;
                 };
                 const double low = value(a - below);
                 const double high = value(a - below - 1);
@@ -228,13 +236,13 @@ Vector<double> nystrom_route_bound(std::type_identity_t<MatrixView<const Scalar>
         for (Index i = 0; i < n; ++i) {
             const auto [below, lower, upper] = points.at(i);
             for (Index j = 0; j < n; ++j) {
-                const double k = static_cast<double>(lags(n - 1 + i - j, c));
+                const double k = static_cast<double>(lags(n - 1 + i - j, c)) * scale;
                 const double low = b(below, j);
                 const double high = b((std::min)(below + 1, r - 1), j);
                 outer.add(i, j, k - lower * low - upper * high, std::abs(k) + std::abs(low) + std::abs(high));
             }
         }
-        bounds(c) = outer.norm() + interpolation.norm() * inner.norm();
+        bounds(c) = detail::scaled_back_up(outer.norm() + interpolation.norm() * inner.norm(), scale);
     }
     return bounds;
 }

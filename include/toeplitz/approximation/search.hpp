@@ -91,7 +91,8 @@ public:
           sampler_(&sampler),
           options_(&options),
           tree_(&tree),
-          n_((lags.rows() + 1) / 2) {
+          n_((lags.rows() + 1) / 2),
+          lag_scales_(lags) {
         best_.tolerances = tolerances;
         best_.bounds = Vector<double>::Zero(lags.cols());
         best_.cost = best_.exact_cost = options.cost.exact(n_);
@@ -230,7 +231,7 @@ private:
             add(n_ - 1 - next, n_ - 1 - known);
             add(n_ + known, n_ + next);
             known = next;
-            excess = (std::min)(sum, std::sqrt(square) + radius) / tolerance;
+            excess = (std::min)(sum, std::sqrt(square) + radius) / error.scale(0) / tolerance;
         }
         return excess;
     }
@@ -246,19 +247,22 @@ private:
         return sampled_;
     }
 
+    // `scales` are those of the lags, and take in all that the approximation holds.
     Approximation<Scalar> make(InducingGrid& grid, Index rank, InducingMode mode, Index half_width,
-                               Index first, Index count) {
+                               Index first, Index count, ChannelScales& scales) {
         Approximation<Scalar> made{.mode = mode};
         if (rank > 0) {
             made.inducing = adjust_inducing(sampled(rank, first, count), n_, half_width, mode);
             round(made.inducing);
+            scales.include(MatrixView<const Scalar>(made.inducing));
         }
         if (half_width >= 0) {
             grid.fill(n_ - 1 - half_width, n_ + half_width);
             made.taps = middle_taps(
-                InterpolationError<Scalar>(lags_.middle_cols(first, count), {}, made.inducing, grid),
+                InterpolationError<Scalar>(lags_.middle_cols(first, count), {}, made.inducing, grid, scales),
                 half_width);
             round(made.taps);
+            scales.include(MatrixView<const Scalar>(made.taps));
         }
         return made;
     }
@@ -267,15 +271,16 @@ private:
     // tolerance, and one that does not is the first to be asked the next time.
     bool meets(InducingGrid& grid, Index rank, InducingMode mode, Index half_width, Index first,
                Index count) {
-        Approximation<Scalar> made = make(grid, rank, mode, half_width, first, count);
+        ChannelScales scales = lag_scales_.segment(first, count);
+        Approximation<Scalar> made = make(grid, rank, mode, half_width, first, count, scales);
         if (count == 1 && !is_short()) {
             const InterpolationError<Scalar> error(lags_.middle_cols(first, 1), made.taps, made.inducing,
-                                                   grid);
+                                                   grid, scales);
             const double excess = least_excess(error, grid, best_.tolerances(first));
             if (excess >= far) misses_.push_back({rank, half_width, mode});
             if (excess > 1) return fail(first);
         }
-        if (!prove(made, grid, first)) return false;
+        if (!prove(made, grid, first, scales)) return false;
         if (count < lags_.cols()) return true;
         made.tolerances = std::move(best_.tolerances);
         made.cost = cost(rank, half_width);
@@ -285,11 +290,11 @@ private:
     }
 
     // Whether the channels from `first` on keep their tolerances, with bounds that prove it.
-    bool prove(Approximation<Scalar>& made, InducingGrid& grid, Index first) {
+    bool prove(Approximation<Scalar>& made, InducingGrid& grid, Index first, const ChannelScales& scales) {
         const Index count = made.channels();
         const MatrixView<const Scalar> lags = lags_.middle_cols(first, count);
         grid.fill(0, 2 * n_ - 1);
-        const BoundEvaluation<Scalar> evaluation(lags, made.taps, made.inducing, grid);
+        const BoundEvaluation<Scalar> evaluation(lags, made.taps, made.inducing, grid, scales);
         std::vector<WindowSums> sums(static_cast<std::size_t>(count));
         evaluation.windows(sums.data());
         made.bounds.resize(count);
@@ -299,22 +304,24 @@ private:
         bool wants_spectra = false;
         for (Index c = 0; c < count; ++c) {
             const WindowSums& s = sums[static_cast<std::size_t>(c)];
-            made.bounds(c) = s.bound;
+            made.bounds(c) = s.unscaled(s.bound);
             if (!fails(c)) continue;
             // No spectrum helps where the radius and the root mean square are too much already.
-            const bool hopeless = !(std::sqrt(s.square) + s.radius <= best_.tolerances(first + c));
+            const bool hopeless =
+                !(s.unscaled(std::sqrt(s.square) + s.radius) <= best_.tolerances(first + c));
             if (hopeless && !is_short()) return fail(first + c);
             wants_spectra = wants_spectra || !hopeless;
         }
         if (wants_spectra) evaluation.spectra(*tree_, sums.data(), made.bounds.data());
         for (Index c = 0; c < count; ++c) {
             if (fails(c) && is_short()) {
+                const WindowSums& s = sums[static_cast<std::size_t>(c)];
                 const double tolerance = best_.tolerances(first + c);
-                const Matrix<double> error = dense_error(lags, made, c);
+                const Matrix<double> error = dense_error(lags, made, c, s.scale);
                 DenseNorm norm(error);
-                const double estimate = norm.estimate(tolerance);
-                if (estimate <= tolerance) {
-                    made.bounds(c) = norm.bound(estimate) + sums[static_cast<std::size_t>(c)].rounding;
+                const double estimate = norm.estimate(tolerance * s.scale);
+                if (s.unscaled(estimate) <= tolerance) {
+                    made.bounds(c) = s.unscaled(norm.bound(estimate) + s.rounding);
                 }
             }
             if (fails(c)) return fail(first + c);
@@ -350,6 +357,7 @@ private:
     const ChooseOptions* options_;
     const TreeConvolution<Scalar>* tree_;
     Index n_;
+    ChannelScales lag_scales_;
     Index suspect_ = 0;
     std::vector<Miss> misses_;
     Matrix<Scalar> sampled_;

@@ -2,12 +2,11 @@
 #pragma once
 
 /// \file
-/// Numbers below the smallest normal one: each operation on them takes some hundred cycles on many
-/// processors, and a recurrence that decays in silence meets nothing else.
+/// Denormal numbers, below the smallest normal one: processors compute with them a hundred times slower.
 
 #include <cstdint>
 
-#if defined(__SSE__)
+#if defined(__SSE2__)
 #include <xmmintrin.h>
 #endif
 
@@ -16,38 +15,47 @@
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
 
-/// While it lives, this thread's results below the smallest normal number are zero, and so are such operands.
-/// Nothing happens on processors whose control register is not known here.
-///
-/// Arithmetic that relies on it belongs into a function that is not inlined: compilers do not know that it
-/// depends on this.
+/// What computations make of denormal numbers: zeros, or what they are.
+enum class Denormals { flush, keep };
+
+/// Denormal operands and results are zeros on this thread, for as long as one of these lives. Then the modes
+/// of floating point are as they were; the flags of what happened meanwhile stay raised, as after any
+/// arithmetic.
 class FlushDenormals {
 public:
-#if defined(__SSE__)
-    FlushDenormals() noexcept : before_(_mm_getcsr()) { _mm_setcsr(before_ | flush_to_zero | from_zero); }
-    ~FlushDenormals() { _mm_setcsr(before_); }
+#if defined(__SSE2__)
+    FlushDenormals() noexcept : before_(_mm_getcsr()) {
+        _mm_setcsr(before_ | flush_to_zero | denormals_are_zero);
+        asm volatile("" ::: "memory");  // no load before this, no store beyond the next
+    }
+    ~FlushDenormals() {
+        asm volatile("" ::: "memory");
+        _mm_setcsr(before_ | (_mm_getcsr() & flags));
+    }
+
+private:
+    static constexpr unsigned flags = 0x3F;
+    static constexpr unsigned denormals_are_zero = 1U << 6U;
+    static constexpr unsigned flush_to_zero = 1U << 15U;
+    unsigned before_;
 #elif defined(__aarch64__)
     FlushDenormals() noexcept {
         asm volatile("mrs %0, fpcr" : "=r"(before_));
-        asm volatile("msr fpcr, %0" : : "r"(before_ | flush_to_zero));
+        asm volatile("msr fpcr, %0" ::"r"(before_ | flush_to_zero) : "memory");
     }
-    ~FlushDenormals() { asm volatile("msr fpcr, %0" : : "r"(before_)); }
-#else
-    FlushDenormals() noexcept = default;
-    ~FlushDenormals() {}
-#endif
-    FlushDenormals(const FlushDenormals&) = delete;
-    FlushDenormals& operator=(const FlushDenormals&) = delete;
+    ~FlushDenormals() { asm volatile("msr fpcr, %0" ::"r"(before_) : "memory"); }
 
 private:
-#if defined(__SSE__)
-    static constexpr unsigned flush_to_zero = 0x8000;
-    static constexpr unsigned from_zero = 0x0040;
-    unsigned before_;
-#elif defined(__aarch64__)
-    static constexpr std::uint64_t flush_to_zero = std::uint64_t{1} << 24;
+    static constexpr std::uint64_t flush_to_zero = std::uint64_t{1} << 24U;
     std::uint64_t before_;
+#else
+    FlushDenormals() noexcept {}
+    ~FlushDenormals() {}
 #endif
+
+public:
+    FlushDenormals(const FlushDenormals&) = delete;
+    FlushDenormals& operator=(const FlushDenormals&) = delete;
 };
 
 }  // namespace detail

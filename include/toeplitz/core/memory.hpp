@@ -45,6 +45,13 @@ constexpr std::size_t saturated_bytes(Index count) noexcept {
                                                             : bytes;
 }
 
+/// `count` objects and what fills their last line: what follows them is aligned to buffer_alignment.
+template <class T>
+constexpr Index whole_lines(Index count) noexcept {
+    constexpr Index line = static_cast<Index>(buffer_alignment / sizeof(T));
+    return (count + line - 1) / line * line;
+}
+
 [[noreturn]] inline void throw_bad_alloc() {
 #if defined(__cpp_exceptions)
     throw std::bad_alloc();

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #endif
 
+#include <toeplitz/core/denormals.hpp>
 #include <toeplitz/core/types.hpp>
 
 #if defined(_OPENMP)
@@ -113,9 +114,18 @@ private:
 
 /// Calls f(begin, end, thread) on one contiguous chunk of 0..items−1 per thread. Chunks depend on the
 /// thread count alone; items must not depend on each other, so results do not depend on it. An error of f is
-/// thrown again here, the same one for any number of threads if f takes its items in order.
-template <class F>
+/// thrown again here, the same one for any number of threads if f takes its items in order. Denormal numbers
+/// are zeros in f unless it keeps them.
+template <Denormals denormals = Denormals::flush, class F>
 void parallel_chunks(Index items, int threads, F&& f) {
+    const auto chunk = [&f](Index begin, Index end, int thread) {
+        if constexpr (denormals == Denormals::flush) {
+            const FlushDenormals guard;
+            f(begin, end, thread);
+        } else {
+            f(begin, end, thread);
+        }
+    };
 #if defined(_OPENMP)
     if (threads > 1) {
         process::watch_forks();
@@ -125,7 +135,7 @@ void parallel_chunks(Index items, int threads, F&& f) {
             const Index team = omp_get_num_threads();
             const Index thread = omp_get_thread_num();
             error.guard(thread, [&] {
-                f(items * thread / team, items * (thread + 1) / team, static_cast<int>(thread));
+                chunk(items * thread / team, items * (thread + 1) / team, static_cast<int>(thread));
             });
         }
         error.rethrow();
@@ -133,7 +143,7 @@ void parallel_chunks(Index items, int threads, F&& f) {
     }
 #endif
     static_cast<void>(threads);
-    f(Index{0}, items, 0);
+    chunk(Index{0}, items, 0);
 }
 
 }  // namespace detail

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <numbers>
 
+#include <toeplitz/core/denormals.hpp>
 #include <toeplitz/core/sweep.hpp>
 #include <toeplitz/core/view.hpp>
 
@@ -263,10 +264,11 @@ template <Real Scalar>
 
 }  // namespace detail
 
-/// x = act(x), element by element.
+/// x = act(x), element by element. Denormal numbers are zeros.
 /// Cost O(size) | heap: none | thread-safe: yes
 template <Real Scalar>
 void activate(Activation activation, MatrixView<Scalar> x) {
+    const detail::FlushDenormals guard;
     for (Index i = 0; i < x.rows(); ++i) {
         if (x.has_contiguous_rows()) {
             detail::activate<Scalar>(activation, x.row(i), x.row(i), nullptr, x.cols());

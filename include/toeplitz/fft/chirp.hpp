@@ -35,8 +35,9 @@ public:
           points_(2 * grid),
           cosines_(engine_.spectrum_size()),
           sines_(engine_.spectrum_size()) {
+        const RootsOfUnity roots(2 * grid);
         for (Index u = 0; u < grid; ++u) {
-            const auto [c, s] = Turn{square(u), 2 * grid}.template point<Scalar>();
+            const auto [c, s] = roots.at<Scalar>(square(u));
             points_[2 * u] = c;
             points_[2 * u + 1] = s;
         }

@@ -16,17 +16,19 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// D_t = dk(t) − i dk(t−N).
 ///
 /// Views are rows of time steps, or of lags from −negative on, with at most `lanes` neighbouring channels.
-/// Spectra are `spectrum_size()` scalars in an order of the engine's own; scratch is `scratch_size()`
-/// scalars. Both are aligned to buffer_alignment. Engines are immutable; calls allocate nothing and are safe
-/// at the same time with distinct scratch.
+/// Spectra of w channels are `spectrum_size(w)` scalars in an order of the engine's own; scratch is
+/// `scratch_size(w)` scalars, of transform_kernel `kernel_scratch_size()`. All are aligned to
+/// buffer_alignment. Engines are immutable; calls allocate nothing and are safe at the same time with
+/// distinct scratch.
 template <class Engine, class Scalar>
 concept ConvolutionEngine = requires(const Engine& engine, MatrixView<const Scalar> from,
                                      MatrixView<Scalar> to, const Scalar* in, Scalar* out, Index size) {
     { Engine::lanes } -> std::convertible_to<Index>;
     Engine(size);
     { engine.size() } -> std::convertible_to<Index>;
-    { engine.spectrum_size() } -> std::convertible_to<Index>;
-    { engine.scratch_size() } -> std::convertible_to<Index>;
+    { engine.spectrum_size(size) } -> std::convertible_to<Index>;
+    { engine.scratch_size(size) } -> std::convertible_to<Index>;
+    { engine.kernel_scratch_size() } -> std::convertible_to<Index>;
     // (lags, negative, spectrum, scratch); scaled by 1/N
     engine.transform_kernel(from, size, out, out);
     // (x, spectrum, scratch)

@@ -48,23 +48,25 @@ public:
     }
 
     Index size() const noexcept { return size_; }
-    Index spectrum_size() const noexcept { return 2 * lanes * stride_; }
-    Index scratch_size() const noexcept { return 2 * (lanes + 1) * stride_; }
+    Index spectrum_size(Index width = lanes) const noexcept { return 2 * width * stride_; }
+    Index scratch_size(Index width = lanes) const noexcept { return 2 * (width + 1) * stride_; }
+    Index kernel_scratch_size() const noexcept { return 2 * stride_; }
 
     void transform_kernel(MatrixView<const Scalar> lags, Index negative, Scalar* spectrum,
                           Scalar* scratch) const noexcept {
         const Scalar scale = Scalar(1) / static_cast<Scalar>(size_);
-        for (Index c = 0; c < lags.cols(); ++c) std::fill_n(lane(scratch, c), size_, Complex());
+        for (Index c = 0; c < lags.cols(); ++c) std::fill_n(lane(spectrum, c), size_, Complex());
         detail::read_columns<lanes>(
             lags.middle_rows(negative, lags.rows() - negative),
-            [&](Index t, Index c, Scalar value) { lane(scratch, c)[t].real(value * scale); });
+            [&](Index t, Index c, Scalar value) { lane(spectrum, c)[t].real(value * scale); });
         detail::read_columns<lanes>(lags.middle_rows(0, negative), [&](Index row, Index c, Scalar value) {
-            lane(scratch, c)[size_ - negative + row].imag(-value * scale);
+            lane(spectrum, c)[size_ - negative + row].imag(-value * scale);
         });
         for (Index c = 0; c < lags.cols(); ++c) {
-            Complex* a = lane(scratch, c);
-            for (Index t = 0; t < size_; ++t) a[t] = multiply(a[t], weights_[t]);
-            forward_->execute(a, lane(spectrum, c));
+            Complex* turned = lane(scratch, 0);
+            const Complex* a = lane(spectrum, c);
+            for (Index t = 0; t < size_; ++t) turned[t] = multiply(a[t], weights_[t]);
+            forward_->execute(turned, lane(spectrum, c));
         }
     }
 
@@ -77,7 +79,7 @@ public:
     void convolve(MatrixView<const Scalar> x, const Scalar* kernel_spectrum, MatrixView<Scalar> y,
                   Scalar* scratch) const noexcept {
         load(x, scratch);
-        Complex* points = lane(scratch, lanes);
+        Complex* points = lane(scratch, x.cols());
         for (Index c = 0; c < x.cols(); ++c) {
             Complex* a = lane(scratch, c);
             forward_->execute(a, points);
@@ -90,7 +92,7 @@ public:
     template <Direction direction, Update update>
     void convolve_spectrum(const Scalar* x_spectrum, const Scalar* kernel_spectrum, MatrixView<Scalar> y,
                            Scalar* scratch) const noexcept {
-        Complex* points = lane(scratch, lanes);
+        Complex* points = lane(scratch, y.cols());
         for (Index c = 0; c < y.cols(); ++c) {
             multiply<direction>(lane(x_spectrum, c), lane(kernel_spectrum, c), points);
             backward_->execute(points, lane(scratch, c));

@@ -34,8 +34,9 @@ public:
     /// \param grid N, which serves
     explicit HalfComplexTree(Index grid)
         : tree_(grid / 2), order_(tree_order(grid / 2)), factors_(grid / 2 + 2) {
+        const RootsOfUnity roots(2 * grid);
         for (Index k = 0; k <= grid / 4; ++k) {
-            const auto [c, s] = Turn{k, 2 * grid}.template point<double>();
+            const auto [c, s] = roots.at<double>(k);
             factors_[2 * k] = static_cast<Scalar>(c - s);
             factors_[2 * k + 1] = static_cast<Scalar>(c + s);
         }

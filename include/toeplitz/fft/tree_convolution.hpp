@@ -31,11 +31,17 @@ public:
     /// N, see detail::tree_size.
     Index size() const noexcept { return tree_.size(); }
 
-    /// Scalars of one group's spectrum.
-    Index spectrum_size() const noexcept { return 2 * lanes * size(); }
+    /// Scalars of the spectra of `width` channels.
+    Index spectrum_size(Index width = lanes) const noexcept {
+        return (width + pack_lanes - 1) / pack_lanes * pack_size();
+    }
 
     /// Scalars of scratch that each call below needs at most: the points, and the rows of an incomplete pack.
-    Index scratch_size() const noexcept { return spectrum_size() + pack_lanes * size(); }
+    Index scratch_size(Index width = lanes) const noexcept {
+        return spectrum_size(width) + pack_lanes * size();
+    }
+    /// Kernels are transformed where their spectrum will be.
+    static constexpr Index kernel_scratch_size() noexcept { return 0; }
 
     /// spectrum = transform of c/N; row t + negative of `lags` is lag t, |t| ≤ N − 1.
     void transform_kernel(MatrixView<const Scalar> lags, Index negative, Scalar* spectrum,
@@ -241,7 +247,7 @@ template <Real Scalar>
 template <Direction direction, Update update>
 void TreeConvolution<Scalar>::convolve(MatrixView<const Scalar> x, const Scalar* kernel_spectrum,
                                        MatrixView<Scalar> y, Scalar* scratch) const noexcept {
-    Scalar* spare = scratch + spectrum_size();
+    Scalar* spare = scratch + spectrum_size(x.cols());
     split_rows(x, scratch, spare);
     for_packs(x.cols(), [&](Index pack, Index) {
         const Index start = pack * pack_size();
@@ -258,7 +264,7 @@ void TreeConvolution<Scalar>::convolve_spectrum(const Scalar* x_spectrum, const 
         const Index start = pack * pack_size();
         tree_.template join_product<direction>(x_spectrum + start, kernel_spectrum + start, scratch + start);
     });
-    join_rows<update>(scratch, y, scratch + spectrum_size());
+    join_rows<update>(scratch, y, scratch + spectrum_size(y.cols()));
 }
 
 template <Real Scalar>

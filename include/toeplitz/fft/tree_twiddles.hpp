@@ -4,39 +4,36 @@
 /// \file
 /// The shape of the splitting tree: its size, the radix of each level and the factors of each node.
 
-#include <algorithm>
+#include <array>
 #include <bit>
-#include <cmath>
-#include <numbers>
-#include <vector>
 
 #include <toeplitz/core/memory.hpp>
+#include <toeplitz/fft/roots_of_unity.hpp>
 #include <toeplitz/fft/tree_butterflies.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
 
-/// The angle 2π·numerator/denominator, 0 ≤ numerator < denominator. Its halves and multiples are exact, so
-/// each factor of the tree is one cosine and one sine away from its exact value.
+/// The lowest `count` bits in the opposite order; the others are zero.
+constexpr Index reversed_bits(Index bits, int count) noexcept {
+    if (count == 0) return 0;
+    auto b = static_cast<std::uint64_t>(bits);
+    b = (b >> 1U & 0x5555555555555555U) | (b & 0x5555555555555555U) << 1U;
+    b = (b >> 2U & 0x3333333333333333U) | (b & 0x3333333333333333U) << 2U;
+    b = (b >> 4U & 0x0F0F0F0F0F0F0F0FU) | (b & 0x0F0F0F0F0F0F0F0FU) << 4U;
+    return static_cast<Index>(__builtin_bswap64(b) >> (64 - count));
+}
+
+/// The angle 2π·numerator/denominator, 0 ≤ numerator < denominator. Its halves and multiples are exact.
 struct Turn {
     Index numerator;
     Index denominator;
 
-    /// The angles of the two square roots: half of this one, and half a turn further.
-    constexpr Turn left() const noexcept { return {numerator, 2 * denominator}; }
-    constexpr Turn right() const noexcept { return {numerator + denominator, 2 * denominator}; }
-
-    /// Cosine and sine; the functions see arguments within ±π/4 only.
-    template <Real Scalar>
-    std::array<Scalar, 2> point() const noexcept {
-        const Index quadrant = (8 * numerator + denominator) / (2 * denominator);
-        const double rest = static_cast<double>(4 * numerator - quadrant * denominator);
-        const double angle = std::numbers::pi / 2 * (rest / static_cast<double>(denominator));
-        const double c = std::cos(angle);
-        const double s = std::sin(angle);
-        const std::array<double, 4> turned = {c, -s, -c, s};
-        return {static_cast<Scalar>(turned[static_cast<std::size_t>(quadrant % 4)]),
-                static_cast<Scalar>(turned[static_cast<std::size_t>((quadrant + 3) % 4)])};
+    /// Of the 2^depth-th roots of this angle's point the k-th one, in the order of the tree: of two square
+    /// roots, half of the angle comes before what is half a turn further.
+    constexpr Turn root(int depth, Index k) const noexcept {
+        // The first split is the highest bit of k, and the least of all halves of a turn.
+        return {numerator + denominator * reversed_bits(k, depth), denominator << depth};
     }
 };
 
@@ -52,26 +49,31 @@ inline Index tree_size(Index length) {
     return size;
 }
 
-/// The angles of z^odd = i, as OddRoot orders them.
-inline std::vector<Turn> odd_root_children(Index odd) {
+/// The largest odd divisor: the radix of the root, where it is not 1.
+constexpr Index odd_part(Index size) noexcept {
+    return size >> std::countr_zero(static_cast<std::uint64_t>(size));
+}
+
+/// The k-th of the odd · 2^depth roots of i, in the order of the tree; of z^odd = i as OddRoot orders them.
+constexpr Turn root_of_i(Index odd, int depth, Index k) noexcept {
     const Index first = odd % 4 == 1 ? 1 : 3;
-    std::vector<Turn> children;
-    for (Index k = 0; k < odd; ++k) children.push_back({(first * odd + 4 * k) % (4 * odd), 4 * odd});
-    return children;
+    const Turn child = {(first * odd + 4 * (k >> depth)) % (4 * odd), 4 * odd};
+    return child.root(depth, k & ((Index{1} << depth) - 1));
 }
 
 /// Which root of z^N = i each point of a tree of size N is: z_p = e^{2πi (order_p + 1/4)/N}.
 inline Buffer<Index> tree_order(Index size) {
-    const Index odd = size >> std::countr_zero(static_cast<std::uint64_t>(size));
-    std::vector<Turn> nodes = odd_root_children(odd);
-    while (static_cast<Index>(nodes.size()) < size) {
-        std::vector<Turn> children;
-        children.reserve(2 * nodes.size());
-        for (const Turn& node : nodes) children.insert(children.end(), {node.left(), node.right()});
-        nodes = std::move(children);
-    }
+    const int depth = std::countr_zero(static_cast<std::uint64_t>(size));
+    const Index odd = odd_part(size);
     Buffer<Index> order(size);
-    for (Index p = 0; p < size; ++p) order[p] = nodes[static_cast<std::size_t>(p)].numerator / 4;
+    for (Index child = 0; child < odd; ++child) {
+        order[child << depth] = root_of_i(odd, 0, child).numerator / 4;
+    }
+    // Splits of blocks: half the angle first, and half a turn further.
+    Index half_turn = odd;
+    for (Index block = Index{1} << depth; block > 1; block /= 2, half_turn *= 2) {
+        for (Index p = 0; p < size; p += block) order[p + block / 2] = order[p] + half_turn;
+    }
     return order;
 }
 
@@ -82,35 +84,43 @@ template <Real Scalar>
 class TreePlan {
 public:
     explicit TreePlan(Index length) : size_(tree_size(length)) {
-        std::vector<Turn> nodes = {Turn{1, 4}};  // z^N − i
-        std::vector<Scalar> factors;
+        const Index odd = odd_part(size_);
         Index block = size_;
-        const Index odd = size_ >> std::countr_zero(static_cast<std::uint64_t>(size_));
+        Index factors = 0;
         if (odd > 1) {
-            levels_.push_back({odd, 0});
-            nodes = odd_root_children(odd);
+            levels_[0] = {odd, 0};
+            count_ = 1;
             block /= odd;
         }
         while (block > 1) {
-            const Index radix = choose_radix(block, levels_.empty());
-            levels_.push_back({radix, static_cast<Index>(factors.size())});
-            std::vector<Turn> children;
-            children.reserve(nodes.size() * static_cast<std::size_t>(radix));
-            for (const Turn& node : nodes) {
-                append_factors(node, radix, factors);
-                append_children(node, radix, children);
-            }
-            nodes = std::move(children);
+            const Index radix = choose_radix(block, count_ == 0);
+            levels_[static_cast<std::size_t>(count_++)] = {radix, factors};
+            factors += size_ / block * 2 * (radix - 1);
             block /= radix;
         }
-        factors_ = Buffer<Scalar>(static_cast<Index>(factors.size()));
-        std::copy(factors.begin(), factors.end(), factors_.data());
+        factors_ = Buffer<Scalar>(factors);
+        const RootsOfUnity roots(4 * size_);
+        int depth = 0;
+        for (Index level = odd > 1 ? 1 : 0; level < count_; ++level) {
+            Scalar* to = factors_.data() + levels_[static_cast<std::size_t>(level)].factors;
+            const Index r = radix(level);
+            for (Index node = 0; node < odd << depth; ++node) {
+                const Turn angle = root_of_i(odd, depth, node);
+                const Index step = angle.numerator * (roots.order() / (r * angle.denominator));
+                for (Index m = 1; m < r; ++m) {
+                    const auto power = roots.template at<Scalar>(m * step);
+                    *to++ = power[0];
+                    *to++ = power[1];
+                }
+            }
+            depth += std::countr_zero(static_cast<std::uint64_t>(r));
+        }
     }
 
     /// N, the number of coefficients and of points.
     Index size() const noexcept { return size_; }
 
-    Index levels() const noexcept { return static_cast<Index>(levels_.size()); }
+    Index levels() const noexcept { return count_; }
 
     /// Children per node of a level.
     Index radix(Index level) const noexcept { return levels_[static_cast<std::size_t>(level)].radix; }
@@ -135,24 +145,10 @@ private:
         return root ? 2 : 8;
     }
 
-    static void append_factors(const Turn& node, Index radix, std::vector<Scalar>& factors) {
-        for (Index m = 1; m < radix; ++m) {
-            const auto power = Turn{m * node.numerator, radix * node.denominator}.template point<Scalar>();
-            factors.insert(factors.end(), power.begin(), power.end());
-        }
-    }
-
-    static void append_children(const Turn& node, Index radix, std::vector<Turn>& children) {
-        if (radix == 1) {
-            children.push_back(node);
-            return;
-        }
-        append_children(node.left(), radix / 2, children);
-        append_children(node.right(), radix / 2, children);
-    }
-
     Index size_;
-    std::vector<Level> levels_;
+    Index count_ = 0;
+    // One of an odd radix, and at most one for every other of 62 bits but the root's.
+    std::array<Level, 34> levels_{};
     Buffer<Scalar> factors_;
 };
 

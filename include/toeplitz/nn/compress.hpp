@@ -38,7 +38,8 @@ std::vector<Approximation<Scalar>> choose_blocks(MatrixView<const Scalar> lags,
     };
     const Index blocks = (lags.cols() + compressed_channels - 1) / compressed_channels;
     std::vector<Approximation<Scalar>> parts(static_cast<std::size_t>(blocks));
-    parallel_chunks(blocks, thread_count(blocks, lags.size() * 100), [&](Index begin, Index end, int) {
+    const int threads = thread_count(blocks, lags.size() * 100);
+    parallel_chunks<Denormals::keep>(blocks, threads, [&](Index begin, Index end, int) {
         for (Index b = begin; b < end; ++b) {
             const Index first = b * compressed_channels;
             const Index count = (std::min)(compressed_channels, lags.cols() - first);

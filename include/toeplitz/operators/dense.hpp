@@ -4,6 +4,7 @@
 /// \file
 /// The product by its definition: O(n²), any floating-point scalar; the oracle of the other operators.
 
+#include <toeplitz/core/denormals.hpp>
 #include <toeplitz/operators/operator.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -70,6 +71,7 @@ private:
     // f(row of x_j, row of y_i, row of lag i−j) for every entry of T inside the valid lengths.
     template <class F>
     void for_each_entry(const Sequences& sequences, F&& f) const {
+        const detail::FlushDenormals guard;
         const Index lag0 = first_lag_row(this->length(), kind);
         for (Index b = 0; b < sequences.batch(); ++b) {
             const Index valid = sequences.valid(b);

@@ -51,8 +51,8 @@ public:
         return direct_.state_bytes() + (spectra_ ? spectra_->state_bytes() : 0);
     }
 
-    std::size_t kernel_workspace(Index extra) const {
-        return spectra_ ? spectra_->kernel_workspace(extra) : scratch_bytes(extra);
+    std::size_t kernel_workspace(const LagsScratch& extra) const {
+        return spectra_ ? spectra_->kernel_workspace(extra) : scratch_bytes(extra.total());
     }
     std::size_t product_workspace(Index batch) const {
         return spectra_ ? spectra_->product_workspace(batch) : direct_.product_workspace(batch, length_);
@@ -63,12 +63,12 @@ public:
                (std::max)(direct_.gradient_workspace(batch, length_), scratch_bytes(extra));
     }
 
-    /// \param lags_of (first channel, width, scratch) → the lags of a group, which may lie in its scratch
+    /// \param lags_of (first channel, width, scratch for the lags, passing scratch) → the lags of a group
     template <class LagsOf>
-    void set_kernel(Index extra, Workspace& ws, LagsOf&& lags_of) {
+    void set_kernel(const LagsScratch& extra, Workspace& ws, LagsOf&& lags_of) {
         if (spectra_) return spectra_->set_kernel(extra, ws, lags_of);
-        for_groups(extra, ws, [&](Index first, Index width, Scalar* scratch) {
-            direct_.set_kernel(first, lags_of(first, width, scratch));
+        for_groups(extra.total(), ws, [&](Index first, Index width, Scalar* scratch) {
+            direct_.set_kernel(first, lags_of(first, width, scratch, scratch + extra.lags));
         });
     }
 
@@ -155,7 +155,7 @@ private:
 };
 
 /// Base of operators that are an exact product with a kernel in a form of their own: Derived gives
-/// * `extra()`: scalars of scratch for one group;
+/// * `extra()`: the LagsScratch of one group;
 /// * `with_lags(kernel, ws, f)`: checks a kernel and calls f(lags_of);
 /// * `with_taker(dkernel, ws, f)`: checks a gradient and calls f(take).
 template <class Derived, Real ScalarType, class Engine>
@@ -179,9 +179,10 @@ public:
         require_kernel_shape(lags, 2 * n - 1, this->channels(), Derived::name);
         lags.middle_rows(0, n - 1).eigen().setZero();
         self().with_lags(kernel, ws, [&](const auto& lags_of) {
-            exact_.for_groups(self().extra(), ws, [&](Index first, Index width, Scalar* scratch) {
+            const LagsScratch extra = self().extra();
+            exact_.for_groups(extra.total(), ws, [&](Index first, Index width, Scalar* scratch) {
                 lags.middle_rows(n - 1 - negative(), this->lags()).middle_cols(first, width).eigen() =
-                    lags_of(first, width, scratch).eigen();
+                    lags_of(first, width, scratch, scratch + extra.lags).eigen();
             });
         });
     }
@@ -197,7 +198,7 @@ protected:
 
     std::size_t product_workspace(Index batch) const { return exact_.product_workspace(batch); }
     std::size_t gradient_workspace(Index batch) const {
-        return exact_.gradient_workspace(batch, self().extra());
+        return exact_.gradient_workspace(batch, self().extra().passing);
     }
 
     template <class Kernel>
@@ -222,7 +223,7 @@ protected:
                           MatrixView<Scalar> dx, const Values& dkernel, const Sequences& sequences,
                           Workspace& ws) const {
         self().with_taker(dkernel, ws, [&](const auto& take) {
-            exact_.backward(x, cache, g, dx, sequences, self().extra(), ws, Derived::name, take);
+            exact_.backward(x, cache, g, dx, sequences, self().extra().passing, ws, Derived::name, take);
         });
     }
 
@@ -230,7 +231,7 @@ protected:
     void kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g, const Values& dkernel,
                          const Sequences& sequences, Workspace& ws) const {
         self().with_taker(dkernel, ws, [&](const auto& take) {
-            exact_.accumulate_gradient(x, g, sequences, self().extra(), ws, take);
+            exact_.accumulate_gradient(x, g, sequences, self().extra().passing, ws, take);
         });
     }
 

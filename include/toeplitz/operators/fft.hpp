@@ -59,7 +59,7 @@ public:
 private:
     static constexpr const char* name = "Fft";
 
-    static constexpr Index extra() noexcept { return 0; }
+    static constexpr detail::LagsScratch extra() noexcept { return {}; }
 
     void require_kernel(Kernel kernel, const char* where) const {
         require_kernel_shape(kernel, this->lags(), this->channels(), where);
@@ -71,7 +71,7 @@ private:
         require_finite(kernel, "Fft::set_kernel", "lag", -this->negative());
         Workspace::Scope scope(ws);
         kernel = Base::readable(kernel, scope);
-        f([&](Index first, Index width, Scalar*) { return kernel.middle_cols(first, width); });
+        f([&](Index first, Index width, Scalar*, Scalar*) { return kernel.middle_cols(first, width); });
     }
 
     template <class F>

@@ -10,6 +10,14 @@
 
 namespace toeplitz::inline TOEPLITZ_ABI::detail {
 
+/// Scalars of scratch memory, in whole lines, that the lags of one group of channels take.
+struct LagsScratch {
+    Index lags = 0;     ///< where they are, for as long as they are read
+    Index passing = 0;  ///< for those who make them, and until then
+
+    Index total() const noexcept { return lags + passing; }
+};
+
 /// Spectra of lags −negative..n−1.
 template <Real Scalar, class Engine>
 class GroupedSpectra {
@@ -21,35 +29,34 @@ public:
           channels_(channels),
           negative_(negative),
           lags_(negative + length),
-          spectra_(checked_product(groups(), engine_.spectrum_size(), "Fft")) {}
+          spectra_(checked_product(groups(), spectrum_size(), "Fft")) {}
 
     Index groups() const noexcept { return (channels_ + lanes - 1) / lanes; }
     std::size_t state_bytes() const noexcept {
         return static_cast<std::size_t>(spectra_.size()) * sizeof(Scalar);
     }
 
-    /// \param extra scalars of scratch that `lags_of` of set_kernel wants
-    std::size_t kernel_workspace(Index extra) const {
-        return scratch_bytes(groups(), engine_.scratch_size() + extra);
+    std::size_t kernel_workspace(const LagsScratch& extra) const {
+        return scratch_bytes(groups(), kernel_scratch(extra));
     }
     std::size_t product_workspace(Index batch) const {
-        return scratch_bytes(groups() * batch, engine_.scratch_size());
+        return scratch_bytes(groups() * batch, scratch_size());
     }
     /// \param extra scalars of scratch that `take` of accumulate_gradient or backward wants
     std::size_t gradient_workspace(Index extra) const {
         return scratch_bytes(groups(), gradient_scratch() + extra);
     }
     /// Scalars that keep the spectra of a batch.
-    Index kept_size(Index batch) const noexcept { return groups() * batch * engine_.spectrum_size(); }
+    Index kept_size(Index batch) const noexcept { return groups() * batch * spectrum_size(); }
 
-    /// Replaces all spectra: `lags_of(first channel, width, scratch)` returns the lags of a group, which may
-    /// lie in its scratch of `extra` scalars.
+    /// Replaces all spectra: `lags_of(first channel, width, scratch for the lags, passing scratch)` returns
+    /// the lags of a group. What passes does so where the spectrum will be, if it fits.
     template <class LagsOf>
-    void set_kernel(Index extra, Workspace& ws, LagsOf&& lags_of) {
-        for_items(groups(), engine_.scratch_size() + extra, ws, [&](Index g, Scalar* scratch) {
-            const MatrixView<const Scalar> lags =
-                lags_of(g * lanes, width(g), scratch + engine_.scratch_size());
-            engine_.transform_kernel(lags, negative_, spectrum(g), scratch);
+    void set_kernel(const LagsScratch& extra, Workspace& ws, LagsOf&& lags_of) {
+        for_items(groups(), kernel_scratch(extra), ws, [&](Index g, Scalar* scratch) {
+            Scalar* passing = passes_in_spectrum(extra) ? spectrum(g) : scratch + extra.lags;
+            const MatrixView<const Scalar> lags = lags_of(g * lanes, width(g), scratch, passing);
+            engine_.transform_kernel(lags, negative_, spectrum(g), scratch + extra.lags);
         });
     }
 
@@ -58,7 +65,7 @@ public:
     void product(MatrixView<const Scalar> x, MatrixView<Scalar> y, const Sequences& sequences,
                  Workspace& ws) const {
         const Index batch = sequences.batch();
-        for_items(groups() * batch, engine_.scratch_size(), ws, [&](Index item, Scalar* scratch) {
+        for_items(groups() * batch, scratch_size(), ws, [&](Index item, Scalar* scratch) {
             const Index g = item / batch;
             const Index b = item % batch;
             engine_.template convolve<direction, update>(group_rows(x, sequences, b, g), spectrum(g),
@@ -70,10 +77,10 @@ public:
     void forward(MatrixView<const Scalar> x, MatrixView<Scalar> y, const Sequences& sequences, Scalar* kept,
                  Workspace& ws) const {
         const Index batch = sequences.batch();
-        for_items(groups() * batch, engine_.scratch_size(), ws, [&](Index item, Scalar* scratch) {
+        for_items(groups() * batch, scratch_size(), ws, [&](Index item, Scalar* scratch) {
             const Index g = item / batch;
             const Index b = item % batch;
-            Scalar* x_spectrum = kept + item * engine_.spectrum_size();
+            Scalar* x_spectrum = kept + item * spectrum_size();
             engine_.transform(group_rows(x, sequences, b, g), x_spectrum, scratch);
             engine_.template convolve_spectrum<Direction::forward, Update::assign>(
                 x_spectrum, spectrum(g), group_rows(y, sequences, b, g), scratch);
@@ -90,7 +97,7 @@ public:
                           engine_.transform(group_rows(g, sequences, b, group), g_spectrum, scratch);
                           engine_.template convolve_spectrum<Direction::adjoint, Update::assign>(
                               g_spectrum, spectrum(group), group_rows(dx, sequences, b, group), scratch);
-                          return kept + (group * sequences.batch() + b) * engine_.spectrum_size();
+                          return kept + (group * sequences.batch() + b) * spectrum_size();
                       });
     }
 
@@ -110,8 +117,8 @@ public:
 
 private:
     Index width(Index g) const noexcept { return (std::min)(lanes, channels_ - g * lanes); }
-    Scalar* spectrum(Index g) noexcept { return spectra_.data() + g * engine_.spectrum_size(); }
-    const Scalar* spectrum(Index g) const noexcept { return spectra_.data() + g * engine_.spectrum_size(); }
+    Scalar* spectrum(Index g) noexcept { return spectra_.data() + g * spectrum_size(); }
+    const Scalar* spectrum(Index g) const noexcept { return spectra_.data() + g * spectrum_size(); }
 
     /// The valid rows of sequence b, channels of a group.
     template <class T>
@@ -120,8 +127,18 @@ private:
         return sequences.valid_of(rows, b).middle_cols(g * lanes, width(g));
     }
 
-    Index gradient_scratch() const noexcept {
-        return engine_.scratch_size() + 3 * engine_.spectrum_size() + lags_ * lanes;
+    // All groups are given the room of the widest.
+    Index widest() const noexcept { return (std::min)(lanes, channels_); }
+    Index spectrum_size() const noexcept { return whole_lines<Scalar>(engine_.spectrum_size(widest())); }
+    Index scratch_size() const noexcept { return whole_lines<Scalar>(engine_.scratch_size(widest())); }
+    Index lags_size() const noexcept { return whole_lines<Scalar>(lags_ * widest()); }
+    Index gradient_scratch() const noexcept { return scratch_size() + 3 * spectrum_size() + lags_size(); }
+    bool passes_in_spectrum(const LagsScratch& extra) const noexcept {
+        return extra.passing <= spectrum_size();
+    }
+    Index kernel_scratch(const LagsScratch& extra) const noexcept {
+        const Index passing = passes_in_spectrum(extra) ? 0 : extra.passing;
+        return extra.lags + (std::max)(passing, engine_.kernel_scratch_size());
     }
 
     // Sums over the batch what `transform_both(group, sequence, G, X, scratch)` has written to G, and the X
@@ -130,17 +147,17 @@ private:
     void sum_gradients(Index batch, Index extra, Workspace& ws, Take& take,
                        Transform&& transform_both) const {
         for_items(groups(), gradient_scratch() + extra, ws, [&](Index group, Scalar* scratch) {
-            Scalar* x_spectrum = scratch + engine_.scratch_size();
-            Scalar* g_spectrum = x_spectrum + engine_.spectrum_size();
-            Scalar* sum = g_spectrum + engine_.spectrum_size();
-            const MatrixView<Scalar> dlags(sum + engine_.spectrum_size(), lags_, width(group), lanes);
-            std::fill_n(sum, engine_.spectrum_size() + lags_ * lanes, Scalar(0));
+            Scalar* x_spectrum = scratch + scratch_size();
+            Scalar* g_spectrum = x_spectrum + spectrum_size();
+            Scalar* sum = g_spectrum + spectrum_size();
+            const MatrixView<Scalar> dlags(sum + spectrum_size(), lags_, width(group), widest());
+            std::fill_n(sum, spectrum_size() + lags_size(), Scalar(0));
             for (Index b = 0; b < batch; ++b) {
                 const Scalar* x = transform_both(group, b, g_spectrum, x_spectrum, scratch);
                 engine_.accumulate_correlation(x, g_spectrum, width(group), sum);
             }
             engine_.accumulate_lags(sum, dlags, negative_, scratch);
-            take(group * lanes, MatrixView<const Scalar>(dlags), dlags.row(lags_));
+            take(group * lanes, MatrixView<const Scalar>(dlags), dlags.data() + lags_size());
         });
     }
 

@@ -83,8 +83,11 @@ private:
         require_kernel_shape(kernel, frequencies(), this->channels(), where);
     }
 
-    /// The lags of one group, and what the transform takes.
-    Index extra() const noexcept { return this->lags() * lanes + transform_.scratch_size(); }
+    detail::LagsScratch extra() const noexcept {
+        return {detail::whole_lines<Scalar>(this->lags() * lags_stride()),
+                detail::whole_lines<Scalar>(transform_.scratch_size())};
+    }
+    Index lags_stride() const noexcept { return (std::min)(lanes, this->channels()); }
 
     template <class F>
     void with_lags(Kernel kernel, Workspace& ws, F&& f) const {
@@ -92,10 +95,9 @@ private:
         require_finite(kernel, "Spectral::set_kernel", "frequency", 0);
         Workspace::Scope scope(ws);
         kernel = Base::readable(kernel, scope);
-        f([&](Index first, Index width, Scalar* scratch) {
-            const MatrixView<Scalar> lags(scratch, this->lags(), width, lanes);
-            transform_.to_lags(kernel.middle_cols(first, width), kind, lags, this->negative(),
-                               lags.row(this->lags()));
+        f([&](Index first, Index width, Scalar* scratch, Scalar* passing) {
+            const MatrixView<Scalar> lags(scratch, this->lags(), width, lags_stride());
+            transform_.to_lags(kernel.middle_cols(first, width), kind, lags, this->negative(), passing);
             return MatrixView<const Scalar>(lags);
         });
     }

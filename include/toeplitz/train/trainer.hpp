@@ -204,7 +204,9 @@ private:
                       "toeplitz: an objective takes (const P& parameters, const Part&, P& gradients).");
         const int threads =
             static_cast<int>(std::min<Index>(options_.shards, static_cast<Index>(available_threads())));
-        detail::parallel_chunks(options_.shards, threads, [&](Index begin, Index end, int) {
+        // Objectives are the user's.
+        constexpr auto keep = detail::Denormals::keep;
+        detail::parallel_chunks<keep>(options_.shards, threads, [&](Index begin, Index end, int) {
             for (Index shard = begin; shard < end; ++shard) compute_shard(parameters, objective, shard);
         });
     }

@@ -102,19 +102,14 @@ protected:
     static void expect_node(detail::Turn node) {
         std::vector<S> factors;
         for (Index m = 1; m < R; ++m) {
-            const auto power = detail::Turn{m * node.numerator, R * node.denominator}.template point<S>();
-            factors.insert(factors.end(), power.begin(), power.end());
+            const auto power = unit_circle(static_cast<long double>(m * node.numerator) /
+                                           static_cast<long double>(R * node.denominator));
+            factors.push_back(static_cast<S>(power.real()));
+            factors.push_back(static_cast<S>(power.imag()));
         }
         ASSERT_EQ(static_cast<Index>(factors.size()), detail::NodeRadix<R>::factor_size);
-        std::vector<detail::Turn> roots = {node};
-        while (static_cast<Index>(roots.size()) < R) {
-            std::vector<detail::Turn> next;
-            for (const detail::Turn& root : roots) {
-                next.push_back(root.left());
-                next.push_back(root.right());
-            }
-            roots = next;
-        }
+        std::vector<detail::Turn> roots;
+        for (Index k = 0; k < R; ++k) roots.push_back(node.root(R == 8 ? 3 : R == 4 ? 2 : 1, k));
         expect_definition<detail::NodeRadix<R>, R>(factors, turns_of(roots));
     }
 
@@ -156,16 +151,39 @@ TYPED_TEST(TreeButterflyTest, OddRootsEvaluateAtTheRootsOfI) {
     this->template expect_odd_root<7>();
 }
 
-TYPED_TEST(TreeButterflyTest, FactorsAreOneRoundingFromTheCircle) {
-    for (const Index denominator :
-         {Index{1}, Index{4}, Index{8}, Index{12}, Index{28}, Index{1} << 20, 5 * (Index{1} << 19)}) {
-        const Index step = std::max<Index>(1, denominator / 97);
-        for (Index numerator = 0; numerator < denominator; numerator += step) {
-            const auto point = detail::Turn{numerator, denominator}.template point<TypeParam>();
-            const auto exact = this->unit_circle(static_cast<long double>(numerator) /
-                                                 static_cast<long double>(denominator));
-            EXPECT_TRUE(near(point[0], exact.real(), 2 * unit<TypeParam>)) << numerator << "/" << denominator;
-            EXPECT_TRUE(near(point[1], exact.imag(), 2 * unit<TypeParam>)) << numerator << "/" << denominator;
+TYPED_TEST(TreeButterflyTest, RootsOfUnityAreOneRoundingFromTheCircle) {
+    // A table's entry and the last sum: u/2 near 1, and next to nothing beside.
+    for (const Index order : {Index{1}, Index{2}, Index{3}, Index{7}, Index{64}, Index{100}, Index{99991},
+                              Index{1} << 22, 5 * (Index{1} << 19), (Index{1} << 40) + 3}) {
+        const detail::RootsOfUnity roots(order);
+        EXPECT_EQ(roots.order(), order);
+        const Index step = std::max<Index>(1, order / 9973);
+        for (Index j = 0; j < order; j += step) {
+            const auto point = roots.template at<TypeParam>(j);
+            const auto exact =
+                this->unit_circle(static_cast<long double>(j) / static_cast<long double>(order));
+            ASSERT_TRUE(near(point[0], exact.real(), 0.6L * unit<TypeParam>)) << j << "/" << order;
+            ASSERT_TRUE(near(point[1], exact.imag(), 0.6L * unit<TypeParam>)) << j << "/" << order;
+        }
+        if (order % 4 == 0) {
+            EXPECT_EQ(roots.template at<TypeParam>(order / 4)[0], 0);
+            EXPECT_EQ(roots.template at<TypeParam>(order / 4)[1], 1);
+            EXPECT_EQ(roots.template at<TypeParam>(order / 2)[0], -1);
+        }
+    }
+}
+
+TEST(TreeOrderTest, HoldsEveryRootOfIOnceAsSplitsLeaveThem) {
+    for (const Index size : {16, 20, 24, 28, 96, 1280}) {
+        const Buffer<Index> order = detail::tree_order(size);
+        std::vector<bool> seen(static_cast<std::size_t>(size));
+        for (Index p = 0; p < size; ++p) {
+            ASSERT_TRUE(order[p] >= 0 && order[p] < size && !seen[static_cast<std::size_t>(order[p])]);
+            seen[static_cast<std::size_t>(order[p])] = true;
+            // The other square root of the same number is the neighbour, half a turn further.
+            if (p % 2 == 0) {
+                EXPECT_EQ(order[p + 1], order[p] + size / 2) << p;
+            }
         }
     }
 }
@@ -312,6 +330,9 @@ TYPED_TEST(TreeConvolutionTest, IsAnEngineOfTheNextSizeOfItsForm) {
         const TreeConvolution<S> engine(n);
         EXPECT_EQ(engine.size(), detail::tree_size(n));
         EXPECT_EQ(engine.spectrum_size(), 2 * engine.size() * TreeConvolution<S>::lanes);
+        // Whole registers.
+        EXPECT_EQ(engine.spectrum_size(1), 2 * engine.size() * Simd<S>::lanes);
+        EXPECT_EQ(engine.kernel_scratch_size(), 0);
         EXPECT_GE(engine.scratch_size(), engine.spectrum_size());
     }
 }

@@ -84,6 +84,43 @@ TYPED_TEST(FftTest, DoesNotOverflowWhereTheSumOfMagnitudesIsAQuarterOfTheRange) 
     }
 }
 
+TYPED_TEST(FftTest, GradientDoesNotOverflowWhereItsSumOfMagnitudesIsAQuarterOfTheRange) {
+    using S = TypeParam;
+    for (const Index n : {100, 1000, 4099}) {
+        const Fft<S> op({.length = n, .channels = 2});
+        // Σ|x| Σ|g| = range/4N, of two factors that are alike.
+        const S points = static_cast<S>(detail::tree_size(n));
+        const S sum = std::sqrt((std::numeric_limits<S>::max)() / 4 / points);
+        const Matrix<S> x = Matrix<S>::Constant(n, 2, sum / static_cast<S>(n));
+        Workspace ws;
+        Matrix<S> gradient = Matrix<S>::Zero(2 * n - 1, 2);
+        op.accumulate_kernel_gradient(x, x, gradient, ws);
+        for (Index t = 1 - n; t < n; ++t) {
+            const auto expected = static_cast<long double>(n - std::abs(t)) *
+                                  static_cast<long double>(x(0, 0)) * static_cast<long double>(x(0, 0));
+            EXPECT_TRUE(near(gradient(t + n - 1, 1), expected,
+                             transform_error(detail::tree_size(n)) * unit<S> * sum * x(0, 0)))
+                << n << ' ' << t;
+        }
+    }
+}
+
+TYPED_TEST(FftTest, DenormalNumbersAreZeros) {
+    using S = TypeParam;
+    using Limits = std::numeric_limits<S>;
+    for (const Index n : {20, 100}) {
+        const Matrix<S> ones = Matrix<S>::Ones(2 * n - 1, 2);
+        const Matrix<S> denormal = Matrix<S>::Constant(n, 2, 100 * Limits::denorm_min());
+        const Fft<S> op({.length = n, .channels = 2}, ones);
+        EXPECT_TRUE(same_bits(op * denormal, Matrix<S>::Zero(n, 2)));
+        // Normal numbers are not.
+        const S smallest = (Limits::min)();
+        const Matrix<S> normal = Matrix<S>::Constant(n, 2, 4 * smallest);
+        const LongMatrix expected = LongMatrix::Constant(n, 2, static_cast<long double>(normal.col(0).sum()));
+        EXPECT_TRUE(near_all(op * normal, expected, static_cast<long double>(n) * smallest));
+    }
+}
+
 TYPED_TEST(FftTest, KernelsMayHaveAnyStrides) {
     using S = TypeParam;
     for (const Index n : {20, 90}) {
@@ -137,15 +174,18 @@ TYPED_TEST(FftTest, ShortCausalProductsKeepThePastBitForBit) {
     }
 }
 
-TYPED_TEST(FftTest, StateIsOneSpectrumOfTheGroup) {
+TYPED_TEST(FftTest, StateIsOneSpectrumOfTheRegistersThatChannelsFill) {
     using S = TypeParam;
-    const Index n = 1000;
-    const Fft<S> narrow({.length = n, .channels = 1});
-    const Fft<S> wide({.length = n, .channels = 2 * TreeConvolution<S>::lanes});
-    const auto group = static_cast<std::size_t>(2 * n * TreeConvolution<S>::lanes) * sizeof(S);
-    EXPECT_GE(narrow.state_bytes(), group);
-    EXPECT_LE(narrow.state_bytes(), group + group / 4);
-    EXPECT_EQ(wide.state_bytes(), 2 * narrow.state_bytes());
+    constexpr Index n = 1000;
+    constexpr Index lanes = TreeConvolution<S>::lanes;
+    const auto state = [](Index channels) {
+        return Fft<S>({.length = n, .channels = channels}).state_bytes();
+    };
+    const auto one = static_cast<std::size_t>(2 * n * Simd<S>::lanes) * sizeof(S);
+    EXPECT_GE(state(1), one);
+    EXPECT_LE(state(1), one + one / 4);
+    EXPECT_EQ(state(lanes), static_cast<std::size_t>(lanes / Simd<S>::lanes) * state(1));
+    EXPECT_EQ(state(2 * lanes), 2 * state(lanes));
 }
 
 }  // namespace

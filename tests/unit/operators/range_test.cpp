@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// Inputs and kernels of any size whose product has an ordinary one.
+#include <gtest/gtest.h>
+
+#include <support/model.hpp>
+#include <support/random.hpp>
+#include <support/tolerance.hpp>
+
+namespace toeplitz::test {
+namespace {
+
+template <class S>
+class RangeTest : public testing::Test {};
+
+using Scalars = testing::Types<float, double>;
+TYPED_TEST_SUITE(RangeTest, Scalars);
+
+template <class S>
+Matrix<S> times_power(const Matrix<S>& values, int k) {
+    return values.unaryExpr([k](S v) { return std::ldexp(v, k); });
+}
+
+TYPED_TEST(RangeTest, LargeTimesSmallIsAsOneTimesOne) {
+    using S = TypeParam;
+    // About 1e30, and for double 1e240.
+    const int large = std::is_same_v<S, float> ? 100 : 800;
+    for (const Kind kind : all_kinds) {
+        for (const Index n : {40, 300}) {
+            SCOPED_TRACE(text({.kind = kind, .length = n, .channels = 3}));
+            const auto model = make_model<S>({.kind = kind, .length = n, .channels = 3});
+            const Matrix<S> kernel = model->kernel();
+            const Matrix<S> x = random_matrix<S>(n, 3, 5);
+            const Matrix<S> g = random_matrix<S>(n, 3, 6);
+            const Matrix<S> y = model->apply(x);
+            const Matrix<S> dx = model->adjoint(g);
+            const Matrix<S> gradient = model->gradient(x, g);
+            // Scaling is exact; what differs is what vanishes beside the rest.
+            const auto expect = [](const Matrix<S>& actual, const Matrix<S>& expected) {
+                EXPECT_TRUE(near_all(actual, expected, 8 * unit<S> * expected.cwiseAbs().maxCoeff()));
+            };
+            for (const int k : {large, -large}) {
+                model->set_kernel(times_power(kernel, k));
+                expect(model->apply(times_power(x, -k)), y);
+                expect(model->adjoint(times_power(g, -k)), dx);
+                expect(model->gradient(times_power(x, k), times_power(g, -k)), gradient);
+            }
+        }
+    }
+}
+
+}  // namespace
+}  // namespace toeplitz::test
