@@ -18,6 +18,9 @@
 #if !defined(TOEPLITZ_TEST_SANITIZED)
 #include <sys/resource.h>
 #endif
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
 
 namespace {
 
@@ -33,6 +36,9 @@ void limit_memory() {
     const rlim_t bytes = pages * 4096 + (rlim_t{1} << 28U);
     const rlimit limit{bytes, bytes};
     setrlimit(RLIMIT_AS, &limit);
+#if defined(_OPENMP)
+    omp_set_num_threads(1);  // the stacks of more count as well
+#endif
 #endif
 }
 

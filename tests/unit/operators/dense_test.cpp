@@ -41,6 +41,16 @@ TYPED_TEST(DenseTest, RowOfACausalKernelIsTheLag) {
     EXPECT_TRUE(same_bits(dense * x, y));
 }
 
+TYPED_TEST(DenseTest, LendsKernelValuesOfItsShape) {
+    using S = TypeParam;
+    const Dense<S> dense({.length = 4, .channels = 3}, Matrix<S>::Zero(7, 3).eval());
+    Workspace ws;
+    Workspace::Scope scope(ws);
+    const auto values = dense.take_kernel(scope);
+    EXPECT_EQ(values.rows(), 7);
+    EXPECT_EQ(values.cols(), 3);
+}
+
 TYPED_TEST(DenseTest, ChannelsHaveKernelsOfTheirOwn) {
     using S = TypeParam;
     const Index n = 9;

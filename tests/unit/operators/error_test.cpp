@@ -24,15 +24,17 @@ Fft<double> some_fft(Index n, Index d) { return Fft<double>({.length = n, .chann
 
 // --- Options -----------------------------------------------------------------------------------------------
 
+// Zero is the default of what has to be set.
+
 TEST(OperatorErrors, LengthZero) {
     const auto expect = [](const std::string& name, auto&& f) {
         expect_error<config_error>(201, "[toeplitz.config.201] " + name + ": expected length >= 1, got 0", f);
     };
-    expect("Dense", [] { Dense<double>({.length = 0, .channels = 1}, zeros(1, 1)); });
-    expect("Band", [] { Band<double>({.length = 0, .channels = 1, .taps = 1}, zeros(1, 1)); });
-    expect("Fft", [] { Fft<double>({.length = 0, .channels = 1}); });
-    expect("Ski", [] { Ski<double>({.length = 0, .channels = 1, .rank = 1}); });
-    expect("Spectral", [] { CausalSpectral<double>({.length = 0, .channels = 1}); });
+    expect("Dense", [] { Dense<double>({.channels = 1}, zeros(1, 1)); });
+    expect("Band", [] { Band<double>({.channels = 1, .taps = 1}, zeros(1, 1)); });
+    expect("Fft", [] { Fft<double>({.channels = 1}); });
+    expect("Ski", [] { Ski<double>({.channels = 1, .rank = 1}); });
+    expect("Spectral", [] { CausalSpectral<double>({.channels = 1}); });
     expect("Spectral", [] { BidirectionalSpectral<double>({.length = 0, .channels = 1}); });
 }
 
@@ -43,6 +45,8 @@ TEST(OperatorErrors, ChannelsZeroOrNegative) {
     };
     expect("Dense", "0", [] { Dense<double>({.length = 1}, zeros(1, 0)); });
     expect("Band", "0", [] { Band<double>({.length = 1, .taps = 1}, zeros(1, 0)); });
+    expect("Fft", "0", [] { Fft<double>({.length = 1}); });
+    expect("Spectral", "0", [] { CausalSpectral<double>({.length = 1}); });
     expect("Fft", "-1", [] { Fft<double>({.length = 1, .channels = -1}); });
     expect("Ski", "0", [] { Ski<double>({.length = 1, .rank = 1}); });
     expect("Spectral", "-3", [] { CausalSpectral<double>({.length = 1, .channels = -3}); });
