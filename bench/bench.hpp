@@ -182,6 +182,9 @@ Work step_of(Op op, Set set, Gradient gradient, AsGradient as_gradient = {}) {
     return {run, data->op.state_bytes(), data->ws.capacity()};
 }
 
+/// n·d·taps multiply-adds in registers.
+Work fma_floor(const Shape& shape);
+
 // One per file. Floors come first, so that each stands before the paths of its shape.
 void add_floors(Cases& cases);
 void add_dense(Cases& cases);
@@ -190,6 +193,7 @@ void add_band(Cases& cases);
 void add_ski(Cases& cases);
 void add_band_ski(Cases& cases);
 void add_spectral(Cases& cases);
+void add_state_space(Cases& cases);
 void add_position_mlp(Cases& cases);
 void add_tno(Cases& cases);
 void add_block_floor(Cases& cases);

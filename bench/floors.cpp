@@ -88,7 +88,9 @@ Work memcpy(const Shape& shape) {
     return total[0];
 }
 
-Work fma(const Shape& shape) {
+}  // namespace
+
+Work fma_floor(const Shape& shape) {
     const auto results = std::make_shared<std::vector<float>>(static_cast<std::size_t>(shape.threads) * 64);
     return {[results, shape] {
                 const volatile float seed = 0.5F;  // nothing is computed in advance
@@ -100,15 +102,13 @@ Work fma(const Shape& shape) {
             0, 0};
 }
 
-}  // namespace
-
 void add_floors(Cases& cases) {
     for_each_shape([&](Shape shape) {
         cases.push_back({"FloorMemcpy", shape, memcpy});
         cases.push_back({"FloorFftw", shape, fftw});
         for (const Index taps : band_taps(shape.n)) {
             shape.taps = taps;
-            cases.push_back({"FloorFma", shape, fma});
+            cases.push_back({"FloorFma", shape, fma_floor});
         }
     });
 }

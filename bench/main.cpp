@@ -43,6 +43,7 @@ Cases all_cases() {
     add_ski(cases);
     add_band_ski(cases);
     add_spectral(cases);
+    add_state_space(cases);
     add_position_mlp(cases);
     add_tno(cases);
     add_block_floor(cases);

@@ -9,6 +9,7 @@
 #   clang           unit tests and gradients with clang++
 #   asan            unit tests with the address and undefined-behaviour sanitizers
 #   tsan            unit and concurrency tests with the thread sanitizer, in OpenMP's threads
+#   fuzz            the fuzz targets with libFuzzer, for FUZZ_SECONDS each (10)
 #   sse2, avx2, avx512   the floors that use vectors, with these
 #   ofast           the same with -Ofast
 #   no-exceptions   headers without exceptions
@@ -21,7 +22,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-all_rows=(test clang asan tsan sse2 avx2 avx512 ofast no-exceptions no-openmp no-fftw index strict aarch64)
+all_rows=(test clang asan tsan fuzz sse2 avx2 avx512 ofast no-exceptions no-openmp no-fftw index strict aarch64)
 mapfile -t unit < <(cd tests/unit && printf 'unit_%s\n' *)
 vectors=(unit_core unit_fft unit_dense unit_operators)
 jobs=$(nproc)
@@ -58,7 +59,7 @@ row_clang() {
 row_asan() {
     need g++
     preset=asan-ubsan configure
-    ASAN_OPTIONS=allocator_may_return_null=1 suites "${unit[@]}" alloc
+    ASAN_OPTIONS=allocator_may_return_null=1 suites "${unit[@]}" alloc fftw_cleanup
 }
 
 row_tsan() {
@@ -67,6 +68,17 @@ row_tsan() {
     # OpenMP's runtime is not instrumented; its tool Archer tells the sanitizer what it orders.
     OMP_NUM_THREADS=2 TSAN_OPTIONS=allocator_may_return_null=1:ignore_noninstrumented_modules=1 \
         suites "${unit[@]}" concurrency
+}
+
+row_fuzz() {
+    need clang libomp-dev libcli11-dev
+    preset=fuzz configure -D TOEPLITZ_FUZZ_SECONDS="${FUZZ_SECONDS:-10}"
+    local targets=(tests/fuzz/*.cpp)
+    targets=("${targets[@]##*/}")
+    targets=("${targets[@]%.cpp}")
+    mapfile -t targets < <(printf 'fuzz_%s\n' "${targets[@]}" | grep --invert-match -E '_(replay|libfuzzer)$')
+    cmake --build "build/check/$row" --parallel "$jobs" --target "${targets[@]}"
+    run '^fuzz[.]'
 }
 
 # width NAME [FLAG OF THE CPU]: for the instructions of the level NAME.

@@ -304,7 +304,7 @@ int main(int argc, char** argv) {
     app.add_option("--data", settings.data, "Directory of the files of MNIST, Fashion-MNIST or the like")
         ->capture_default_str();
     app.add_option("--tolerance", settings.tolerances, "Tolerances, relative to each channel's 2-norm")
-        ->check(CLI::PositiveNumber)
+        ->check(positive_number())
         ->capture_default_str();
     app.add_option("--cost-model", settings.cost_model, "What toeplitz_cost_model prints on this machine");
     app.add_option("--test", settings.test, "Test on the first so many images only; 0: on all")

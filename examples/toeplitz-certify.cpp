@@ -27,6 +27,7 @@
 #include <toeplitz/io/safetensors.hpp>
 
 #include "support/cost_model_file.hpp"
+#include "support/finite_number.hpp"
 #include "support/parallel_for.hpp"
 
 namespace {
@@ -169,17 +170,11 @@ int main(int argc, char** argv) {
     Settings settings;
     CLI::App app("The cheapest band and low rank within a proven tolerance of a Toeplitz kernel.",
                  "toeplitz-certify");
-    const auto positive = [](const std::string& text) {
-        double value = 0;
-        const bool is_number = CLI::detail::lexical_cast(text, value);
-        return is_number && value > 0 && toeplitz::detail::is_finite(value) ? std::string()
-                                                                            : "a number above 0, not " + text;
-    };
     app.add_option("file", settings.file, "File with the tensor lags, (2n-1) x d: row t+n-1 is lag t")
         ->required();
     app.add_option("--tolerance", settings.tolerance, "Largest error of a channel in the 2-norm")
         ->required()
-        ->check(CLI::Validator(positive, "POSITIVE"));
+        ->check(examples::positive_number());
     app.add_flag("--relative", settings.relative, "The tolerance is a fraction of the channel's own 2-norm");
     app.add_option("--out", settings.out, "File for taps, inducing values and bounds");
     app.add_option("--cost-model", settings.cost_model, "What toeplitz_cost_model prints on this machine");

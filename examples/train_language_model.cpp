@@ -169,7 +169,7 @@ int main(int argc, char** argv) {
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     app.add_option("--temperature", settings.model.temperature, "Below 1: rather what is likely")
-        ->check(CLI::PositiveNumber)
+        ->check(positive_number())
         ->capture_default_str();
     add_training_options(app, settings.training);
     return run_program(app, argc, argv, settings.training, [&] { run(settings); });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 /// \file
-/// Writes what the tests of toeplitz-certify read, good files and bad ones, into a directory.
+/// Writes what the tests of toeplitz-certify and distill read, good files and bad ones, into a directory.
 
 #include <cmath>
 #include <iostream>
@@ -28,6 +28,18 @@ Matrix<Scalar> some_lags(Index n) {
     return lags;
 }
 
+/// Lags 0..n−1: one mode, two modes, noise.
+Matrix<float> some_causal_lags(Index n) {
+    Matrix<float> lags(n, 3);
+    for (Index i = 0; i < n; ++i) {
+        const double t = static_cast<double>(i);
+        lags(i, 0) = static_cast<float>(std::pow(0.75, t));
+        lags(i, 1) = static_cast<float>(std::pow(0.9, t) * std::cos(t) + std::pow(0.5, t));
+        lags(i, 2) = static_cast<float>(std::sin(t * t));
+    }
+    return lags;
+}
+
 template <class Scalar>
 void write(const std::string& path, const Matrix<Scalar>& lags, const std::string& name = "lags") {
     TensorFile file;
@@ -42,6 +54,8 @@ int main(int argc, char** argv) {
     const std::string directory = argv[1];
     write(directory + "/float", some_lags<float>(801));
     write(directory + "/double", some_lags<double>(301));
+    write(directory + "/causal", some_causal_lags(600));
+    write<float>(directory + "/two_channels", some_causal_lags(600).leftCols(2));
     write(directory + "/one", some_lags<float>(1));
     write<float>(directory + "/even", some_lags<float>(8).topRows(14));
     write<float>(directory + "/no_channels", Matrix<float>(15, 0));

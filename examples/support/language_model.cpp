@@ -10,6 +10,7 @@
 #include <toeplitz/nn/loss.hpp>
 #include <toeplitz/nn/model.hpp>
 #include <toeplitz/nn/tno.hpp>
+#include <toeplitz/stream/model_stream.hpp>
 #include <toeplitz/train/batches.hpp>
 
 #include "parallel_for.hpp"
@@ -78,30 +79,32 @@ double bits_per_byte(const M& model, const typename M::Parameters& parameters, s
     return bits / static_cast<double>(size);
 }
 
-/// Draws bytes one after another from what the model predicts for a window of the last ones.
+/// Draws bytes one after another from what the model predicts after a text, one step of it for each.
 template <class M>
-std::string continue_text(const M& model, const typename M::Parameters& parameters, std::string text,
+std::string continue_text(const M& model, const typename M::Parameters& parameters, std::string_view text,
                           const LanguageModelOptions& options, std::uint64_t seed) {
-    const Index n = options.length;
-    const typename M::Prepared prepared = model.prepare(parameters, n);
+    if (text.empty() || options.generate == 0) return {};
+    const auto plan = stream(model.prepare(parameters, options.length));
+    auto state = plan.make_state();
+    std::vector<Token> prompt;
+    for (const char byte : text) prompt.push_back(token_of(byte));
+    Token last = prompt.back();
+    prompt.pop_back();
+    plan.prefill(prompt, state);
+
     const CounterRandom random(seed);
-    Workspace ws;
-    Matrix<float> logits(n, 256);
-    std::vector<Token> window(static_cast<std::size_t>(n));
-    const std::size_t begin = text.size();
+    Matrix<float> logits(1, 256);
+    std::string written;
     for (Index drawn = 0; drawn < options.generate; ++drawn) {
-        const std::size_t used = std::min(text.size(), window.size());
-        // What stands in the window after the last byte has no influence: the model is causal.
-        for (std::size_t i = 0; i < used; ++i) window[i] = token_of(text[text.size() - used + i]);
-        prepared.evaluate(window, logits, ws);
-        const auto row = logits.row(static_cast<Index>(used) - 1).cast<double>().array();
+        plan.step({&last, 1}, logits, state);
+        const auto row = logits.row(0).cast<double>().array();
         const Eigen::ArrayXd weights = ((row - row.maxCoeff()) / options.temperature).exp();
         double left = random.uniform(static_cast<std::uint64_t>(drawn)) * weights.sum();
-        Index byte = 0;
-        while (byte < 255 && left >= weights(byte)) left -= weights(byte++);
-        text += static_cast<char>(byte);
+        last = 0;
+        while (last < 255 && left >= weights(last)) left -= weights(last++);
+        written += static_cast<char>(last);
     }
-    return text.substr(begin);
+    return written;
 }
 
 template <class Mixer>

@@ -46,10 +46,11 @@ inline Token apply(Token op, std::vector<Token> arguments) {
 }
 
 /// Reads an expression from left to right.
-/// \throws std::runtime_error unless it is a complete one
+/// \throws std::runtime_error unless it is a complete one, of tokens that there are
 inline Token value(const Expression& expression) {
     std::vector<std::vector<Token>> open{{}};  // each: the operator, then its arguments; first, the result
     for (const Token token : expression) {
+        if (token < 0 || token >= vocabulary) throw std::runtime_error("not a token of an expression");
         if (token >= minimum && token < close) {
             open.push_back({token});
             continue;

@@ -53,7 +53,7 @@ Index depth_of(const listops::Expression& expression) {
 }
 
 void check_known_values() {
-    using listops::value;
+    using listops::value, listops::vocabulary;
     constexpr Token lo = listops::minimum, hi = listops::maximum, med = listops::median;
     constexpr Token sum = listops::sum_mod, end = listops::close;
     expect(value({7}) == 7, "a digit is its own value");
@@ -62,15 +62,21 @@ void check_known_values() {
     expect(value({med, 1, 9, 4, end}) == 4, "[MED 1 9 4 ] = 4");
     expect(value({med, 1, 9, 4, 7, end}) == 5, "[MED 1 9 4 7 ] = 5, rounded down from 5.5");
     expect(listops::text({hi, 2, sum, 1, 0, end, end}) == "[MAX 2 [SM 1 0 ] ]", "the text of an expression");
-    for (const listops::Expression& broken :
-         {listops::Expression{}, {1, 2}, {hi, 1, 2}, {end}, {hi, end}, {1, end}}) {
+    for (const listops::Expression& broken : {listops::Expression{},
+                                              {1, 2},
+                                              {hi, 1, 2},
+                                              {end},
+                                              {hi, end},
+                                              {1, end},
+                                              {vocabulary},
+                                              {sum, 1, -7, end}}) {
         bool thrown = false;
         try {
             value(broken);
         } catch (const std::runtime_error&) {
             thrown = true;
         }
-        expect(thrown, "no value: " + listops::text(broken));
+        expect(thrown, "no value of an expression of " + std::to_string(broken.size()) + " tokens");
     }
 }
 

@@ -15,6 +15,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "finite_number.hpp"
 #include "training_run.hpp"
 
 namespace examples {
@@ -37,13 +38,13 @@ inline void add_training_options(CLI::App& app, TrainingSettings& settings) {
         ->check(CLI::Range(1, 1 << 30))
         ->capture_default_str();
     app.add_option("--minutes", settings.minutes, "Stop training earlier, after so many minutes; 0: never")
-        ->check(CLI::NonNegativeNumber)
+        ->check(non_negative_number())
         ->capture_default_str();
     app.add_option("--batch", settings.batch, "Sequences per step")
         ->check(CLI::Range(1, 1 << 20))
         ->capture_default_str();
     app.add_option("--rate", settings.rate, "Largest learning rate, after a warm-up")
-        ->check(CLI::PositiveNumber)
+        ->check(positive_number())
         ->capture_default_str();
     app.add_option("--seed", settings.seed,
                    "Seed of the weights, of the order of the data and of what is drawn")

@@ -4,7 +4,7 @@
 /// \file
 /// Operators, kernels, layers and models in one include. What fewer programs need has headers of its own:
 /// bounds and choices (approximation/), compressed and any mixers (nn/compress.hpp, nn/any_mixer.hpp),
-/// training (train/), files (io/), options as text (core/options_text.hpp), Eigen's solvers
+/// streams (stream/), training (train/), files (io/), options as text (core/options_text.hpp), Eigen's solvers
 /// (adapt/eigen.hpp).
 
 #include <toeplitz/core/parameter.hpp>
@@ -23,6 +23,7 @@
 #include <toeplitz/operators/fft.hpp>
 #include <toeplitz/operators/ski.hpp>
 #include <toeplitz/operators/spectral.hpp>
+#include <toeplitz/operators/state_space.hpp>
 #include <toeplitz/operators/sum.hpp>
 #include <toeplitz/version.hpp>
 

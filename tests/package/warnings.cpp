@@ -17,6 +17,8 @@ template class Model<Tno<float, Causality::bidirectional>, BatchNorm<float>, Lin
 template class Model<SkiTno<double, Causality::bidirectional>, BatchNorm<double>, Linear<double>>;
 template class Model<FdTno<float, Causality::causal>>;
 template class Model<SkiTno<float, Causality::causal, PositionKernel<float, Causality::causal>>>;
+template class KernelStream<double>;
+template class ModelStream<Model<Tno<float, Causality::causal>, BatchNorm<float>, Linear<float>>::Prepared>;
 template class Trainer<Model<Tno<float, Causality::causal>>::Parameters>;
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -13,6 +13,7 @@
 #include <toeplitz/nn/ski_tno.hpp>
 #include <toeplitz/nn/tno.hpp>
 #include <toeplitz/operators/dense.hpp>
+#include <toeplitz/stream/options.hpp>
 #include <toeplitz/train/trainer.hpp>
 
 namespace toeplitz::test {
@@ -20,12 +21,14 @@ namespace toeplitz::test {
 template <class Mixer, class... Layers>
 using ModelOptionsOf = typename Model<Mixer, Layers...>::Options;
 
-using BuiltInOptions = testing::Types<
-    FftOptions, BandOptions, SkiOptions, SpectralOptions, DenseOptions, NormEstimateOptions,
-    ApproximationOptions, ChooseOptions, CrossEntropyOptions, TrainerOptions, PositionKernelOptions,
-    FrequencyKernelOptions, ModelOptionsOf<Tno<float, Causality::causal>, BatchNorm<float>, Linear<float>>,
-    ModelOptionsOf<FdTno<float, Causality::causal>>, ModelOptionsOf<SkiTno<float, Causality::bidirectional>>,
-    SkiTnoOptions<PositionKernelOptions>, ModelOptionsOf<CompressedTno<float>>,
-    ModelOptionsOf<AnyMixer<float>>>;
+using BuiltInOptions =
+    testing::Types<FftOptions, BandOptions, SkiOptions, SpectralOptions, DenseOptions, NormEstimateOptions,
+                   ApproximationOptions, ChooseOptions, CrossEntropyOptions, StreamOptions, TrainerOptions,
+                   PositionKernelOptions, FrequencyKernelOptions,
+                   ModelOptionsOf<Tno<float, Causality::causal>, BatchNorm<float>, Linear<float>>,
+                   ModelOptionsOf<FdTno<float, Causality::causal>>,
+                   ModelOptionsOf<SkiTno<float, Causality::bidirectional>>,
+                   SkiTnoOptions<PositionKernelOptions>, ModelOptionsOf<CompressedTno<float>>,
+                   ModelOptionsOf<AnyMixer<float>>>;
 
 }  // namespace toeplitz::test

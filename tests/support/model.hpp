@@ -29,25 +29,38 @@ enum class Kind {
     spectral_causal,
     band_plus_ski,
     ski_plus_band,
-    nested_sum,  // (Ski + Band) + Fft
+    nested_sum,   // (Ski + Band) + Fft
+    state_space,  // parameters: direct, residues of fixed poles
+    band_plus_state_space,
 };
 
 inline constexpr std::array all_kinds = {
-    Kind::dense,         Kind::dense_causal, Kind::band,     Kind::band_causal,     Kind::fft,
-    Kind::fft_causal,    Kind::ski,          Kind::spectral, Kind::spectral_causal, Kind::band_plus_ski,
-    Kind::ski_plus_band, Kind::nested_sum,
+    Kind::dense,
+    Kind::dense_causal,
+    Kind::band,
+    Kind::band_causal,
+    Kind::fft,
+    Kind::fft_causal,
+    Kind::ski,
+    Kind::spectral,
+    Kind::spectral_causal,
+    Kind::band_plus_ski,
+    Kind::ski_plus_band,
+    Kind::nested_sum,
+    Kind::state_space,
+    Kind::band_plus_state_space,
 };
 
 inline constexpr std::array toeplitz_kinds = {
-    Kind::dense, Kind::dense_causal, Kind::band,     Kind::band_causal,
-    Kind::fft,   Kind::fft_causal,   Kind::spectral, Kind::spectral_causal,
+    Kind::dense,       Kind::dense_causal,
+    Kind::band,        Kind::band_causal,
+    Kind::fft,         Kind::fft_causal,
+    Kind::spectral,    Kind::spectral_causal,
+    Kind::state_space, Kind::band_plus_state_space,
 };
 
 inline constexpr std::array causal_kinds = {
-    Kind::dense_causal,
-    Kind::band_causal,
-    Kind::fft_causal,
-    Kind::spectral_causal,
+    Kind::dense_causal, Kind::band_causal, Kind::fft_causal, Kind::spectral_causal, Kind::state_space,
 };
 
 /// What to build. Zeros stand for the defaults: about a third of n, 5 taps (4 where causal), and the

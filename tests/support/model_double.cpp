@@ -6,9 +6,20 @@ namespace toeplitz::test {
 template std::unique_ptr<Model<double>> make_model<double>(const Spec&, std::uint64_t);
 
 std::string text(const Spec& spec) {
-    constexpr std::array names = {
-        "dense",    "dense causal",    "band",       "band causal",       "fft",       "fft causal", "ski",
-        "spectral", "spectral causal", "band + ski", "ski + band causal", "nested sum"};
+    constexpr std::array names = {"dense",
+                                  "dense causal",
+                                  "band",
+                                  "band causal",
+                                  "fft",
+                                  "fft causal",
+                                  "ski",
+                                  "spectral",
+                                  "spectral causal",
+                                  "band + ski",
+                                  "ski + band causal",
+                                  "nested sum",
+                                  "state space",
+                                  "band + state space"};
     static_assert(names.size() == all_kinds.size());
     std::string result = names[static_cast<std::size_t>(spec.kind)];
     const auto add = [&](const char* name, Index value) {

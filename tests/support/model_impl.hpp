@@ -6,6 +6,7 @@
 
 #include <support/model.hpp>
 #include <support/random.hpp>
+#include <support/state_space.hpp>
 
 #include <toeplitz/toeplitz.hpp>
 
@@ -21,6 +22,11 @@ template <class S>
 Index parameter_rows(const Matrix<std::complex<S>>& kernel) {
     return 2 * kernel.rows();
 }
+/// A state space as a linear function: of its kernel the poles stay as they are.
+template <class S>
+Index parameter_rows(const OwnedStateSpace<S>& kernel) {
+    return 1 + parameter_rows(kernel.residues);
+}
 template <class A, class B>
 Index parameter_rows(const std::pair<A, B>& kernel) {
     return parameter_rows(kernel.first) + parameter_rows(kernel.second);
@@ -34,6 +40,11 @@ template <class S>
 void read_parameters(const Matrix<S>& parameters, Index first, Matrix<std::complex<S>>& kernel) {
     kernel.real() = parameters.middleRows(first, kernel.rows());
     kernel.imag() = parameters.middleRows(first + kernel.rows(), kernel.rows());
+}
+template <class S>
+void read_parameters(const Matrix<S>& parameters, Index first, OwnedStateSpace<S>& kernel) {
+    read_parameters(parameters, first, kernel.direct);
+    read_parameters(parameters, first + 1, kernel.residues);
 }
 template <class S, class A, class B>
 void read_parameters(const Matrix<S>& parameters, Index first, std::pair<A, B>& kernel) {
@@ -50,6 +61,11 @@ void write_parameters(const Matrix<std::complex<S>>& kernel, Index first, Matrix
     parameters.middleRows(first, kernel.rows()) = kernel.real();
     parameters.middleRows(first + kernel.rows(), kernel.rows()) = kernel.imag();
 }
+template <class S>
+void write_parameters(const OwnedStateSpace<S>& kernel, Index first, Matrix<S>& parameters) {
+    write_parameters(kernel.direct, first, parameters);
+    write_parameters(kernel.residues, first + 1, parameters);
+}
 template <class S, class A, class B>
 void write_parameters(const std::pair<A, B>& kernel, Index first, Matrix<S>& parameters) {
     write_parameters(kernel.first, first, parameters);
@@ -63,6 +79,10 @@ template <class T>
 struct OwnedValues<MatrixView<T>> {
     using type = Matrix<T>;
 };
+template <class T>
+struct OwnedValues<StateSpaceKernel<T>> {
+    using type = OwnedStateSpace<T>;
+};
 template <class A, class B>
 struct OwnedValues<std::pair<A, B>> {
     using type = std::pair<typename OwnedValues<A>::type, typename OwnedValues<B>::type>;
@@ -73,6 +93,10 @@ using Owned = typename OwnedValues<typename Op::KernelValues>::type;
 template <class T>
 MatrixView<T> views(Matrix<T>& owned) {
     return owned;
+}
+template <class T>
+StateSpaceKernel<T> views(OwnedStateSpace<T>& owned) {
+    return owned.views();
 }
 template <class A, class B>
 auto views(std::pair<A, B>& owned) {
@@ -217,6 +241,23 @@ std::unique_ptr<Model<S>> with_random_kernel(Built<Op> built, std::uint64_t seed
 }
 
 template <class S>
+Built<StateSpace<S>> build_state_space(const Spec& spec) {
+    // Real ones, an oscillation, an alternation, and enough of them that blocks of modes have rests.
+    const std::vector<std::complex<long double>> poles = {
+        {0.75L, 0}, {0.5L, 0.625L}, {-0.75L, 0.25L}, {0, 0.5L}, {0, 0}, {-0.5L, 0}, {0.25L, -0.75L}};
+    const auto modes = static_cast<Index>(poles.size());
+    Matrix<std::complex<S>> all(modes, spec.channels);
+    for (Index i = 0; i < modes; ++i) {
+        all.row(i).setConstant(std::complex<S>(poles[static_cast<std::size_t>(i)]));
+    }
+    Oracle oracle(spec.length);
+    oracle.add(state_space_part(spec.length, poles));
+    return {StateSpace<S>({.length = spec.length, .channels = spec.channels, .modes = modes}),
+            {all, Matrix<std::complex<S>>::Zero(modes, spec.channels), Matrix<S>::Zero(1, spec.channels)},
+            oracle};
+}
+
+template <class S>
 std::unique_ptr<Model<S>> make_model(const Spec& spec, std::uint64_t seed) {
     constexpr auto both = Causality::bidirectional;
     constexpr auto causal = Causality::causal;
@@ -246,6 +287,10 @@ std::unique_ptr<Model<S>> make_model(const Spec& spec, std::uint64_t seed) {
         case Kind::nested_sum:
             return with_random_kernel<S>(
                 (build_ski<S>(spec) + build_band<S, both>(spec)) + build_fft<S, causal>(spec), seed);
+        case Kind::state_space:
+            return with_random_kernel<S>(build_state_space<S>(spec), seed);
+        case Kind::band_plus_state_space:
+            return with_random_kernel<S>(build_band<S, both>(spec) + build_state_space<S>(spec), seed);
     }
     return nullptr;
 }

@@ -64,7 +64,7 @@ long double product_error(const OraclePart& part, Index length) {
     const Index r = inducing_points(part);
     const long double transforms = transform_error(r) + (part.grid > 0 ? transform_error(part.grid) : 0);
     const long double rows = static_cast<long double>(length) / static_cast<long double>(r);
-    return transforms + (part.weights.size() > 0 ? std::sqrt(rows) + 4 : 0);
+    return transforms + (part.weights.size() > 0 ? std::sqrt(rows) + 4 : 0) + part.recurrence;
 }
 
 }  // namespace
@@ -215,6 +215,23 @@ OraclePart bidirectional_spectrum_part(Index length, Index grid) {
             const bool real_only = k == 0 || 2 * k == grid;
             part.lags(t + length - 1, frequencies + k) = real_only ? 0 : -w * std::sin(phase);
         }
+    }
+    return part;
+}
+
+OraclePart state_space_part(Index length, const std::vector<std::complex<long double>>& poles) {
+    const auto modes = static_cast<Index>(poles.size());
+    OraclePart part{LongMatrix::Zero(2 * length - 1, 1 + 2 * modes), {}};
+    part.lags(length - 1, 0) = 1;
+    for (Index i = 0; i < modes; ++i) {
+        const std::complex<long double> pole = poles[static_cast<std::size_t>(i)];
+        std::complex<long double> power = 1;
+        for (Index t = 1; t < length; ++t, power *= pole) {
+            part.lags(t + length - 1, 1 + i) = power.real();
+            part.lags(t + length - 1, 1 + modes + i) = -power.imag();
+        }
+        // A state forgets its roundings as it forgets its inputs.
+        part.recurrence += 4 / (1 - std::abs(pole));
     }
     return part;
 }

@@ -5,6 +5,7 @@
 /// Every operator by its definition, in long double and with plain loops: the reference of the tests. Shares
 /// no code with the library.
 
+#include <complex>
 #include <vector>
 
 #include <toeplitz/core/view.hpp>
@@ -24,6 +25,7 @@ struct OraclePart {
     LongMatrix lags;     ///< L: (2r−1) × parameters; row t + r − 1 is lag t
     LongMatrix weights;  ///< W: n × r; empty for the identity
     Index grid = 0;      ///< points of the full spectrum where k is a spectrum; its lags are computed then
+    long double recurrence = 0;  ///< rounding units that a recurrence loses in addition
 };
 
 /// A sum of such operators whose kernels are stacked.
@@ -63,5 +65,8 @@ OraclePart causal_spectrum_part(Index length, Index grid);
 
 /// The kernel of a complex response: real parts of N/2+1 frequencies, then imaginary parts.
 OraclePart bidirectional_spectrum_part(Index length, Index grid);
+
+/// Parameters `direct`, real parts of residues, imaginary parts: of a state space with these poles.
+OraclePart state_space_part(Index length, const std::vector<std::complex<long double>>& poles);
 
 }  // namespace toeplitz::test

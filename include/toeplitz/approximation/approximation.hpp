@@ -25,28 +25,35 @@ constexpr const char* name(InducingMode mode) noexcept {
     return names[static_cast<int>(mode)];
 }
 
-/// Of d neighbouring channels of a bidirectional kernel: band + W A Wᵀ, one of the two, or all lags.
+/// Of d neighbouring channels of a kernel: band + W A Wᵀ, one of the two, all lags, or a state space.
 ///
-/// Taps, inducing values and lags are parameters that can be trained, and bounds are stored beside them; the
-/// rest says how they were found.
+/// Taps, inducing values, lags and the numbers of state spaces are parameters that can be trained, and bounds
+/// are stored beside them; the rest says how they were found.
 template <Real ScalarType>
 struct Approximation {
     using Scalar = ScalarType;
 
     Matrix<Scalar> taps{};  ///< m × d, m odd; row (m−1)/2 + q is lag q. No rows: no band.
     Matrix<Scalar> inducing{};  ///< (2r−1) × d; row δ + r − 1 is the value at lag δh. No rows: no low rank.
-    Matrix<Scalar> lags{};  ///< (2n−1) × d, where it is exact and has no other part
+    Matrix<Scalar> lags{};      ///< (2n−1) × d, where it is exact and has no other part
+    Matrix<Scalar> poles{};     ///< s × 2d, of a state space: real and imaginary part of each channel
+    Matrix<Scalar> residues{};  ///< s × 2d
+    Matrix<Scalar> direct{};    ///< 1 × d; no row: no state space
     Vector<double> bounds{};  ///< ‖T − approximation‖₂ of each channel is proven to be no more than this
     Vector<double> tolerances{};               ///< absolute, of each channel, where it was chosen for them
     InducingMode mode = InducingMode::sample;  ///< where the inducing values came from
     double cost = 0;        ///< nanoseconds of a product, per channel and sequence, by a cost model
     double exact_cost = 0;  ///< the same of the exact operator
 
-    Index channels() const noexcept { return (std::max)({taps.cols(), inducing.cols(), lags.cols()}); }
+    Index channels() const noexcept {
+        return (std::max)({taps.cols(), inducing.cols(), lags.cols(), direct.cols()});
+    }
     /// m, or 0 where there is no band.
     Index tap_count() const noexcept { return taps.rows(); }
     /// r, or 0 where there is no low-rank part.
     Index rank() const noexcept { return (inducing.rows() + 1) / 2; }
+    /// s, or 0 where there is no state space.
+    Index modes() const noexcept { return poles.rows(); }
     /// The diagonals that are as they should be: taps, or all lags.
     const Matrix<Scalar>& diagonals() const noexcept { return lags.rows() > 0 ? lags : taps; }
     /// b = (m−1)/2, n−1 where it is exact, or −1 where there are no diagonals.
@@ -59,20 +66,36 @@ struct Approximation {
     /// Cost against the exact operator's.
     double cost_ratio() const noexcept { return exact_cost > 0 ? cost / exact_cost : 1; }
 
-    /// Views of taps, inducing values and lags.
-    AnyKernel<const Scalar> kernel() const noexcept { return {taps, inducing, lags}; }
-    AnyKernel<Scalar> kernel() noexcept { return {taps, inducing, lags}; }
+    /// Views of what there is.
+    AnyKernel<const Scalar> kernel() const noexcept {
+        return {taps, inducing, lags, {complex(poles), complex(residues), direct}};
+    }
+    AnyKernel<Scalar> kernel() noexcept {
+        return {taps, inducing, lags, {complex(poles), complex(residues), direct}};
+    }
     /// The operator for sequences of n time steps.
     /// \throws shape_error 551, value_error 530, config_error 201 (no part at all)
     AnyOperator<Scalar> make_operator(Index length) const;
 
-    /// Names: taps, inducing, lags, as far as they are there, and bounds.
+    /// Names: taps, inducing, lags, poles, residues, direct, as far as they are there, and bounds.
     template <class F, class... Sets>
     static void for_each(F&& f, Sets&... sets) {
         detail::visit_present(f, "taps", sets.taps...);
         detail::visit_present(f, "inducing", sets.inducing...);
         detail::visit_present(f, "lags", sets.lags...);
+        detail::visit_present(f, "poles", sets.poles...);
+        detail::visit_present(f, "residues", sets.residues...);
+        detail::visit_present(f, "direct", sets.direct...);
         f(ParameterName::buffer("bounds"), sets.bounds...);
+    }
+
+private:
+    // Neighbours as complex numbers, whose layout that is.
+    MatrixView<const std::complex<Scalar>> complex(const Matrix<Scalar>& parts) const noexcept {
+        return {reinterpret_cast<const std::complex<Scalar>*>(parts.data()), parts.rows(), direct.cols()};
+    }
+    MatrixView<std::complex<Scalar>> complex(Matrix<Scalar>& parts) const noexcept {
+        return {reinterpret_cast<std::complex<Scalar>*>(parts.data()), parts.rows(), direct.cols()};
     }
 };
 
@@ -89,12 +112,45 @@ Index checked_length(MatrixView<const Scalar> lags, const char* where) {
     return (lags.rows() + 1) / 2;
 }
 
+/// The same for one with a state space.
+template <Real Scalar>
+void check_state_space(Index channels, const Approximation<Scalar>& approximation, const char* where) {
+    const auto& [poles, residues, direct] = approximation.kernel().state_space;
+    const Index modes = poles.rows();
+    const auto fits = [&](const Matrix<Scalar>& parts) {
+        return parts.rows() == modes && (parts.rows() == 0 || parts.cols() == 2 * channels);
+    };
+    if (!fits(approximation.poles) || !fits(approximation.residues) || direct.rows() != 1 ||
+        direct.cols() != channels || approximation.half_width() >= 0 || approximation.rank() > 0) {
+        raise<shape_error>(551, where,
+                           text("poles and residues of s×", 2 * channels, ", direct of ",
+                                shape_text(1, channels), " and nothing else"),
+                           text(shape_text(approximation.poles.rows(), approximation.poles.cols()), ", ",
+                                shape_text(approximation.residues.rows(), approximation.residues.cols()),
+                                " and ", shape_text(direct.rows(), direct.cols())));
+    }
+    require_finite(poles, where, "pole", 0);
+    require_finite(residues, where, "residue", 0);
+    require_finite(direct, where, "direct", 0);
+}
+
+/// Throws shape_error 551 for a state space, whose bound is another one.
+template <Real Scalar>
+void refuse_state_space(const Approximation<Scalar>& approximation, const char* where) {
+    if (approximation.direct.rows() == 0) return;
+    raise<shape_error>(551, where, "taps, inducing values or lags", "a state space: see state_space_bound");
+}
+
 /// Throws shape_error 551 unless all parts have d columns and fit sequences of n, value_error 530 unless they
 /// are finite.
 template <Real Scalar>
 void check_approximation(Index length, Index channels, const Approximation<Scalar>& approximation,
                          const char* where) {
-    const auto& [taps, inducing, lags] = approximation.kernel();
+    const auto& [taps, inducing, lags, state_space] = approximation.kernel();
+    if (approximation.direct.rows() > 0) {
+        check_state_space(channels, approximation, where);
+        return;
+    }
     const auto fits = [&](MatrixView<const Scalar> part) {
         return part.rows() == 0 || (part.rows() % 2 == 1 && part.cols() == channels);
     };

@@ -2,10 +2,9 @@
 #pragma once
 
 /// \file
-/// The cheapest band and low rank whose proven error meets a tolerance.
+/// The cheapest band and low rank, or state space, whose proven error meets a tolerance.
 
-#include <toeplitz/approximation/norm_estimate.hpp>
-#include <toeplitz/approximation/search.hpp>
+#include <toeplitz/approximation/prefer_state_space.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
@@ -16,44 +15,20 @@ template <Real Scalar>
 void check_choice(MatrixView<const Scalar> lags, const ChooseOptions& options) {
     const Index n = checked_length(lags, "choose");
     require_finite(lags, "choose", "lag", 1 - n);
-    if (!(options.tolerance > 0) || !is_finite(options.tolerance)) {
-        raise<config_error>(553, "choose", "a tolerance above 0 that is finite",
-                            options.tolerance > 0 ? "infinity" : "one that is not");
-    }
-}
-
-/// Absolute tolerances of all channels, from a lower estimate of the norm where they are relative. Never
-/// infinite, which any error meets.
-template <Real Scalar>
-Vector<double> absolute_tolerances(MatrixView<const Scalar> lags, const ChooseOptions& options) {
-    if (options.kind == ToleranceKind::absolute) {
-        return Vector<double>::Constant(lags.cols(), options.tolerance);
-    }
-    // Products of lags of about 1 do not overflow.
-    const ChannelScales scales(lags);
-    Matrix<Scalar> scaled(lags.rows(), lags.cols());
-    for (Index i = 0; i < lags.rows(); ++i) {
-        for (Index c = 0; c < lags.cols(); ++c) {
-            scaled(i, c) = static_cast<Scalar>(static_cast<double>(lags(i, c)) * scales[c]);
-        }
-    }
-    const Fft<Scalar> exact({.length = (lags.rows() + 1) / 2, .channels = lags.cols()}, scaled);
-    // Less by what the products may round.
-    constexpr double safety = 1 - 1e4 * std::numeric_limits<Scalar>::epsilon();
-    Vector<double> tolerances = norm_estimate(exact);
-    for (Index c = 0; c < tolerances.size(); ++c) {
-        tolerances(c) = scaled_back_down(tolerances(c) * safety * options.tolerance, scales[c]);
-    }
-    return tolerances;
+    require_tolerance(options.tolerance, "choose");
+    require_most_modes(options.most_modes, "choose");
 }
 
 /// Of lags and options that check_choice has seen.
 template <Real Scalar>
 Approximation<Scalar> choose_group(MatrixView<const Scalar> lags, const Sampler<Scalar>& sampler,
                                    const ChooseOptions& options) {
-    const Vector<double> tolerances = absolute_tolerances(lags, options);
+    const Vector<double> tolerances =
+        absolute_tolerances<Causality::bidirectional>(lags, options.tolerance, options.kind);
     const TreeConvolution<Scalar> tree((lags.rows() + 1) / 2);
-    return Search<Scalar>(lags, 0, sampler, tolerances, options, tree).run();
+    Approximation<Scalar> best = Search<Scalar>(lags, 0, sampler, tolerances, options, tree).run();
+    prefer_state_space(lags, options, best);
+    return best;
 }
 
 template <Real Scalar>
@@ -61,7 +36,8 @@ std::vector<Approximation<Scalar>> choose_channels(MatrixView<const Scalar> lags
                                                    const Sampler<Scalar>& sampler,
                                                    const ChooseOptions& options) {
     check_choice(lags, options);
-    const Vector<double> tolerances = absolute_tolerances(lags, options);
+    const Vector<double> tolerances =
+        absolute_tolerances<Causality::bidirectional>(lags, options.tolerance, options.kind);
     const TreeConvolution<Scalar> tree((lags.rows() + 1) / 2);
     std::vector<Approximation<Scalar>> choices(static_cast<std::size_t>(lags.cols()));
     const int threads = thread_count(lags.cols(), lags.size() * 1000);
@@ -69,8 +45,9 @@ std::vector<Approximation<Scalar>> choose_channels(MatrixView<const Scalar> lags
         for (Index c = begin; c < end; ++c) {
             // A column of its own, so that every bound reads neighbours.
             const Matrix<Scalar> column = lags.middle_cols(c, 1).eigen();
-            choices[static_cast<std::size_t>(c)] =
-                Search<Scalar>(column, c, sampler, tolerances.segment(c, 1), options, tree).run();
+            Approximation<Scalar>& best = choices[static_cast<std::size_t>(c)];
+            best = Search<Scalar>(column, c, sampler, tolerances.segment(c, 1), options, tree).run();
+            prefer_state_space<Scalar>(column, options, best);
         }
     });
     return choices;
@@ -81,10 +58,11 @@ std::vector<Approximation<Scalar>> choose_channels(MatrixView<const Scalar> lags
 /// The cheapest taps and rank for all channels together that keep every channel's tolerance.
 ///
 /// Among the bands, ranks and inducing modes that it tries, whose errors are proven by error_bound for the
-/// taps and inducing values as they are returned. Where nothing is cheaper than the exact operator, the
+/// taps and inducing values as they are returned. With most_modes, and a kernel that is zero at negative
+/// lags, a state space as well (fit_state_space). Where nothing is cheaper than the exact operator, the
 /// approximation is exact: all lags, with bounds of 0.
 /// \param lags (2n−1) × d, row t + n − 1 is lag t; between them inducing values are cubic interpolants
-/// \throws shape_error 550, value_error 530, config_error 553
+/// \throws shape_error 550, value_error 530, config_error 553, 556
 /// Cost hundreds of bounds of one channel, a few of all | heap: yes | thread-safe: yes | same choice for any
 /// number of threads
 template <class Lags>

@@ -50,6 +50,11 @@ struct CostModel {
         cost += rank > 0 ? n * ski_step + exact(rank) : n * band_step;
         return cost;
     }
+
+    /// s modes, each six multiply-adds: StateSpace.
+    double state_space(Index length, Index modes) const {
+        return static_cast<double>(length) * (band_step + 6 * band_tap * static_cast<double>(modes));
+    }
 };
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

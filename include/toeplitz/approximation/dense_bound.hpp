@@ -151,6 +151,7 @@ template <Real Scalar>
 Vector<double> dense_error_bound(std::type_identity_t<MatrixView<const Scalar>> lags,
                                  const Approximation<Scalar>& approximation) {
     const Index n = detail::checked_length(lags, "dense_error_bound");
+    detail::refuse_state_space(approximation, "dense_error_bound");
     detail::check_approximation(n, lags.cols(), approximation, "dense_error_bound");
     require_finite(lags, "dense_error_bound", "lag", 1 - n);
     const detail::InducingGrid grid(n, std::max<Index>(approximation.rank(), 1));

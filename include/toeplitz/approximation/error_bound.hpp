@@ -285,6 +285,7 @@ Vector<double> error_bound(std::type_identity_t<MatrixView<const Scalar>> lags,
                            const Approximation<Scalar>& approximation,
                            ErrorBound kind = ErrorBound::smallest) {
     const Index n = detail::checked_length(lags, "error_bound");
+    detail::refuse_state_space(approximation, "error_bound");
     detail::check_approximation(n, lags.cols(), approximation, "error_bound");
     const detail::InducingGrid grid(n, std::max<Index>(approximation.rank(), 1));
     const detail::ChannelScales scales = detail::scales_of(lags, approximation);

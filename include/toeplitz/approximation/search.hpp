@@ -12,11 +12,9 @@
 #include <toeplitz/approximation/approximate.hpp>
 #include <toeplitz/approximation/cost_model.hpp>
 #include <toeplitz/approximation/dense_bound.hpp>
+#include <toeplitz/approximation/tolerance.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
-
-/// absolute: ‖E‖₂ ≤ ε. relative: ‖E‖₂ ≤ ε ‖T‖₂, ‖T‖₂ taken from below.
-enum class ToleranceKind { absolute, relative };
 
 /// Whether taps and inducing values are rounded, so that copies of them in float keep the bound.
 enum class Rounding { none, to_float };
@@ -27,6 +25,7 @@ struct ChooseOptions {
     CostModel cost{};                              ///< what is cheap
     Rounding rounding = Rounding::none;            ///< of the result
     Index dense_length = 128;                      ///< longest sequence for which dense_error_bound is tried
+    Index most_modes = 0;  ///< of a state space, which is tried where no lag t < 0 has weight; 0: none
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {
@@ -35,6 +34,7 @@ struct ChooseOptions {
         f("cost", sets.cost...);
         f("rounding", sets.rounding...);
         f("dense_length", sets.dense_length...);
+        f("most_modes", sets.most_modes...);
     }
 };
 

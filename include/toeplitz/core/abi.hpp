@@ -103,7 +103,8 @@
     TOEPLITZ_ABI_JOIN(TOEPLITZ_ABI_LEVEL, TOEPLITZ_ABI_AVX512, TOEPLITZ_ABI_AVX512_MORE, TOEPLITZ_ABI_AVX, \
                       TOEPLITZ_ABI_BITS, TOEPLITZ_ABI_IF(__PRFCHW__, _prfchw), TOEPLITZ_ABI_ARM, )
 
-/// The inline namespace of everything but errors and the process-wide state (fft/fftw.hpp).
+/// The inline namespace of everything but errors and the state of the process (core/parallel.hpp,
+/// fft/fftw.hpp).
 #define TOEPLITZ_ABI                                                                                   \
     TOEPLITZ_ABI_JOIN(TOEPLITZ_ABI_VERSION, TOEPLITZ_ABI_CPU, TOEPLITZ_ABI_MATH, TOEPLITZ_ABI_THREADS, \
                       TOEPLITZ_ABI_ERRORS, TOEPLITZ_ABI_BLAS, TOEPLITZ_ABI_IF(_GLIBCXX_DEBUG, _debug), )

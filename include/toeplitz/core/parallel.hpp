@@ -5,14 +5,37 @@
 /// Static loops over independent items: OpenMP where the consumer compiles with it, serial otherwise.
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 
 #if defined(_OPENMP)
 #include <omp.h>
+#include <pthread.h>
 #endif
 
 #include <toeplitz/core/denormals.hpp>
 #include <toeplitz/core/types.hpp>
+
+#if defined(_OPENMP)
+/// The threads of a process are one team, whatever the settings of the objects linked into it.
+namespace toeplitz::process {
+
+/// Whether this process is a child that fork() made after parallel regions of the library. Such a one has
+/// none of its parent's threads, and GNU's OpenMP would wait for them.
+[[gnu::visibility("default")]] inline std::atomic<bool>& is_child_without_threads() {
+    static std::atomic<bool> is_child{false};
+    return is_child;
+}
+
+/// From now on children are told apart.
+[[gnu::visibility("default")]] inline void watch_forks() {
+    static const int registered = ::pthread_atfork(
+        nullptr, nullptr, [] { is_child_without_threads().store(true, std::memory_order_relaxed); });
+    static_cast<void>(registered);
+}
+
+}  // namespace toeplitz::process
+#endif
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -35,10 +58,13 @@ public:
 
 }  // namespace detail
 
-/// Threads that a product called from here may use; 1 inside a parallel region.
+/// Threads that a product called from here may use; 1 inside a parallel region, and in a child of fork()
+/// whose parent has used several.
 inline int available_threads() noexcept {
 #if defined(_OPENMP)
-    return detail::serial_scopes() > 0 || omp_in_parallel() ? 1 : omp_get_max_threads();
+    const bool is_alone = detail::serial_scopes() > 0 || omp_in_parallel() ||
+                          process::is_child_without_threads().load(std::memory_order_relaxed);
+    return is_alone ? 1 : omp_get_max_threads();
 #else
     return 1;
 #endif
@@ -102,6 +128,7 @@ void parallel_chunks(Index items, int threads, F&& f) {
     };
 #if defined(_OPENMP)
     if (threads > 1) {
+        process::watch_forks();
         FirstError error;
 #pragma omp parallel num_threads(threads)
         {

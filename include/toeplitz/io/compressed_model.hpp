@@ -35,6 +35,9 @@ CompressedTnoParameters<Scalar> compressed_tno_parameters(const TensorFile& file
         shape("taps", group.taps);
         shape("inducing", group.inducing);
         shape("lags", group.lags);
+        shape("poles", group.poles);
+        shape("residues", group.residues);
+        shape("direct", group.direct);
     }
     return parameters;
 }

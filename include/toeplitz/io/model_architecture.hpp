@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <new>
 #include <string>
 #include <utility>
 #include <variant>
@@ -135,9 +136,32 @@ auto probe_evaluation(const M& model, Index length) {
     };
 }
 
+/// A few bytes of options can ask for any number of layers and for a probe of any length. What the file
+/// cannot hold is refused before memory is taken for it. \throws io_error 920, 930
+inline void require_within(const TensorFile& file, const ModelDescription& description,
+                           const OptionList& options) {
+    std::size_t bytes = description.options.size();
+    for (const auto& [name, tensor] : file.tensors) bytes += tensor.bytes.size();
+    for (const OptionValue& option : options) {
+        const bool is_of_model = option.name == "layers";
+        if (!is_of_model && !option.name.ends_with(".layers")) continue;
+        const std::size_t most = is_of_model ? file.tensors.size() : bytes;
+        Index layers = 0;
+        if (!parse_number(option.text, layers) || std::cmp_less_equal(layers, most)) continue;
+        raise<io_error>(920, description.where, text("tensors for '", option.name, "' of ", layers),
+                        text(file.tensors.size(), " tensors"));
+    }
+    const auto input = file.tensors.find(probe_input);
+    if (input != file.tensors.end() && description.probe_length > input->second.size()) {
+        raise<io_error>(930, description.where,
+                        text("a 'probe.input' of sequences of ", description.probe_length, " steps"),
+                        text("shape ", shape_text(input->second.shape)));
+    }
+}
+
 /// \throws as load_model
 template <class M>
-LoadedModel<M> load_described(const TensorFile& file, const ModelDescription& description) {
+LoadedModel<M> load_of_enough_memory(const TensorFile& file, const ModelDescription& description) {
     using Mixer = typename M::Mixer;
     using Norm = typename M::BlockType::NormLayer;
     using Input = typename M::Input;
@@ -152,6 +176,7 @@ LoadedModel<M> load_described(const TensorFile& file, const ModelDescription& de
 
     using Stored = ModelOptions<Block<typename FileMixer<Mixer>::Any, Norm>, Input>;
     const auto stored = parse_options_json<Stored>(description.options, description.where);
+    require_within(file, description, list_options(stored));
     LoadedModel<M> loaded{M(with_mixers<typename M::Options>(
                               stored, [](const auto& o) { return FileMixer<Mixer>::loaded(o); })),
                           {},
@@ -165,6 +190,22 @@ LoadedModel<M> load_described(const TensorFile& file, const ModelDescription& de
         if (!key.starts_with(own_metadata)) loaded.metadata.emplace(key, value);
     }
     return loaded;
+}
+
+/// The same of a file whose options may ask for more memory than there is.
+/// \throws io_error 909, and as load_model
+template <class M>
+LoadedModel<M> load_described(const TensorFile& file, const ModelDescription& description) {
+#if defined(__cpp_exceptions)
+    try {
+#endif
+        return load_of_enough_memory<M>(file, description);
+#if defined(__cpp_exceptions)
+    } catch (const std::bad_alloc&) {
+        raise<io_error>(909, description.where, "memory for a model of the options in the file",
+                        "too little");
+    }
+#endif
 }
 
 }  // namespace detail
@@ -204,7 +245,8 @@ void save_model(const std::string& path, const Model<Mixer, Norm, Input>& model,
 /// \throws io_error 932 (no architecture in the file, as in those of version 0.1, or of another version), 933
 ///         (another norm or input), 934 (another scalar); config_error 220 (an option that this version does
 ///         not know), 221 (a missing one), 222, 223, 224, 225 (another mixer), and those of the model;
-///         io_error 901 to 909, 913, 920, 930, 931 and 960 as load_model for parameters
+///         io_error 901 to 909, 913, 920, 930, 931 and 960 as load_model for parameters; 909 and 920 also
+///         where the options ask for more memory than there is, or for more layers than the file can hold
 /// Cost the bytes and one evaluation | heap: the result, and 3× the parameters | thread-safe: yes
 template <class M>
 requires requires { typename M::BlockType; }

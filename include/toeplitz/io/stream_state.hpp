@@ -33,7 +33,7 @@ void load_stream_state(const std::string& path, const Plan& plan, typename Plan:
     const detail::FileReader reader(path, "load_stream_state");
     const std::size_t digits = Crc64().text().size();
     if (!std::in_range<Index>(reader.size())) detail::throw_bad_alloc();
-    std::vector<std::byte> bytes(static_cast<std::size_t>(reader.size()));
+    std::vector<std::byte> bytes(detail::to_size(reader.size()));
     reader.read(0, bytes);
     const std::size_t size = bytes.size() < digits ? 0 : bytes.size() - digits;
     const std::span<const std::byte> saved = std::span(bytes).first(size);

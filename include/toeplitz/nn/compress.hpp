@@ -76,6 +76,9 @@ void append_channels(Approximation<Scalar>& to, const Approximation<Scalar>& mor
     append(to.taps, more.taps);
     append(to.inducing, more.inducing);
     append(to.lags, more.lags);
+    append(to.poles, more.poles);
+    append(to.residues, more.residues);
+    append(to.direct, more.direct);
     append(to.bounds, more.bounds);
     append(to.tolerances, more.tolerances);
 }
@@ -93,8 +96,9 @@ Compressed<CompressedTno<Scalar>> compress_lags(std::type_identity_t<MatrixView<
     auto& groups = result.parameters.groups;
     for (Approximation<Scalar>& part : detail::choose_blocks<Scalar>(lags, options)) {
         // Neighbours of the same shape are one group: one operator, without bounds between its channels.
-        if (!groups.empty() && groups.back().tap_count() == part.tap_count() &&
-            groups.back().rank() == part.rank()) {
+        if (!groups.empty() && groups.back().method() == part.method() &&
+            groups.back().tap_count() == part.tap_count() && groups.back().rank() == part.rank() &&
+            groups.back().modes() == part.modes()) {
             detail::append_channels(groups.back(), part);
         } else {
             groups.push_back(std::move(part));

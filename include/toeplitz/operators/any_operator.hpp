@@ -7,33 +7,36 @@
 #include <variant>
 
 #include <toeplitz/operators/fft.hpp>
+#include <toeplitz/operators/state_space.hpp>
 #include <toeplitz/operators/sum.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
 /// Which operator computes a product.
-enum class Method { fft, band, ski, band_ski };
+enum class Method { fft, band, ski, band_ski, state_space };
 
 constexpr const char* name(Method method) noexcept {
-    constexpr const char* names[] = {"fft", "band", "ski", "band+ski"};
+    constexpr const char* names[] = {"fft", "band", "ski", "band+ski", "state_space"};
     return names[static_cast<int>(method)];
 }
 
-/// Kernel values of an operator of any method, each as Band, Ski and Fft take them. An operator uses its own
-/// and leaves the others alone.
+/// Kernel values of an operator of any method, each as Band, Ski, Fft and StateSpace take them. An operator
+/// uses its own and leaves the others alone.
 template <class T>
 struct AnyKernel {
-    MatrixView<T> taps{};      ///< m × d
-    MatrixView<T> inducing{};  ///< (2r−1) × d
-    MatrixView<T> lags{};      ///< (2n−1) × d
+    MatrixView<T> taps{};               ///< m × d
+    MatrixView<T> inducing{};           ///< (2r−1) × d
+    MatrixView<T> lags{};               ///< (2n−1) × d
+    StateSpaceKernel<T> state_space{};  ///< s × d poles and residues, 1 × d direct
 
     /// Values that can be written can be read.
     operator AnyKernel<const T>() const noexcept requires(!std::is_const_v<T>) {
-        return {taps, inducing, lags};
+        return {taps, inducing, lags, state_space};
     }
 
-    /// By what there is of taps and inducing values; the exact product where there is neither.
+    /// By what there is of a state space, taps and inducing values; the exact product where there is none.
     Method method() const noexcept {
+        if (state_space.direct.rows() > 0) return Method::state_space;
         if (taps.rows() == 0) return inducing.rows() == 0 ? Method::fft : Method::ski;
         return inducing.rows() == 0 ? Method::band : Method::band_ski;
     }
@@ -44,9 +47,10 @@ void set_kernel_zero(const AnyKernel<T>& values) {
     set_kernel_zero(values.taps);
     set_kernel_zero(values.inducing);
     set_kernel_zero(values.lags);
+    set_kernel_zero(values.state_space);
 }
 
-/// Fft, Band, Ski or Band + Ski of all lags, whichever the kernel is for that it is made of.
+/// Fft, Band, Ski or Band + Ski of all lags, or a StateSpace, whichever the kernel is for that it is made of.
 ///
 /// Cost, threads and promises of the operator in it | heap: none
 template <Real ScalarType>
@@ -139,7 +143,7 @@ public:
 private:
     // In the order of Method.
     using BandSki = Sum<Band<Scalar>, Ski<Scalar>>;
-    using Any = std::variant<Fft<Scalar>, Band<Scalar>, Ski<Scalar>, BandSki>;
+    using Any = std::variant<Fft<Scalar>, Band<Scalar>, Ski<Scalar>, BandSki, StateSpace<Scalar>>;
 
     static Any make(Index length, const Kernel& kernel) {
         const auto band = [&] {
@@ -159,6 +163,11 @@ private:
                 return Any(ski());
             case Method::band_ski:
                 return Any(band() + ski());
+            case Method::state_space:
+                return Any(StateSpace<Scalar>({.length = length,
+                                               .channels = kernel.state_space.direct.cols(),
+                                               .modes = kernel.state_space.poles.rows()},
+                                              kernel.state_space));
             default:
                 return Any(Fft<Scalar>({.length = length, .channels = kernel.lags.cols()}, kernel.lags));
         }
@@ -176,6 +185,10 @@ private:
     template <class Values>
     static auto& part(const Ski<Scalar>&, Values& values) noexcept {
         return values.inducing;
+    }
+    template <class Values>
+    static auto& part(const StateSpace<Scalar>&, Values& values) noexcept {
+        return values.state_space;
     }
     template <class Values>
     static auto part(const BandSki&, Values& values) noexcept {

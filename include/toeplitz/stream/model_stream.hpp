@@ -120,8 +120,9 @@ public:
 
         /// Whether the future of both is the same.
         friend bool operator==(const State& a, const State& b) noexcept {
+            const std::size_t bytes = a.sums_.size() * sizeof(double);
             return a.time_ == b.time_ && a.sums_.size() == b.sums_.size() &&
-                   std::memcmp(a.sums_.data(), b.sums_.data(), a.sums_.size() * sizeof(double)) == 0 &&
+                   (bytes == 0 || std::memcmp(a.sums_.data(), b.sums_.data(), bytes) == 0) &&
                    a.mixers_ == b.mixers_;
         }
 

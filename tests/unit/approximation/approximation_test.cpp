@@ -86,5 +86,35 @@ TEST(ApproximationTest, RefusesPartsThatDoNotFit) {
     EXPECT_THROW(Approximation<double>{}.make_operator(n), config_error);
 }
 
+TEST(ApproximationTest, AStateSpaceHasRealAndImaginaryPartsSideBySide) {
+    Approximation<float> made;
+    made.poles.resize(2, 4);
+    made.poles << 0.5F, 0, 0.25F, 0.75F, -0.5F, 0.5F, 0, 0;
+    made.residues = 2 * made.poles;
+    made.direct.resize(1, 2);
+    made.direct << 3, 4;
+    EXPECT_EQ(made.method(), Method::state_space);
+    EXPECT_EQ(made.channels(), 2);
+    EXPECT_EQ(made.modes(), 2);
+    EXPECT_EQ(made.kernel().state_space.poles(0, 1), std::complex<float>(0.25F, 0.75F));
+    const Matrix<float> impulse = Matrix<float>::Identity(3, 1) * Matrix<float>::Ones(1, 2);
+    const Matrix<float> y = made.make_operator(3) * impulse;
+    EXPECT_EQ(y(0, 0), 3);
+    EXPECT_EQ(y(1, 0), 0);   // 1 − 1
+    EXPECT_EQ(y(2, 1), -1);  // Re 2 (0.25 + 0.75i)²
+    const Matrix<float> lags = Matrix<float>::Zero(5, 2);
+    expect_error<shape_error>(
+        551,
+        "[toeplitz.shape.551] error_bound: expected taps, inducing values or lags, got a "
+        "state space: see state_space_bound",
+        [&] { error_bound(lags, made); });
+    made.residues.resize(2, 3);
+    expect_error<shape_error>(
+        551,
+        "[toeplitz.shape.551] Approximation::make_operator: expected poles and residues of "
+        "s×4, direct of 1×2 and nothing else, got 2×4, 2×3 and 1×2",
+        [&] { made.make_operator(3); });
+}
+
 }  // namespace
 }  // namespace toeplitz::test

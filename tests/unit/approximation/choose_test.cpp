@@ -189,5 +189,57 @@ TEST(ChooseTest, NamesTheChannelThatIsNotFiniteForAnyNumberOfThreads) {
     }
 }
 
+/// Lags of a kernel that is zero at negative ones.
+Matrix<double> causal_part(Matrix<double> lags) {
+    lags.topRows((lags.rows() - 1) / 2).setZero();
+    return lags;
+}
+
+TEST(ChooseTest, CausalKernelsBecomeStateSpacesWhereThatIsAllowed) {
+    constexpr Index n = 700;
+    const Matrix<double> lags = causal_part(typical_lags(n).middleCols(3, 4));
+    const ChooseOptions options{
+        .tolerance = 1e-3, .kind = ToleranceKind::relative, .rounding = Rounding::to_float, .most_modes = 32};
+    const Approximation<double> choice = choose(lags, options);
+    ASSERT_EQ(choice.method(), Method::state_space);
+    EXPECT_STREQ(name(choice.method()), "state_space");
+    EXPECT_EQ(choice.channels(), 4);
+    EXPECT_LE(choice.modes(), 8);
+    EXPECT_LT(choice.cost, 0.7 * choose(lags, {.tolerance = 1e-3, .kind = ToleranceKind::relative}).cost);
+    EXPECT_EQ(choice.cost, options.cost.state_space(n, choice.modes()));
+    EXPECT_EQ(choice.poles.cast<float>().cast<double>(), choice.poles);
+
+    const Fft<double> exact({.length = n, .channels = 4}, lags);
+    const AnyOperator<double> op = choice.make_operator(n);
+    const Vector<double> errors = norm_estimate(Difference(exact, op));
+    for (Index c = 0; c < 4; ++c) {
+        EXPECT_LE(choice.bounds(c), choice.tolerances(c));
+        EXPECT_LE(errors(c), choice.bounds(c) * (1 + 1e-9));
+        EXPECT_GE(errors(c), 0.3 * choice.bounds(c));
+    }
+
+    const std::vector<Approximation<double>> each = choose_each(lags, options);
+    double fewest = 32;
+    for (const Approximation<double>& one : each) {
+        EXPECT_EQ(one.method(), Method::state_space);
+        EXPECT_LE(one.modes(), choice.modes());
+        fewest = (std::min)(fewest, static_cast<double>(one.modes()));
+    }
+    EXPECT_LT(fewest, choice.modes()) << "each has an order of its own";
+}
+
+TEST(ChooseTest, StateSpacesAreForCausalKernelsThatNeedFewModes) {
+    constexpr Index n = 300;
+    const Matrix<double> lags = typical_lags(n).middleCols(3, 1);
+    const ChooseOptions options{.tolerance = 1e-3, .kind = ToleranceKind::relative, .most_modes = 32};
+    EXPECT_NE(choose(lags, options).method(), Method::state_space) << "not causal";
+    ChooseOptions none = options;
+    none.most_modes = 1;
+    EXPECT_NE(choose(causal_part(typical_lags(n).middleCols(9, 1)), none).method(), Method::state_space);
+    none.most_modes = -1;
+    expect_error<config_error>(556, "[toeplitz.config.556] choose: expected most_modes >= 0, got -1",
+                               [&] { choose(lags, none); });
+}
+
 }  // namespace
 }  // namespace toeplitz::test

@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <support/errors.hpp>
 
 #include <toeplitz/core/parallel.hpp>
@@ -73,6 +76,39 @@ TEST(AvailableThreadsTest, IsOneWithoutOpenMpAndInsideAParallelRegion) {
     EXPECT_EQ(available_threads(), 1);
 #endif
 }
+
+#if defined(_OPENMP)
+/// The exit status of a child in which f() says whether all is right; 0 where it does, −1 for one that hangs.
+template <class F>
+int status_in_child(F&& f) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::alarm(20);
+        ::_exit(f() ? 0 : 1);
+    }
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(AvailableThreadsTest, IsOneInAChildWhoseParentHasUsedSeveral) {
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(3);
+    const auto sums_alone = [] {
+        const int threads = detail::thread_count(100, 100 * detail::parallel_threshold);
+        Index sum = 0;
+        detail::parallel_chunks(100, threads, [&](Index begin, Index end, int) {
+            for (Index i = begin; i < end; ++i) sum += i;
+        });
+        return threads == 1 && available_threads() == 1 && sum == 4950;
+    };
+    detail::parallel_chunks(3, 3, [](Index, Index, int) {});
+    EXPECT_EQ(status_in_child(sums_alone), 0);
+    EXPECT_EQ(status_in_child([&] { return status_in_child(sums_alone) == 0; }), 0) << "a child of a child";
+    EXPECT_EQ(available_threads(), 3) << "the parent";
+    omp_set_num_threads(before);
+}
+#endif
 
 }  // namespace
 }  // namespace toeplitz::test

@@ -120,6 +120,26 @@ TEST_F(AnyModelErrorTest, NoLengthOfTheProbe) {
     }
 }
 
+TEST_F(AnyModelErrorTest, AProbeShorterThanItsLength) {
+    file.metadata["toeplitz.model.probe_length"] = "1000000000000";
+    expect_refused<io_error>(930, "a 'probe.input' of sequences of 1000000000000 steps, got shape (12)");
+}
+
+TEST_F(AnyModelErrorTest, MoreLayersThanTheFileCanHold) {
+    const std::string tensors = detail::text(file.tensors.size(), " tensors");
+    replace("\"layers\":1,", "\"layers\":1000000000,");
+    expect_refused<io_error>(920, "tensors for 'layers' of 1000000000, got " + tensors);
+    replace("\"layers\":1000000000,", "\"layers\":1,");
+    replace("\"layers\":3", "\"layers\":1000000000");
+    expect_refused<io_error>(
+        920, "tensors for 'block.gtu.mixer.kind.causal_fd_tno.mlp.layers' of 1000000000, got " + tensors);
+}
+
+TEST_F(AnyModelErrorTest, OptionsThatNeedMoreMemoryThanThereIs) {
+    replace("\"vocabulary\":5", "\"vocabulary\":1000000000000000");
+    expect_refused<io_error>(909, "memory for a model of the options in the file, got too little");
+}
+
 TEST_F(AnyModelErrorTest, UnknownNormOrInput) {
     const char* const known = "a norm among row_norm, batch_norm and an input among embedding, linear, got ";
     file.metadata["toeplitz.model.norm"] = "group_norm";

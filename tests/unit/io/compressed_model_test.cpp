@@ -56,6 +56,31 @@ TEST(CompressedModelTest, ShapesComeFromTheFile) {
     EXPECT_GT(y.norm(), 1);
 }
 
+TEST(CompressedModelTest, StateSpacesComeBackAsTheyWere) {
+    CompressedTnoParameters<float> saved;
+    saved.groups.push_back({.poles = random_matrix<float>(3, 4, 1) / 4,
+                            .residues = random_matrix<float>(3, 4, 2),
+                            .direct = random_matrix<float>(1, 2, 3),
+                            .bounds = Vector<double>::Constant(2, 0.5)});
+    TensorFile file;
+    store_parameters(file, saved);
+    auto loaded = compressed_tno_parameters<float>(file);
+    load_parameters(file, loaded);
+    ASSERT_EQ(loaded.groups[0].method(), Method::state_space);
+    EXPECT_EQ(loaded.groups[0].poles, saved.groups[0].poles);
+    EXPECT_EQ(loaded.groups[0].residues, saved.groups[0].residues);
+    EXPECT_EQ(loaded.groups[0].direct, saved.groups[0].direct);
+    const CompressedTno<float> mixer({.channels = 2, .length = n});
+    const Matrix<float> x = random_matrix<float>(n, 2, 4);
+    Matrix<float> y(n, 2);
+    Matrix<float> expected(n, 2);
+    Workspace ws;
+    mixer.prepare(loaded, n).evaluate(x, y, ws);
+    mixer.prepare(saved, n).evaluate(x, expected, ws);
+    EXPECT_EQ(y, expected);
+    EXPECT_GT(y.norm(), 1);
+}
+
 TEST(CompressedModelTest, AFileWithoutAGroupIsRefused) {
     EXPECT_THROW(compressed_tno_parameters<float>(TensorFile{}), io_error);
 }

@@ -110,6 +110,30 @@ TEST(CompressTest, AnFdTnoKnowsTheLagsOfItsOperator) {
     expect_lags(DoubleFdTno<Causality::causal>({.channels = 3, .mlp = {.width = 8}}), 37);
 }
 
+TEST(CompressTest, CausalLagsMayBecomeStateSpaces) {
+    constexpr Index n = 400;
+    constexpr Index d = 36;
+    // One mode in each of the first 32 channels, noise in the others.
+    Matrix<double> lags = Matrix<double>::Zero(2 * n - 1, d);
+    for (Index c = 0; c < d; ++c) {
+        for (Index t = 0; t < n; ++t) {
+            const double time = static_cast<double>(t);
+            lags(n - 1 + t, c) = c < 32 ? std::pow(0.9, time) * double(c + 1) : std::sin(time * time);
+        }
+    }
+    const auto made =
+        compress_lags<double>(lags, {.tolerance = 1e-4, .kind = ToleranceKind::relative, .most_modes = 16});
+    const auto& groups = made.parameters.groups;
+    ASSERT_EQ(groups.size(), 2U);
+    EXPECT_EQ(groups[0].method(), Method::state_space);
+    EXPECT_EQ(groups[0].channels(), 32);
+    EXPECT_EQ(groups[0].modes(), 1);
+    EXPECT_EQ(groups[0].bounds.size(), 32);
+    EXPECT_EQ(groups[1].method(), Method::fft);
+    EXPECT_EQ(groups[1].channels(), 4);
+    for (Index c = 0; c < 32; ++c) EXPECT_NEAR(groups[0].residues(0, 2 * c), 0.9 * double(c + 1), 1e-6);
+}
+
 TEST(CompressTest, ChannelsThatNothingCheaperIsKnownForKeepTheirLags) {
     constexpr Index n = 300;
     const Matrix<double> lags = mixed_lags(n, 56);

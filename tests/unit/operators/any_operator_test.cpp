@@ -3,6 +3,7 @@
 
 #include <support/errors.hpp>
 #include <support/random.hpp>
+#include <support/state_space.hpp>
 
 #include <toeplitz/operators/any_operator.hpp>
 
@@ -14,7 +15,7 @@ static_assert(ToeplitzOperator<AnyOperator<float>> && ToeplitzOperator<AnyOperat
 constexpr Index n = 90;
 constexpr Index d = 10;
 
-/// Kernels of all four methods in their order, and the operators that they are for.
+/// Kernels of all methods in their order, and the operators that they are for.
 struct AnyOperatorTest : testing::Test {
     Matrix<double> taps = random_matrix<double>(7, d, 1);
     Matrix<double> inducing = random_matrix<double>(2 * 20 - 1, d, 2);
@@ -22,6 +23,8 @@ struct AnyOperatorTest : testing::Test {
     Fft<double> fft{{.length = n, .channels = d}, lags};
     Band<double> band{{.length = n, .channels = d, .taps = 7}, taps};
     Ski<double> ski{{.length = n, .channels = d, .rank = 20}, inducing};
+    OwnedStateSpace<double> modes = random_state_space<double>(3, d, 7);
+    StateSpace<double> state_space{{.length = n, .channels = d, .modes = 3}, modes.views()};
 
     template <class F>
     void for_all(F&& f) {
@@ -29,6 +32,7 @@ struct AnyOperatorTest : testing::Test {
         f(AnyOperator<double>(n, {.taps = taps}), band, Method::band);
         f(AnyOperator<double>(n, {.inducing = inducing}), ski, Method::ski);
         f(AnyOperator<double>(n, {.taps = taps, .inducing = inducing}), band + ski, Method::band_ski);
+        f(AnyOperator<double>(n, {.state_space = modes.views()}), state_space, Method::state_space);
     }
 };
 

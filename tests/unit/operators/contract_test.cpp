@@ -130,6 +130,32 @@ TYPED_TEST(OperatorContract, KernelGradientIsTheCorrelationByDefinition) {
     });
 }
 
+TYPED_TEST(OperatorContract, ANanStaysInItsSequenceAndItsChannel) {
+    this->for_two_shapes([&](const auto& model) {
+        using S = TypeParam;
+        const Index n = model.length();
+        const Index c = model.channels() - 1;
+        const auto x = this->sequences(model, 3, 6);
+        const auto g = this->sequences(model, 3, 7);
+        for (const S bad : {this->nan, std::numeric_limits<S>::infinity()}) {
+            auto spoilt = x;
+            spoilt(n + n / 2, c) = bad;
+            for (const Direction direction : this->directions) {
+                const auto y = model.product(direction, x);
+                auto found = model.product(direction, spoilt);
+                EXPECT_FALSE(found.block(n, c, n, 1).allFinite());
+                found.block(n, c, n, 1) = y.block(n, c, n, 1);
+                EXPECT_TRUE(same_bits(found, y));
+            }
+            const auto gradient = model.gradient(x, g);
+            auto found = model.gradient(spoilt, g);
+            EXPECT_FALSE(found.col(c).allFinite());
+            found.col(c) = gradient.col(c);
+            EXPECT_TRUE(same_bits(found, gradient));
+        }
+    });
+}
+
 TYPED_TEST(OperatorContract, BatchesAreStackedSequences) {
     this->for_two_shapes([&](const auto& model) {
         for (const Index batch : {2, 5}) {

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Proven bounds on ‖T − T̂‖₂ of a causal kernel and a state space, from the numbers that are stored.
+
+#include <cmath>
+#include <complex>
+#include <vector>
+
+#include <toeplitz/approximation/error_bound.hpp>
+#include <toeplitz/operators/state_space.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+namespace detail {
+
+/// One channel's state space: what it stores, in double.
+struct ModalSystem {
+    std::vector<std::complex<double>> poles{};
+    std::vector<std::complex<double>> residues{};
+    double direct = 0;
+};
+
+/// The exponent e with |values| < 2^e, all of them; 0 where all are zero.
+template <class... Values>
+int common_exponent(const Values&... values) noexcept {
+    double largest = 0;
+    const auto see = [&](double value) { largest = (std::max)(largest, std::abs(value)); };
+    (
+        [&] {
+            for (const auto& value : values) {
+                see(std::real(value));
+                see(std::imag(value));
+            }
+        }(),
+        ...);
+    return largest > 0 ? std::ilogb(largest) + 1 : 0;
+}
+
+/// The difference of a kernel and a state space, and what its computation may have lost.
+struct ModalError {
+    Matrix<double> lags;  ///< (2n−1) × 1, zero at negative lags; times 2^−exponent
+    double rounding = 0;  ///< the 2-norm of what the lags are wrong by is no more than this
+    int exponent = 0;
+};
+
+/// Numbers are scaled to the size of 1 first, which is exact but for what underflows: the bound of a kernel
+/// times a power of two is the bound times it.
+inline ModalError modal_error(const std::vector<double>& lags, const ModalSystem& system) {
+    constexpr double unit = std::numeric_limits<double>::epsilon() / 2;
+    const auto n = static_cast<Index>(lags.size());
+    const std::size_t modes = system.poles.size();
+    ModalError error;
+    error.exponent = common_exponent(lags, system.residues, std::vector<double>{system.direct});
+    const auto scaled = [&](double value) { return std::ldexp(value, -error.exponent); };
+
+    // Responses r λ^{t−1}, as real and imaginary parts.
+    std::vector<double> re(modes);
+    std::vector<double> im(modes);
+    double growth = 1;
+    for (std::size_t i = 0; i < modes; ++i) {
+        re[i] = scaled(system.residues[i].real());
+        im[i] = scaled(system.residues[i].imag());
+        growth = (std::max)(growth, std::abs(system.poles[i]) * (1 + 8 * unit));
+    }
+
+    error.lags = Matrix<double>::Zero(2 * n - 1, 1);
+    error.lags(n - 1, 0) = scaled(lags[0]) - scaled(system.direct);
+    double rounding = unit * std::abs(error.lags(n - 1, 0));
+    for (Index t = 1; t < n; ++t) {
+        double lag = 0;
+        double magnitude = 0;
+        for (std::size_t i = 0; i < modes; ++i) {
+            lag += re[i];
+            magnitude += std::abs(re[i]) + std::abs(im[i]);
+            const double a = system.poles[i].real();
+            const double b = system.poles[i].imag();
+            const double turned = a * re[i] - b * im[i];
+            im[i] = a * im[i] + b * re[i];
+            re[i] = turned;
+        }
+        const double difference = scaled(lags[static_cast<std::size_t>(t)]) - lag;
+        error.lags(t + n - 1, 0) = difference;
+        // A complex product is off by √5 u of its modulus, a sum of s terms by s u of theirs.
+        rounding += unit * (static_cast<double>(4 * t + static_cast<Index>(modes) + 4) * magnitude +
+                            std::abs(difference));
+    }
+    // What underflows, once per number and step, may grow as the modes do.
+    double underflow = 0;
+    if (modes > 0) {
+        const double steps = static_cast<double>(n);
+        underflow = steps * steps * static_cast<double>(modes + 1) * 8 *
+                    (std::numeric_limits<double>::min)() * std::pow(growth, steps);
+    }
+    error.rounding = 1.01 * rounding + underflow;
+    return error;
+}
+
+/// A proven bound on ‖T − T̂‖₂; infinite where the lags of T̂ overflow.
+inline double modal_error_bound(const std::vector<double>& lags, const ModalSystem& system) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    const ModalError error = modal_error(lags, system);
+    if (!all_finite(error.lags.data(), error.lags.size()) || !is_finite(error.rounding)) return infinity;
+    const double bound =
+        (norm_bound(error.lags)(0) + error.rounding) * (1 + 4 * std::numeric_limits<double>::epsilon());
+    const double result = std::ldexp(bound, error.exponent);
+    // Among numbers that are not normal the scaling rounds.
+    return bound > 0 && result < (std::numeric_limits<double>::min)()
+               ? result + std::numeric_limits<double>::denorm_min()
+               : result;
+}
+
+template <Real Scalar>
+ModalSystem modal_system(const StateSpaceKernel<const Scalar>& kernel, Index channel) {
+    ModalSystem system;
+    for (Index i = 0; i < kernel.poles.rows(); ++i) {
+        if (kernel.residues(i, channel) == std::complex<Scalar>(0)) continue;  // it adds nothing
+        system.poles.emplace_back(kernel.poles(i, channel));
+        system.residues.emplace_back(kernel.residues(i, channel));
+    }
+    system.direct = static_cast<double>(kernel.direct(0, channel));
+    return system;
+}
+
+/// Lags 0..n−1 of one channel.
+template <Real Scalar>
+std::vector<double> channel_lags(MatrixView<const Scalar> lags, Index channel) {
+    std::vector<double> column(static_cast<std::size_t>(lags.rows()));
+    for (Index t = 0; t < lags.rows(); ++t) {
+        column[static_cast<std::size_t>(t)] = static_cast<double>(lags(t, channel));
+    }
+    return column;
+}
+
+/// Throws shape_error 550 unless there are lags, value_error 530 unless they are finite.
+template <Real Scalar>
+void require_causal_lags(MatrixView<const Scalar> lags, const char* where) {
+    if (lags.rows() < 1 || lags.cols() < 1) {
+        raise<shape_error>(550, where, "lags of n×d", shape_text(lags.rows(), lags.cols()));
+    }
+    require_finite(lags, where, "lag", 0);
+}
+
+/// Calls f(channel) for all channels; threads split them.
+template <class F>
+void for_each_channel(Index channels, Index work, F&& f) {
+    parallel_chunks<Denormals::keep>(channels, thread_count(channels, work),
+                                     [&](Index begin, Index end, int) {
+                                         for (Index c = begin; c < end; ++c) f(c);
+                                     });
+}
+
+}  // namespace detail
+
+/// Bounds of ‖T − T̂‖₂, one per channel, T the causal operator of these lags and T̂ the state space for
+/// sequences of n, as it is stored.
+///
+/// Proven, whatever the kernel is and however it was found, with the roundings of its own arithmetic:
+/// min(Σ|e_t|, max_k |Σ_t e_t z_k^t|) over the roots of z^N = i, e_t = h_t − ĥ_t computed in double
+/// (docs/certificates.md). What a product in floating point rounds is not included; see
+/// state_space_rounding. Infinite where ĥ overflows.
+/// \param lags n × d; row t is lag t
+/// \throws shape_error 550 or 501, value_error 530
+/// Cost O(n (s + log n) d) | heap: O(n) per thread | thread-safe: yes | threads split the channels, same bits
+/// for any number
+template <class Lags>
+Vector<double> state_space_bound(const Lags& lags,
+                                 const StateSpaceKernel<const typename Lags::Scalar>& kernel) {
+    using Scalar = typename Lags::Scalar;
+    constexpr const char* where = "state_space_bound";
+    const MatrixView<const Scalar> view(lags);
+    detail::require_causal_lags(view, where);
+    require_kernel_shape(kernel.poles, kernel.poles.rows(), view.cols(), where);
+    require_kernel_shape(kernel.residues, kernel.poles.rows(), view.cols(), where);
+    require_kernel_shape(kernel.direct, 1, view.cols(), where);
+    require_finite(kernel.poles, where, "pole", 0);
+    require_finite(kernel.residues, where, "residue", 0);
+    require_finite(kernel.direct, where, "direct", 0);
+    Vector<double> bounds(view.cols());
+    detail::for_each_channel(view.cols(), view.size() * (kernel.poles.rows() + 16), [&](Index c) {
+        bounds(c) = detail::modal_error_bound(detail::channel_lags(view, c), detail::modal_system(kernel, c));
+    });
+    return bounds;
+}
+
+/// How much a product in floating point may round: ‖ŷ − T̂ x‖₂ ≤ rounding ‖x‖₂ for each channel of
+/// StateSpace<Scalar>, whatever x is, as long as nothing over- or underflows.
+///
+/// Each step of a mode rounds by 4u of what it adds up, each output by (2s + 4)u, and a mode carries what it
+/// was off by on to later steps as it does its inputs: with G = Σ_{t<n} |λ|^t it loses at most 4u G · G per
+/// unit of input. A worst case, some ten times what is seen.
+/// \throws shape_error 501
+/// Cost O(s d) | heap: the result | thread-safe: yes
+template <Real Scalar>
+Vector<double> state_space_rounding(const StateSpaceKernel<const Scalar>& kernel, Index length) {
+    constexpr const char* where = "state_space_rounding";
+    const Index modes = kernel.poles.rows();
+    const Index channels = kernel.poles.cols();
+    require_kernel_shape(kernel.residues, modes, channels, where);
+    require_kernel_shape(kernel.direct, 1, channels, where);
+    const double unit = static_cast<double>(std::numeric_limits<Scalar>::epsilon()) / 2;
+    const double steps = static_cast<double>(length);
+    Vector<double> roundings(channels);
+    for (Index c = 0; c < channels; ++c) {
+        double carried = 0;
+        double gains = std::abs(static_cast<double>(kernel.direct(0, c)));
+        for (Index i = 0; i < modes; ++i) {
+            const double modulus = std::abs(std::complex<double>(kernel.poles(i, c)));
+            const double residue = std::abs(std::complex<double>(kernel.residues(i, c)));
+            // (1 − |λ|^n)/(1 − |λ|), at most n where |λ| ≤ 1.
+            const double gain = modulus == 1 ? steps : (1 - std::pow(modulus, steps)) / (1 - modulus);
+            carried += residue * gain * gain;
+            gains += 2 * residue * gain;
+        }
+        // Twice for the terms of higher order, as long as they are small.
+        roundings(c) = 2 * unit * (4 * carried + static_cast<double>(2 * modes + 4) * gains);
+    }
+    return roundings;
+}
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The recurrence of a state space in modal form, one channel per lane. The engine of the operator and of the
+/// stream.
+
+#include <algorithm>
+#include <complex>
+
+#include <toeplitz/core/denormals.hpp>
+#include <toeplitz/core/memory.hpp>
+#include <toeplitz/core/simd.hpp>
+#include <toeplitz/core/view.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// Of d channels with s complex modes each: lag 0 is `direct`, lag t ≥ 1 is Re Σ_i residue_i pole_i^{t−1}.
+///
+/// A column for each channel; a pair of conjugate modes is one of them with twice its residue. Gradients are
+/// ∂/∂Re + i ∂/∂Im.
+template <class T>
+struct StateSpaceKernel {
+    using Scalar = std::remove_const_t<T>;
+    using Complex = std::conditional_t<std::is_const_v<T>, const std::complex<Scalar>, std::complex<Scalar>>;
+
+    MatrixView<Complex> poles{};     ///< s × d
+    MatrixView<Complex> residues{};  ///< s × d
+    MatrixView<T> direct{};          ///< 1 × d
+
+    /// Values that can be written can be read.
+    operator StateSpaceKernel<const T>() const noexcept requires(!std::is_const_v<T>) {
+        return {poles, residues, direct};
+    }
+};
+
+template <class T>
+void set_kernel_zero(const StateSpaceKernel<T>& values) {
+    values.poles.eigen().setZero();
+    values.residues.eigen().setZero();
+    values.direct.eigen().setZero();
+}
+
+namespace detail {
+
+/// y_t = direct x_t + Re Σ_i r_i u_i, then u_i ← λ_i u_i + x_t, for packs of channels.
+///
+/// Modes are taken a few at a time: their numbers stay in registers while they pass over the rows of a run,
+/// adding to y, and the next few find the run in the first-level cache. A product of one row is the same
+/// code, so that a sequence has the same bits however it is cut.
+///
+/// A pack's state is s pairs of packs, Re u and Im u; zero at the start of a sequence.
+template <Real ScalarType>
+class ModalRecurrence {
+    using V = Simd<ScalarType>;
+    using Pack = typename V::Pack;
+
+public:
+    using Scalar = ScalarType;
+
+    /// Most rows of a call.
+    static constexpr Index run_rows = 64;
+    static constexpr Index lanes = V::lanes;
+
+    ModalRecurrence() = default;
+    ModalRecurrence(Index channels, Index modes)
+        : channels_(channels),
+          modes_(modes),
+          coefficients_(checked_product(packs() * lanes, 4 * modes, "ModalRecurrence")),
+          direct_(packs() * lanes) {}
+
+    Index channels() const noexcept { return channels_; }
+    Index modes() const noexcept { return modes_; }
+    Index packs() const noexcept { return (channels_ + lanes - 1) / lanes; }
+    /// Channels of a pack: all lanes, but for the last one.
+    Index width(Index pack) const noexcept { return (std::min)(lanes, channels_ - pack * lanes); }
+    /// Scalars of one pack's state.
+    Index pack_state() const noexcept { return 2 * modes_ * lanes; }
+    /// Scalars of a window of a run's rows.
+    static constexpr Index window_size() noexcept { return run_rows * lanes; }
+    std::size_t bytes() const noexcept {
+        return static_cast<std::size_t>(coefficients_.size() + direct_.size()) * sizeof(Scalar);
+    }
+
+    /// A kernel of the right shape.
+    void set_kernel(const StateSpaceKernel<const Scalar>& kernel) noexcept {
+        for (Index c = 0; c < channels_; ++c) {
+            direct_[c] = kernel.direct(0, c);
+            Scalar* to = coefficients_.data() + c / lanes * modes_ * mode_size + c % lanes;
+            for (Index i = 0; i < modes_; ++i, to += mode_size) {
+                to[0] = kernel.poles(i, c).real();
+                to[lanes] = kernel.poles(i, c).imag();
+                to[2 * lanes] = kernel.residues(i, c).real();
+                to[3 * lanes] = kernel.residues(i, c).imag();
+            }
+        }
+    }
+
+    /// The outputs of at most run_rows rows, which have neighbouring channels and are apart from y's.
+    /// \param windows two windows for the rows of an incomplete pack
+    template <Update update>
+    void advance(Index pack, MatrixView<const Scalar> x, MatrixView<Scalar> y, Scalar* state,
+                 Scalar* windows) const noexcept {
+        const Index first = pack * lanes;
+        const Index count = width(pack);
+        if (count == lanes) {
+            run<update>(coefficients(pack), direct(pack), modes_, state, x.row(0) + first, x.row_stride(),
+                        y.row(0) + first, y.row_stride(), x.rows());
+            return;
+        }
+        Scalar* sums = windows + window_size();
+        read_window(pack, x, windows);
+        if constexpr (update == Update::add) read_window<Scalar>(pack, y, sums);
+        run<update>(coefficients(pack), direct(pack), modes_, state, windows, lanes, sums, lanes, x.rows());
+        write_window(pack, sums, y);
+    }
+
+    /// The same from a window and into one.
+    void advance(Index pack, const Scalar* x_window, Scalar* y_window, Index rows,
+                 Scalar* state) const noexcept {
+        run<Update::assign>(coefficients(pack), direct(pack), modes_, state, x_window, lanes, y_window, lanes,
+                            rows);
+    }
+
+    /// The state after at most run_rows rows in a window.
+    void advance_state(Index pack, const Scalar* window, Index rows, Scalar* state) const noexcept {
+        const Scalar* c = coefficients(pack);
+        for_mode_blocks<mode_block>(modes_, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
+            follow<count>(c + i * mode_size, state + i * 2 * lanes, window, rows);
+        });
+    }
+
+    /// Scalars of the sums below: for each mode Σ g_t u_t and Σ u_t v_t, and Σ g_t x_t.
+    Index sums_size() const noexcept { return (4 * modes_ + 1) * lanes; }
+    /// Scalars of scratch that add_products needs.
+    static constexpr Index history_size() noexcept { return run_rows * gradient_block * 2 * lanes; }
+
+    /// Adds the products of a run to the sums. u is the state before it, as advance_state leaves it, and v,
+    /// v_t = λ v_{t+1} + g_{t+1}, the state of the adjoint behind it, which becomes that before the run.
+    void add_products(Index pack, const Scalar* x_window, const Scalar* g_window, Index rows, const Scalar* u,
+                      Scalar* v, Scalar* sums, Scalar* history) const noexcept {
+        const Scalar* c = coefficients(pack);
+        for_mode_blocks<gradient_block>(modes_, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
+            remember<count>(c + i * mode_size, u + i * 2 * lanes, x_window, rows, history);
+            correlate<count>(c + i * mode_size, v + i * 2 * lanes, g_window, rows, history,
+                             sums + i * 4 * lanes);
+        });
+        Pack sum{};
+        for (Index t = 0; t < rows; ++t) sum += V::load(g_window + t * lanes) * V::load(x_window + t * lanes);
+        Scalar* total = sums + 4 * modes_ * lanes;
+        V::store(total, V::load(total) + sum);
+    }
+
+    /// Adds to the gradient of the kernel what its sums of products mean: ∂/∂r = conj(Σ g u) and
+    /// ∂/∂λ = conj(r Σ u v).
+    void add_gradient(Index pack, const Scalar* sums,
+                      const StateSpaceKernel<Scalar>& gradient) const noexcept {
+        using Complex = std::complex<Scalar>;
+        for (Index lane = 0; lane < width(pack); ++lane) {
+            const Index c = pack * lanes + lane;
+            const Scalar* coefficient = coefficients(pack) + lane;
+            const Scalar* sum = sums + lane;
+            for (Index i = 0; i < modes_; ++i, coefficient += mode_size, sum += 4 * lanes) {
+                const Scalar re = coefficient[2 * lanes];
+                const Scalar im = coefficient[3 * lanes];
+                gradient.residues(i, c) += Complex(sum[0], -sum[lanes]);
+                gradient.poles(i, c) += Complex(re * sum[2 * lanes] - im * sum[3 * lanes],
+                                                -(re * sum[3 * lanes] + im * sum[2 * lanes]));
+            }
+            gradient.direct(0, c) += *sum;
+        }
+    }
+
+    /// A pack's channels of some rows, zeros beyond the last channel.
+    template <class T>
+    void read_window(Index pack, MatrixView<T> rows, Scalar* window) const noexcept {
+        const Index first = pack * lanes;
+        const Index count = width(pack);
+        for (Index t = 0; t < rows.rows(); ++t, window += lanes) {
+            if (!rows.has_contiguous_rows()) {
+                for (Index c = 0; c < lanes; ++c) window[c] = c < count ? rows(t, first + c) : Scalar(0);
+            } else {
+                V::store(window, V::load_row(rows.row(t) + first, count));
+            }
+        }
+    }
+    void write_window(Index pack, const Scalar* window, MatrixView<Scalar> rows) const noexcept {
+        const Index first = pack * lanes;
+        const Index count = width(pack);
+        for (Index t = 0; t < rows.rows(); ++t, window += lanes) {
+            if (!rows.has_contiguous_rows()) {
+                for (Index c = 0; c < count; ++c) rows(t, first + c) = window[c];
+            } else {
+                V::store_row(rows.row(t) + first, V::load(window), count);
+            }
+        }
+    }
+
+private:
+    // Of a mode: Re λ, Im λ, Re r, Im r.
+    static constexpr Index mode_size = 4 * lanes;
+    // Modes whose six numbers stay in registers, of which 16 hold what is written, and those whose eight do
+    // in the gradient.
+    static constexpr int mode_block = 4;
+    static constexpr int gradient_block = vector_registers == 32 ? 2 : 1;
+
+    const Scalar* coefficients(Index pack) const noexcept {
+        return coefficients_.data() + pack * modes_ * mode_size;
+    }
+    const Scalar* direct(Index pack) const noexcept { return direct_.data() + pack * lanes; }
+
+    // f<count>(i) for all modes, most at a time.
+    template <int count, class F>
+    TOEPLITZ_INLINE static void for_mode_blocks(Index modes, F&& f, Index i = 0) {
+        for (; i + count <= modes; i += count) f.template operator()<count>(i);
+        if constexpr (count > 1) for_mode_blocks<count / 2>(modes, f, i);
+    }
+
+    // Numbers of a few modes, in registers.
+    template <int count>
+    struct Modes {
+        Pack pole_re[std::size_t{count}];
+        Pack pole_im[std::size_t{count}];
+        Pack re[std::size_t{count}];
+        Pack im[std::size_t{count}];
+
+        TOEPLITZ_INLINE Modes(const Scalar* coefficients, const Scalar* state) {
+            unroll<count>([&](auto k) TOEPLITZ_LAMBDA {
+                pole_re[k] = V::load(coefficients + k * mode_size);
+                pole_im[k] = V::load(coefficients + k * mode_size + lanes);
+                re[k] = V::load(state + k * 2 * lanes);
+                im[k] = V::load(state + k * 2 * lanes + lanes);
+            });
+        }
+        // u ← λ u + x
+        TOEPLITZ_INLINE void advance(Pack x) {
+            unroll<count>([&](auto k) TOEPLITZ_LAMBDA {
+                const Pack next = x + pole_re[k] * re[k];
+                const Pack turned = pole_re[k] * im[k];
+                const Pack old = re[k];
+                re[k] = next - pole_im[k] * im[k];
+                im[k] = turned + pole_im[k] * old;
+            });
+        }
+        TOEPLITZ_INLINE void store(Scalar* state) const {
+            unroll<count>([&](auto k) TOEPLITZ_LAMBDA {
+                V::store(state + k * 2 * lanes, re[k]);
+                V::store(state + k * 2 * lanes + lanes, im[k]);
+            });
+        }
+    };
+
+    template <Update update>
+    [[gnu::noinline]] static void run(const Scalar* coefficients, const Scalar* direct, Index modes,
+                                      Scalar* state, const Scalar* x, Index x_stride, Scalar* y,
+                                      Index y_stride, Index rows) noexcept {
+        const Pack gain = V::load(direct);
+        const auto begin = [gain](Pack from, const Scalar* to) TOEPLITZ_LAMBDA {
+            return update == Update::add ? V::load_unaligned(to) + gain * from : gain * from;
+        };
+        if (modes == 0) {
+            for (Index t = 0; t < rows; ++t, x += x_stride, y += y_stride) {
+                V::store_unaligned(y, begin(V::load_unaligned(x), y));
+            }
+            return;
+        }
+        for_mode_blocks<mode_block>(modes, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
+            const Scalar* c = coefficients + i * mode_size;
+            Scalar* u = state + i * 2 * lanes;
+            if (i == 0) {
+                add_modes<count>(c, u, x, x_stride, y, y_stride, rows, begin);
+            } else {
+                add_modes<count>(c, u, x, x_stride, y, y_stride, rows,
+                                 [](Pack, const Scalar* to)
+                                     TOEPLITZ_LAMBDA { return V::load_unaligned(to); });
+            }
+        });
+    }
+
+    // y_t = begin(x_t, y_t) + Re Σ r u.
+    template <int count, class Begin>
+    TOEPLITZ_INLINE static void add_modes(const Scalar* coefficients, Scalar* state, const Scalar* x,
+                                          Index x_stride, Scalar* y, Index y_stride, Index rows,
+                                          const Begin& begin) noexcept {
+        Modes<count> modes(coefficients, state);
+        Pack residue_re[std::size_t{count}];
+        Pack residue_im[std::size_t{count}];
+        unroll<count>([&](auto k) TOEPLITZ_LAMBDA {
+            residue_re[k] = V::load(coefficients + k * mode_size + 2 * lanes);
+            residue_im[k] = V::load(coefficients + k * mode_size + 3 * lanes);
+        });
+        for (Index t = 0; t < rows; ++t, x += x_stride, y += y_stride) {
+            const Pack from = V::load_unaligned(x);
+            Pack sum = begin(from, y);
+            Pack rest{};
+            unroll<count>([&](auto k) TOEPLITZ_LAMBDA {
+                sum += residue_re[k] * modes.re[k];
+                rest += residue_im[k] * modes.im[k];
+            });
+            V::store_unaligned(y, sum - rest);
+            modes.advance(from);
+        }
+        modes.store(state);
+    }
+
+    template <int count>
+    [[gnu::noinline]] static void follow(const Scalar* coefficients, Scalar* state, const Scalar* window,
+                                         Index rows) noexcept {
+        Modes<count> modes(coefficients, state);
+        for (Index t = 0; t < rows; ++t) modes.advance(V::load(window + t * lanes));
+        modes.store(state);
+    }
+
+    // history_t = u_t, the state before row t.
+    template <int count>
+    [[gnu::noinline]] static void remember(const Scalar* coefficients, const Scalar* state,
+                                           const Scalar* window, Index rows, Scalar* history) noexcept {
+        Modes<count> modes(coefficients, state);
+        for (Index t = 0; t < rows; ++t, history += 2 * count * lanes) {
+            modes.store(history);
+            modes.advance(V::load(window + t * lanes));
+        }
+    }
+
+    // sums += Σ_t (g_t u_t, u_t v_t).
+    template <int count>
+    [[gnu::noinline]] static void correlate(const Scalar* coefficients, Scalar* state, const Scalar* window,
+                                            Index rows, const Scalar* history, Scalar* sums) noexcept {
+        Modes<count> modes(coefficients, state);
+        Pack sum[std::size_t{count} * 4] = {};
+        for (Index t = rows - 1; t >= 0; --t) {
+            const Pack g = V::load(window + t * lanes);
+            const Scalar* u = history + t * 2 * count * lanes;
+            unroll<count>([&](auto k) TOEPLITZ_LAMBDA {
+                const Pack re = V::load(u + k * 2 * lanes);
+                const Pack im = V::load(u + k * 2 * lanes + lanes);
+                sum[4 * k] += g * re;
+                sum[4 * k + 1] += g * im;
+                sum[4 * k + 2] += re * modes.re[k];
+                sum[4 * k + 2] -= im * modes.im[k];
+                sum[4 * k + 3] += re * modes.im[k];
+                sum[4 * k + 3] += im * modes.re[k];
+            });
+            modes.advance(g);
+        }
+        modes.store(state);
+        unroll<4 * count>(
+            [&](auto k) TOEPLITZ_LAMBDA { V::store(sums + k * lanes, V::load(sums + k * lanes) + sum[k]); });
+    }
+
+    Index channels_ = 0;
+    Index modes_ = 0;
+    Buffer<Scalar> coefficients_;  // packs × modes × mode_size
+    Buffer<Scalar> direct_;        // packs × lanes
+};
+
+}  // namespace detail
+}  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// State spaces one step at a time: O(s) per step, however much has been heard.
+
+#include <cstring>
+#include <span>
+
+#include <toeplitz/core/random.hpp>
+#include <toeplitz/operators/state_space.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// The plan of y_t = direct x_t + Re Σ_i r_i u_i, u_i ← λ_i u_i + x_t, for sequences that never end, a few
+/// steps at a time.
+///
+///     const StateSpaceStream<float> plan(kernel);   // StateSpaceKernel: poles, residues, direct
+///     auto state = plan.make_state();
+///     plan.process(x, y, state);                    // any number of steps, x and y: steps × d
+///     plan.process(x, y, state);                    // the steps after them
+///
+/// Outputs are those of the operator StateSpace, bit by bit, for any cut of the steps into calls, and go on
+/// beyond its length. All steps cost the same. The latency is 0.
+///
+/// With S streams, rows are those of the streams side by side: step t of stream s is row t·S + s. Views have
+/// any strides: channels that are apart (planar audio) are one column stride. y may be x.
+///
+/// A plan is immutable and serves any number of states and threads. step, process, prefill and reset allocate
+/// nothing, take no lock and start no thread. They are noexcept: a view of the wrong shape, or another plan's
+/// state, ends the program with the message of error 1003 or 1002.
+///
+/// A NaN or an infinity in the input stays in its channel and stream until reset(), which ends it; nothing
+/// else notices. A state that decays in silence becomes 0 where it would leave the normal numbers, and slows
+/// nothing down.
+///
+/// Cost O(s) per step and channel | heap: none after construction | thread-safe: const, on distinct states
+template <Real ScalarType>
+class StateSpaceStream {
+    using Recurrence = detail::ModalRecurrence<ScalarType>;
+
+public:
+    using Scalar = ScalarType;
+    using Inputs = MatrixView<const Scalar>;
+    using Kernel = StateSpaceKernel<const Scalar>;
+
+    /// All that the future depends on. Copies are forks, which go on with the same bits; assigning a state to
+    /// one of the same plan allocates nothing.
+    class State {
+    public:
+        /// Steps since the last reset.
+        Index time() const noexcept { return time_; }
+        /// Bytes held.
+        std::size_t state_bytes() const noexcept {
+            return static_cast<std::size_t>(modes_.size()) * sizeof(Scalar);
+        }
+
+        State(const State&) = default;
+        State(State&&) noexcept = default;
+        State& operator=(const State& other) {
+            if (modes_.size() == other.modes_.size()) {
+                std::copy_n(other.modes_.data(), modes_.size(), modes_.data());
+            } else {
+                modes_ = other.modes_;
+            }
+            fingerprint_ = other.fingerprint_;
+            time_ = other.time_;
+            return *this;
+        }
+        State& operator=(State&&) noexcept = default;
+        ~State() = default;
+
+        /// Whether the future of both is the same: plan, time, and the bits of all modes.
+        friend bool operator==(const State& a, const State& b) noexcept {
+            return a.fingerprint_ == b.fingerprint_ && a.time_ == b.time_ &&
+                   a.modes_.size() == b.modes_.size() &&
+                   (a.modes_.size() == 0 ||
+                    std::memcmp(a.modes_.data(), b.modes_.data(), a.state_bytes()) == 0);
+        }
+
+    private:
+        friend StateSpaceStream;
+        State(std::uint64_t fingerprint, Index size) : fingerprint_(fingerprint), modes_(size) {}
+
+        std::uint64_t fingerprint_;
+        Index time_ = 0;
+        Buffer<Scalar> modes_;  // streams × packs × modes: Re u, Im u
+    };
+
+    /// \param streams S ≥ 1: sequences that one state carries on side by side
+    /// \throws config_error 201 (no channels or streams), 202 (too many); shape_error 501; value_error 530
+    explicit StateSpaceStream(const Kernel& kernel, Index streams = 1)
+        : streams_(checked(kernel, streams)), recurrence_(kernel.poles.cols(), kernel.poles.rows()) {
+        recurrence_.set_kernel(kernel);
+        fingerprint_ = hash(kernel);
+    }
+
+    Index channels() const noexcept { return recurrence_.channels(); }
+    Index modes() const noexcept { return recurrence_.modes(); }
+    Index streams() const noexcept { return streams_; }
+    /// Delay of outputs after inputs.
+    static constexpr Index latency() noexcept { return 0; }
+    /// What states and saved states are checked against: a hash of the kernel and the streams.
+    std::uint64_t fingerprint() const noexcept { return fingerprint_; }
+    /// Bytes held by the plan.
+    std::size_t state_bytes() const noexcept { return recurrence_.bytes(); }
+
+    /// Operations of every step, whatever the input: multiplications and multiply-adds of vectors of
+    /// `Simd<Scalar>::lanes` channels.
+    Index step_bound() const noexcept { return streams_ * recurrence_.packs() * (6 * modes() + 2); }
+
+    /// A state at time 0, before which inputs were 0.
+    /// \throws std::bad_alloc
+    State make_state() const {
+        return State(fingerprint_, streams_ * recurrence_.packs() * recurrence_.pack_state());
+    }
+
+    /// The next step: x and y are S × d.
+    void step(Inputs x, MatrixView<Scalar> y, State& state) const noexcept {
+        if (x.rows() != streams_) [[unlikely]]
+            refuse("step", "x", streams_, x);
+        process(x, y, state);
+    }
+
+    /// The next m steps: x and y are (m·S) × d.
+    void process(Inputs x, MatrixView<Scalar> y, State& state) const noexcept {
+        const Index steps = check(x, state, "process");
+        if (y.rows() != x.rows() || y.cols() != x.cols()) [[unlikely]]
+            refuse("process", "y", x.rows(), y);
+        alignas(buffer_alignment) Scalar windows[std::size_t{2 * Recurrence::window_size()}];
+        // Modes that come later read x again: where y is x, they read a copy.
+        const bool by_window = x.data() == y.data() || !x.has_contiguous_rows() || !y.has_contiguous_rows();
+        for_runs(steps, state, [&](Index first, Index count, Index stream, Index pack, Scalar* modes) {
+            const Inputs from = rows_of(x, first, count, stream);
+            const MatrixView<Scalar> to = rows_of(y, first, count, stream);
+            if (by_window) {
+                Scalar* sums = windows + Recurrence::window_size();
+                recurrence_.read_window(pack, from, windows);
+                recurrence_.advance(pack, windows, sums, count, modes);
+                recurrence_.write_window(pack, sums, to);
+            } else {
+                recurrence_.template advance<Update::assign>(pack, from, to, modes, windows);
+            }
+        });
+    }
+
+    /// The next m steps without their outputs, as of a prompt: leaves what process would leave, bit by bit.
+    void prefill(Inputs x, State& state) const noexcept {
+        const Index steps = check(x, state, "prefill");
+        alignas(buffer_alignment) Scalar windows[std::size_t{2 * Recurrence::window_size()}];
+        for_runs(steps, state, [&](Index first, Index count, Index stream, Index pack, Scalar* modes) {
+            recurrence_.read_window(pack, rows_of(x, first, count, stream), windows);
+            recurrence_.advance(pack, windows, windows + Recurrence::window_size(), count, modes);
+        });
+    }
+
+    /// Back to time 0, whatever was in the state.
+    void reset(State& state) const noexcept {
+        check(state, "reset");
+        std::fill_n(state.modes_.data(), state.modes_.size(), Scalar(0));
+        state.time_ = 0;
+    }
+
+    /// Bytes that save writes.
+    std::size_t saved_bytes() const noexcept {
+        return sizeof(SavedHead) +
+               static_cast<std::size_t>(2 * streams_ * channels() * modes()) * sizeof(Scalar);
+    }
+
+    /// Writes a state, in an order that does not depend on the instruction set.
+    /// \throws shape_error 1002 (another plan's state), 1005 (fewer than saved_bytes() bytes)
+    void save(const State& state, std::span<std::byte> to) const {
+        check(state, "save");
+        if (to.size() < saved_bytes()) refuse_bytes("save", to.size());
+        const SavedHead head = {format, sizeof(Scalar), fingerprint_, state.time_};
+        std::memcpy(to.data(), &head, sizeof head);
+        std::byte* at = to.data() + sizeof head;
+        for_numbers([&](Index i) {
+            std::memcpy(at, &state.modes_[i], sizeof(Scalar));
+            at += sizeof(Scalar);
+        });
+    }
+
+    /// Makes a state what it was when it was saved: it goes on with the same bits in a program for the same
+    /// instruction set, and within rounding in any other.
+    /// \throws shape_error 1002 (another plan's state), 1005 (not saved_bytes() bytes), value_error 1006 (not
+    /// a saved state, or one of another version), 1007 (of another kernel or number of streams); the state is
+    /// as before then
+    void restore(std::span<const std::byte> from, State& state) const {
+        check(state, "restore");
+        if (from.size() != saved_bytes()) refuse_bytes("restore", from.size());
+        SavedHead head{};
+        std::memcpy(&head, from.data(), sizeof head);
+        if (head.format != format || head.scalar != sizeof(Scalar) || head.time < 0) {
+            detail::raise<value_error>(1006, detail::text(name, "::restore"),
+                                       detail::text("a saved state of ", sizeof(Scalar), "-byte scalars"),
+                                       "other bytes, or a version that this one does not know");
+        }
+        if (head.fingerprint != fingerprint_) {
+            detail::raise<value_error>(1007, detail::text(name, "::restore"),
+                                       "a state of the same kernel and streams", "one of another plan");
+        }
+        reset(state);
+        state.time_ = head.time;
+        const std::byte* at = from.data() + sizeof head;
+        for_numbers([&](Index i) {
+            std::memcpy(&state.modes_[i], at, sizeof(Scalar));
+            at += sizeof(Scalar);
+        });
+    }
+
+private:
+    static constexpr const char* name = "StateSpaceStream";
+    static constexpr std::uint32_t format = 0x31535354;  // "TSS1"
+
+    struct SavedHead {
+        std::uint32_t format;
+        std::uint32_t scalar;
+        std::uint64_t fingerprint;
+        std::int64_t time;
+    };
+
+    static Index checked(const Kernel& kernel, Index streams) {
+        const Index modes = kernel.poles.rows();
+        const Index channels = kernel.poles.cols();
+        detail::require_positive(channels, name, "channels");
+        detail::require_positive(streams, name, "streams");
+        require_kernel_shape(kernel.residues, modes, channels, name);
+        require_kernel_shape(kernel.direct, 1, channels, name);
+        detail::checked_product(detail::checked_product(streams, channels + Recurrence::lanes, name),
+                                (modes + 1) * 4 * static_cast<Index>(sizeof(Scalar)), name);
+        require_finite(kernel.poles, name, "pole", 0);
+        require_finite(kernel.residues, name, "residue", 0);
+        require_finite(kernel.direct, name, "direct", 0);
+        return streams;
+    }
+
+    std::uint64_t hash(const Kernel& kernel) const noexcept {
+        std::uint64_t word = static_cast<std::uint64_t>(streams_);
+        const auto add = [&](const auto& value) {
+            std::uint64_t bits = 0;
+            std::memcpy(&bits, &value, sizeof value);
+            word = CounterRandom(word).bits(bits);
+        };
+        add(channels());
+        add(modes());
+        for (Index c = 0; c < channels(); ++c) {
+            add(kernel.direct(0, c));
+            for (Index i = 0; i < modes(); ++i) {
+                for (const std::complex<Scalar>& number : {kernel.poles(i, c), kernel.residues(i, c)}) {
+                    add(number.real());
+                    add(number.imag());
+                }
+            }
+        }
+        return word;
+    }
+
+    // Steps first..first + count − 1 of a stream.
+    template <class T>
+    MatrixView<T> rows_of(MatrixView<T> rows, Index first, Index count, Index stream) const noexcept {
+        return {rows.row(first * streams_ + stream), count, rows.cols(), rows.row_stride() * streams_,
+                rows.col_stride()};
+    }
+
+    // f(first, count, stream, pack, its modes) for all steps, and on with the time.
+    template <class F>
+    void for_runs(Index steps, State& state, F&& f) const noexcept {
+        const detail::FlushDenormals flush;
+        for (Index first = 0; first < steps; first += Recurrence::run_rows) {
+            const Index count = (std::min)(Recurrence::run_rows, steps - first);
+            Scalar* modes = state.modes_.data();
+            for (Index stream = 0; stream < streams_; ++stream) {
+                for (Index pack = 0; pack < recurrence_.packs(); ++pack) {
+                    f(first, count, stream, pack, modes);
+                    modes += recurrence_.pack_state();
+                }
+            }
+        }
+        state.time_ += steps;
+    }
+
+    // f(index) of every number of a state: stream by stream, channel by channel, Re u and Im u of each mode.
+    template <class F>
+    void for_numbers(F&& f) const {
+        constexpr Index lanes = Recurrence::lanes;
+        for (Index stream = 0; stream < streams_; ++stream) {
+            for (Index c = 0; c < channels(); ++c) {
+                const Index pack = stream * recurrence_.packs() + c / lanes;
+                for (Index i = 0; i < 2 * modes(); ++i) {
+                    f(pack * recurrence_.pack_state() + i * lanes + c % lanes);
+                }
+            }
+        }
+    }
+
+    void check(const State& state, const char* function) const {
+        if (state.fingerprint_ == fingerprint_) return;
+        detail::raise<shape_error>(1002, detail::text(name, "::", function), "a state of this plan",
+                                   "another plan's");
+    }
+
+    Index check(Inputs x, const State& state, const char* function) const {
+        check(state, function);
+        if (x.cols() != channels() || x.rows() % streams_ != 0) [[unlikely]]
+            refuse(function, "x", -1, x);
+        return x.rows() / streams_;
+    }
+
+    // `rows` < 0: any multiple of the streams.
+    [[noreturn]] void refuse(const char* function, const char* argument, Index rows, Inputs got) const {
+        const std::string wanted = rows < 0 ? detail::text("m*", streams_) : std::to_string(rows);
+        detail::raise<shape_error>(1003, detail::text(name, "::", function),
+                                   detail::text(argument, " of ", wanted, "×", channels()),
+                                   detail::shape_text(got.rows(), got.cols()));
+    }
+
+    [[noreturn]] void refuse_bytes(const char* function, std::size_t got) const {
+        detail::raise<shape_error>(1005, detail::text(name, "::", function),
+                                   detail::text(saved_bytes(), " bytes"), std::to_string(got));
+    }
+
+    Index streams_;
+    Recurrence recurrence_;
+    std::uint64_t fingerprint_ = 0;
+};
+
+}  // namespace toeplitz::inline TOEPLITZ_ABI

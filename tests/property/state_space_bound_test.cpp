@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+// No kernel is further from its state space than the certificate says.
+
+#include <gtest/gtest.h>
+
+#include <support/certificate.hpp>
+#include <support/state_space.hpp>
+
+#include <toeplitz/approximation/state_space_fit.hpp>
+
+namespace toeplitz::test {
+namespace {
+
+// Random numbers one after another.
+class Draw {
+public:
+    explicit Draw(std::uint64_t seed) : random_(seed) {}
+    double uniform(double low, double high) { return random_.uniform(next_++, low, high); }
+    double normal() { return random_.normal(next_++); }
+    Index whole(Index low, Index high) {  // inclusive
+        return low + static_cast<Index>(random_.bits(next_++) % static_cast<std::uint64_t>(high - low + 1));
+    }
+
+private:
+    CounterRandom random_;
+    std::uint64_t next_ = 0;
+};
+
+/// Lags 0..n−1: exponentials, noise under a decay, steps, a few spikes, a smooth bump, or something constant.
+template <class S>
+Matrix<S> random_lags(Index n, Draw& draw) {
+    const Index family = draw.whole(0, 5);
+    const double scale = std::pow(10, draw.uniform(-6, 6));
+    const double decay = std::pow(draw.uniform(0, 1), 1 / static_cast<double>(n));
+    const double frequency = draw.uniform(0, 3.14);
+    const double center = draw.uniform(0, static_cast<double>(n));
+    const double width = draw.uniform(1, static_cast<double>(n) + 1);
+    Matrix<S> lags(n, 1);
+    double level = draw.normal();
+    for (Index i = 0; i < n; ++i) {
+        const double t = static_cast<double>(i);
+        double value = 0;
+        switch (family) {
+            case 0:
+                value = std::pow(decay, t) * std::cos(frequency * t) + std::pow(decay, 3 * t);
+                break;
+            case 1:
+                value = std::pow(decay, t) * draw.normal();
+                break;
+            case 2:
+                if (draw.whole(0, 7) == 0) level = draw.normal();
+                value = level;
+                break;
+            case 3:
+                value = draw.whole(0, 9) == 0 ? draw.normal() : 0.0;
+                break;
+            case 4:
+                value = std::exp(-std::pow((t - center) / width, 2)) * std::cos(frequency * t / 8);
+                break;
+            default:
+                value = 1;
+        }
+        lags(i, 0) = static_cast<S>(scale * value);
+    }
+    return lags;
+}
+
+/// ‖T_e‖₂ of a causal kernel e in long double, by power iteration: never above it but for rounding.
+double causal_norm(const LongMatrix& e) {
+    const Index n = e.rows();
+    const long double largest = e.cwiseAbs().maxCoeff();
+    if (largest == 0) return 0;
+    std::vector<long double> v(static_cast<std::size_t>(n));
+    std::vector<long double> w(v.size());
+    const CounterRandom random(3);
+    for (std::size_t i = 0; i < v.size(); ++i) v[i] = random.normal(i);
+    long double norm = 0;
+    for (int step = 0; step < 60; ++step) {
+        long double length = 0;
+        for (const long double x : v) length += x * x;
+        length = std::sqrt(length);
+        if (length == 0) return 0;
+        for (long double& x : v) x /= length;
+        long double square = 0;
+        for (Index i = 0; i < n; ++i) {
+            long double sum = 0;
+            for (Index j = 0; j <= i; ++j) sum += e(i - j, 0) / largest * v[static_cast<std::size_t>(j)];
+            w[static_cast<std::size_t>(i)] = sum;
+            square += sum * sum;
+        }
+        const long double next = std::sqrt(square);
+        const bool settled = step > 3 && next - norm <= 1e-5L * next;
+        norm = next;
+        if (settled) break;
+        for (Index j = 0; j < n; ++j) {
+            long double sum = 0;
+            for (Index i = j; i < n; ++i) sum += e(i - j, 0) / largest * w[static_cast<std::size_t>(i)];
+            v[static_cast<std::size_t>(j)] = sum;
+        }
+    }
+    return static_cast<double>(norm * largest);
+}
+
+/// Fits, spoils the fit now and then, and returns bound / norm; 0 where the error is nothing but rounding.
+template <class S>
+double expect_the_bound_to_hold(Index n, Draw& draw) {
+    const Matrix<S> lags = random_lags<S>(n, draw);
+    const double tolerance = std::pow(10, draw.uniform(-5, -0.5));
+    auto fit = fit_state_space(
+        lags, {.tolerance = tolerance, .kind = ToleranceKind::relative, .most_modes = draw.whole(0, 12)});
+    if (draw.whole(0, 3) == 0) {
+        const double size = static_cast<double>(lags.cwiseAbs().maxCoeff());
+        for (Index i = 0; i < fit.residues.rows(); ++i) {
+            fit.residues(i, 0) += static_cast<S>(size * draw.normal());
+            // Unstable ones, too.
+            fit.poles(i, 0) += static_cast<S>(draw.uniform(-0.05, 0.05));
+        }
+        fit.bounds = state_space_bound(lags, fit.kernel());
+    }
+    const OwnedStateSpace<S> kernel{fit.poles, fit.residues, fit.direct};
+    const double norm = causal_norm(lags.template cast<long double>() - lags_by_definition(kernel, n));
+    EXPECT_GE(fit.bounds(0), norm * (1 - 1e-14))
+        << "n = " << n << ", s = " << fit.poles.rows() << ", first lag " << lags(0, 0);
+    const double largest = static_cast<double>(lags.cwiseAbs().maxCoeff());
+    return norm > 1e-9 * largest ? fit.bounds(0) / norm : 0;
+}
+
+/// Median and largest of bound / norm over random kernels.
+void expect_bounds_to_hold(Index rounds, Index longest, std::uint64_t seed) {
+    Draw draw(seed);
+    std::vector<double> ratios;
+    for (Index round = 0; round < rounds; ++round) {
+        const Index n = draw.whole(1, longest);
+        const double ratio = round % 2 == 0 ? expect_the_bound_to_hold<double>(n, draw)
+                                            : expect_the_bound_to_hold<float>(n, draw);
+        if (testing::Test::HasFailure()) return;
+        if (ratio > 0) ratios.push_back(ratio);
+    }
+    ASSERT_GT(ratios.size(), static_cast<std::size_t>(rounds / 3));
+    std::sort(ratios.begin(), ratios.end());
+    testing::Test::RecordProperty("median", std::to_string(ratios[ratios.size() / 2]));
+    testing::Test::RecordProperty("largest", std::to_string(ratios.back()));
+    EXPECT_LE(ratios[ratios.size() / 2], 2);
+}
+
+TEST(StateSpaceBoundProperty, HoldsForRandomKernels) { expect_bounds_to_hold(1500, 40, 1); }
+
+TEST(StateSpaceBoundProperty, HoldsForLongerKernels) { expect_bounds_to_hold(40, 300, 2); }
+
+TEST(SlowStateSpaceBoundProperty, HoldsForAHundredThousandKernels) { expect_bounds_to_hold(100000, 32, 3); }
+
+}  // namespace
+}  // namespace toeplitz::test

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Kernels of state spaces that own their memory, and what they stand for by definition.
+
+#include <complex>
+
+#include <support/oracle.hpp>
+
+#include <toeplitz/core/random.hpp>
+#include <toeplitz/operators/modal_recurrence.hpp>
+
+namespace toeplitz::test {
+
+template <class S>
+struct OwnedStateSpace {
+    Matrix<std::complex<S>> poles;
+    Matrix<std::complex<S>> residues;
+    Matrix<S> direct;
+
+    Index cols() const { return direct.cols(); }
+    StateSpaceKernel<S> views() { return {poles, residues, direct}; }
+    StateSpaceKernel<const S> views() const { return {poles, residues, direct}; }
+};
+
+template <class S>
+OwnedStateSpace<S> zero_state_space(Index modes, Index channels) {
+    return {Matrix<std::complex<S>>::Zero(modes, channels), Matrix<std::complex<S>>::Zero(modes, channels),
+            Matrix<S>::Zero(1, channels)};
+}
+
+/// Poles anywhere in the disc |λ| ≤ largest, residues and direct standard normal, all channels different.
+template <class S>
+OwnedStateSpace<S> random_state_space(Index modes, Index channels, std::uint64_t seed, double largest = 0.9) {
+    const CounterRandom random(seed);
+    std::uint64_t next = 0;
+    OwnedStateSpace<S> made = zero_state_space<S>(modes, channels);
+    for (Index c = 0; c < channels; ++c) {
+        for (Index i = 0; i < modes; ++i) {
+            const double modulus = largest * std::sqrt(random.uniform(next++, 0.0, 1.0));
+            made.poles(i, c) = std::complex<S>(std::polar(modulus, random.uniform(next++, 0.0, 3.1)));
+            const double re = random.normal(next++);
+            made.residues(i, c) = std::complex<S>(std::complex<double>(re, random.normal(next++)));
+        }
+        made.direct(0, c) = static_cast<S>(random.normal(next++));
+    }
+    return made;
+}
+
+/// Lags 0..n−1 of each channel.
+template <class S>
+LongMatrix lags_by_definition(const OwnedStateSpace<S>& kernel, Index length) {
+    LongMatrix lags = LongMatrix::Zero(length, kernel.cols());
+    for (Index c = 0; c < kernel.cols(); ++c) {
+        lags(0, c) = static_cast<long double>(kernel.direct(0, c));
+        for (Index i = 0; i < kernel.poles.rows(); ++i) {
+            const std::complex<long double> pole(kernel.poles(i, c));
+            std::complex<long double> response(kernel.residues(i, c));
+            for (Index t = 1; t < length; ++t, response *= pole) lags(t, c) += response.real();
+        }
+    }
+    return lags;
+}
+
+}  // namespace toeplitz::test

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include <support/errors.hpp>
+#include <support/random.hpp>
+#include <support/state_space.hpp>
+#include <support/tolerance.hpp>
+
+#include <toeplitz/stream/state_space_stream.hpp>
+
+namespace toeplitz::test {
+namespace {
+
+template <class S>
+class StateSpaceStreamTest : public testing::Test {
+protected:
+    using Stream = StateSpaceStream<S>;
+    static constexpr Index lanes = Simd<S>::lanes;
+
+    static Matrix<S> product(const OwnedStateSpace<S>& kernel, const Matrix<S>& x) {
+        return StateSpace<S>({.length = x.rows(), .channels = x.cols(), .modes = kernel.poles.rows()},
+                             kernel.views()) *
+               x;
+    }
+
+    /// Steps in calls of these sizes, again and again.
+    static Matrix<S> in_blocks(const Stream& plan, typename Stream::State& state, const Matrix<S>& x,
+                               const std::vector<Index>& sizes) {
+        Matrix<S> y(x.rows(), x.cols());
+        Index done = 0;
+        for (auto size = sizes.begin(); done < x.rows();
+             size = size + 1 == sizes.end() ? sizes.begin() : size + 1) {
+            const Index count = (std::min)(*size, x.rows() - done);
+            plan.process(MatrixView<const S>(x).middle_rows(done, count),
+                         MatrixView<S>(y).middle_rows(done, count), state);
+            done += count;
+        }
+        return y;
+    }
+};
+
+using Scalars = testing::Types<float, double>;
+TYPED_TEST_SUITE(StateSpaceStreamTest, Scalars);
+
+TYPED_TEST(StateSpaceStreamTest, HasTheBitsOfTheOperatorForAnyCut) {
+    using S = TypeParam;
+    for (const Index modes : {0, 1, 3, 4, 9}) {
+        for (const Index d : {Index{1}, this->lanes, 2 * this->lanes + 3}) {
+            SCOPED_TRACE(testing::Message() << "s = " << modes << ", d = " << d);
+            const auto kernel = random_state_space<S>(modes, d, 1);
+            const Matrix<S> x = random_matrix<S>(300, d, 2);
+            const Matrix<S> expected = this->product(kernel, x);
+            const StateSpaceStream<S> plan(kernel.views());
+            for (const auto& sizes : std::vector<std::vector<Index>>{{1}, {7, 1, 64, 65}, {300}}) {
+                auto state = plan.make_state();
+                EXPECT_TRUE(same_bits(this->in_blocks(plan, state, x, sizes), expected));
+                EXPECT_EQ(state.time(), 300);
+            }
+            auto state = plan.make_state();
+            Matrix<S> y(300, d);
+            for (Index t = 0; t < 300; ++t) {
+                plan.step(MatrixView<const S>(x).middle_rows(t, 1), MatrixView<S>(y).middle_rows(t, 1),
+                          state);
+            }
+            EXPECT_TRUE(same_bits(y, expected));
+        }
+    }
+}
+
+TYPED_TEST(StateSpaceStreamTest, WorksInPlaceAndOnPlanarBuffers) {
+    using S = TypeParam;
+    const Index d = this->lanes + 2;
+    const auto kernel = random_state_space<S>(9, d, 3);
+    const Matrix<S> x = random_matrix<S>(100, d, 4);
+    const Matrix<S> expected = this->product(kernel, x);
+    const StateSpaceStream<S> plan(kernel.views());
+    auto state = plan.make_state();
+    Matrix<S> rows = x;
+    plan.process(rows, rows, state);
+    EXPECT_TRUE(same_bits(rows, expected));
+
+    plan.reset(state);
+    ColumnMatrix<S> planar = x;
+    ColumnMatrix<S> y(100, d);
+    plan.process(planar, y, state);
+    EXPECT_TRUE(same_bits(y, expected));
+    plan.reset(state);
+    plan.process(planar, planar, state);
+    EXPECT_TRUE(same_bits(planar, expected));
+}
+
+TYPED_TEST(StateSpaceStreamTest, SequencesSideBySideDoNotMeet) {
+    using S = TypeParam;
+    const Index d = 3;
+    const Index streams = 4;
+    const auto kernel = random_state_space<S>(5, d, 5);
+    const StateSpaceStream<S> plan(kernel.views(), streams);
+    EXPECT_EQ(plan.streams(), streams);
+    const Matrix<S> x = random_matrix<S>(70 * streams, d, 6);
+    Matrix<S> y(x.rows(), d);
+    auto state = plan.make_state();
+    const Index first = 11 * streams;
+    plan.process(MatrixView<const S>(x).middle_rows(0, first), MatrixView<S>(y).middle_rows(0, first), state);
+    plan.process(MatrixView<const S>(x).middle_rows(first, x.rows() - first),
+                 MatrixView<S>(y).middle_rows(first, x.rows() - first), state);
+    for (Index s = 0; s < streams; ++s) {
+        const Matrix<S> one = x(Eigen::seq(s, Eigen::last, streams), Eigen::all);
+        const Matrix<S> output = y(Eigen::seq(s, Eigen::last, streams), Eigen::all);
+        EXPECT_TRUE(same_bits(output, this->product(kernel, one))) << "stream " << s;
+    }
+}
+
+TYPED_TEST(StateSpaceStreamTest, AStateIsAValue) {
+    using S = TypeParam;
+    const Index d = this->lanes + 1;
+    const auto kernel = random_state_space<S>(3, d, 7);
+    const StateSpaceStream<S> plan(kernel.views());
+    const Matrix<S> x = random_matrix<S>(40, d, 8);
+    auto state = plan.make_state();
+    EXPECT_GE(state.state_bytes(), static_cast<std::size_t>(6 * d) * sizeof(S));
+    Matrix<S> y(40, d);
+    plan.process(x, y, state);
+
+    auto fork = state;
+    EXPECT_TRUE(fork == state);
+    Matrix<S> other(40, d);
+    plan.process(x, y, state);
+    EXPECT_FALSE(fork == state);
+    plan.process(x, other, fork);
+    EXPECT_TRUE(fork == state);
+    EXPECT_TRUE(same_bits(other, y));
+
+    auto prompted = plan.make_state();
+    plan.prefill(x, prompted);
+    plan.prefill(x, prompted);
+    EXPECT_TRUE(prompted == state);
+
+    plan.reset(state);
+    EXPECT_TRUE(state == plan.make_state());
+    EXPECT_EQ(state.time(), 0);
+}
+
+TYPED_TEST(StateSpaceStreamTest, ResetEndsWhatIsNotFinite) {
+    using S = TypeParam;
+    const auto kernel = random_state_space<S>(3, 2, 9);
+    const StateSpaceStream<S> plan(kernel.views());
+    Matrix<S> x = random_matrix<S>(20, 2, 10);
+    const Matrix<S> expected = this->product(kernel, x);
+    auto state = plan.make_state();
+    Matrix<S> y(20, 2);
+    x(5, 0) = std::numeric_limits<S>::quiet_NaN();
+    plan.process(x, y, state);
+    EXPECT_FALSE(detail::is_finite(y(19, 0)));
+    EXPECT_TRUE(same_bits(y.col(1), expected.col(1))) << "the other channel does not notice";
+    plan.reset(state);
+    x(5, 0) = 0;
+    plan.process(x, y, state);
+    EXPECT_TRUE(same_bits(y, this->product(kernel, x)));
+}
+
+TYPED_TEST(StateSpaceStreamTest, SavedStatesGoOn) {
+    using S = TypeParam;
+    const Index d = this->lanes + 1;
+    const auto kernel = random_state_space<S>(3, d, 11);
+    const StateSpaceStream<S> plan(kernel.views(), 2);
+    const Matrix<S> x = random_matrix<S>(40, d, 12);
+    auto state = plan.make_state();
+    plan.prefill(x, state);
+    std::vector<std::byte> bytes(plan.saved_bytes());
+    plan.save(state, bytes);
+    auto again = plan.make_state();
+    plan.restore(bytes, again);
+    EXPECT_TRUE(again == state);
+
+    const std::string bytes_text = std::to_string(bytes.size());
+    expect_error<shape_error>(
+        1005, "[toeplitz.shape.1005] StateSpaceStream::restore: expected " + bytes_text + " bytes, got 3",
+        [&] { plan.restore(std::span<const std::byte>(bytes).first(3), again); });
+    expect_error<shape_error>(
+        1005, "[toeplitz.shape.1005] StateSpaceStream::save: expected " + bytes_text + " bytes, got 3",
+        [&] { plan.save(state, std::span<std::byte>(bytes).first(3)); });
+    auto other_kernel = kernel;
+    other_kernel.poles(2, 0) /= 2;
+    const StateSpaceStream<S> other(other_kernel.views(), 2);
+    auto others = other.make_state();
+    expect_error<value_error>(1007,
+                              "[toeplitz.value.1007] StateSpaceStream::restore: expected a state of the same "
+                              "kernel and streams, got one of another plan",
+                              [&] { other.restore(bytes, others); });
+    expect_error<shape_error>(
+        1002,
+        "[toeplitz.shape.1002] StateSpaceStream::save: expected a state of this plan, got another plan's",
+        [&] { plan.save(others, bytes); });
+    bytes[0] = std::byte{0};
+    expect_error<value_error>(1006,
+                              "[toeplitz.value.1006] StateSpaceStream::restore: expected a saved state of " +
+                                  std::to_string(sizeof(S)) +
+                                  "-byte scalars, got other bytes, or a version that this one does not know",
+                              [&] { plan.restore(bytes, again); });
+    EXPECT_TRUE(again == state);
+}
+
+TYPED_TEST(StateSpaceStreamTest, RefusesWhatDoesNotFit) {
+    using S = TypeParam;
+    const auto kernel = random_state_space<S>(3, 2, 13);
+    expect_error<config_error>(201, "[toeplitz.config.201] StateSpaceStream: expected streams >= 1, got 0",
+                               [&] { StateSpaceStream<S>(kernel.views(), 0); });
+    auto bad = kernel;
+    bad.direct.resize(1, 3);
+    expect_error<shape_error>(501, "[toeplitz.shape.501] StateSpaceStream: expected a kernel of 1×2, got 1×3",
+                              [&] { StateSpaceStream<S>{bad.views()}; });
+    bad = kernel;
+    bad.poles(0, 1) = std::numeric_limits<S>::infinity();
+    expect_error<value_error>(
+        530,
+        "[toeplitz.value.530] StateSpaceStream: expected a finite kernel, got a NaN or an "
+        "infinity at pole 0, channel 1",
+        [&] { StateSpaceStream<S>{bad.views()}; });
+}
+
+TYPED_TEST(StateSpaceStreamTest, AViewOfAnotherShapeEndsTheProgramWithASentence) {
+    using S = TypeParam;
+    testing::GTEST_FLAG(death_test_style) = "threadsafe";
+    const auto kernel = random_state_space<S>(3, 2, 14);
+    const StateSpaceStream<S> plan(kernel.views());
+    auto state = plan.make_state();
+    Matrix<S> y(1, 2);
+    const Matrix<S> wide(1, 3);
+    EXPECT_DEATH(plan.step(wide, y, state), "1003.*x of m\\*1×2, got 1×3");
+}
+
+}  // namespace
+}  // namespace toeplitz::test
