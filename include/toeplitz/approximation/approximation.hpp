@@ -116,8 +116,9 @@ Index checked_length(MatrixView<const Scalar> lags, const char* where) {
 template <Real Scalar>
 void check_state_space(Index channels, const Approximation<Scalar>& approximation, const char* where) {
     const auto& [poles, residues, direct] = approximation.kernel().state_space;
+    const Index modes = poles.rows();
     const auto fits = [&](const Matrix<Scalar>& parts) {
-        return parts.rows() == approximation.modes() && (parts.rows() == 0 || parts.cols() == 2 * channels);
+        return parts.rows() == modes && (parts.rows() == 0 || parts.cols() == 2 * channels);
     };
     if (!fits(approximation.poles) || !fits(approximation.residues) || direct.rows() != 1 ||
         direct.cols() != channels || approximation.half_width() >= 0 || approximation.rank() > 0) {

@@ -4,7 +4,6 @@
 /// \file
 /// The cheapest band and low rank, or state space, whose proven error meets a tolerance.
 
-#include <toeplitz/approximation/norm_estimate.hpp>
 #include <toeplitz/approximation/prefer_state_space.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -20,36 +19,12 @@ void check_choice(MatrixView<const Scalar> lags, const ChooseOptions& options) {
     require_most_modes(options.most_modes, "choose");
 }
 
-/// Absolute tolerances of all channels, from a lower estimate of the norm where they are relative. Never
-/// infinite, which any error meets.
-template <Real Scalar>
-Vector<double> absolute_tolerances(MatrixView<const Scalar> lags, const ChooseOptions& options) {
-    if (options.kind == ToleranceKind::absolute) {
-        return Vector<double>::Constant(lags.cols(), options.tolerance);
-    }
-    // Products of lags of about 1 do not overflow.
-    const ChannelScales scales(lags);
-    Matrix<Scalar> scaled(lags.rows(), lags.cols());
-    for (Index i = 0; i < lags.rows(); ++i) {
-        for (Index c = 0; c < lags.cols(); ++c) {
-            scaled(i, c) = static_cast<Scalar>(static_cast<double>(lags(i, c)) * scales[c]);
-        }
-    }
-    const Fft<Scalar> exact({.length = (lags.rows() + 1) / 2, .channels = lags.cols()}, scaled);
-    // Less by what the products may round.
-    constexpr double safety = 1 - 1e4 * std::numeric_limits<Scalar>::epsilon();
-    Vector<double> tolerances = norm_estimate(exact);
-    for (Index c = 0; c < tolerances.size(); ++c) {
-        tolerances(c) = scaled_back_down(tolerances(c) * safety * options.tolerance, scales[c]);
-    }
-    return tolerances;
-}
-
 /// Of lags and options that check_choice has seen.
 template <Real Scalar>
 Approximation<Scalar> choose_group(MatrixView<const Scalar> lags, const Sampler<Scalar>& sampler,
                                    const ChooseOptions& options) {
-    const Vector<double> tolerances = absolute_tolerances(lags, options);
+    const Vector<double> tolerances =
+        absolute_tolerances<Causality::bidirectional>(lags, options.tolerance, options.kind);
     const TreeConvolution<Scalar> tree((lags.rows() + 1) / 2);
     Approximation<Scalar> best = Search<Scalar>(lags, 0, sampler, tolerances, options, tree).run();
     prefer_state_space(lags, options, best);
@@ -61,7 +36,8 @@ std::vector<Approximation<Scalar>> choose_channels(MatrixView<const Scalar> lags
                                                    const Sampler<Scalar>& sampler,
                                                    const ChooseOptions& options) {
     check_choice(lags, options);
-    const Vector<double> tolerances = absolute_tolerances(lags, options);
+    const Vector<double> tolerances =
+        absolute_tolerances<Causality::bidirectional>(lags, options.tolerance, options.kind);
     const TreeConvolution<Scalar> tree((lags.rows() + 1) / 2);
     std::vector<Approximation<Scalar>> choices(static_cast<std::size_t>(lags.cols()));
     const int threads = thread_count(lags.cols(), lags.size() * 1000);

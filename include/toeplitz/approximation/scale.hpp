@@ -49,7 +49,7 @@ public:
         include(values);
     }
 
-    /// Takes the numbers of another matrix into account; one without rows has none.
+    /// Takes the numbers of another matrix into account, rows of neighbours; one without rows has none.
     template <Real Scalar>
     void include(MatrixView<const Scalar> values) {
         if (values.rows() == 0) return;

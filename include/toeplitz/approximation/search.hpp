@@ -12,11 +12,9 @@
 #include <toeplitz/approximation/approximate.hpp>
 #include <toeplitz/approximation/cost_model.hpp>
 #include <toeplitz/approximation/dense_bound.hpp>
+#include <toeplitz/approximation/tolerance.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
-
-/// absolute: ‖E‖₂ ≤ ε. relative: ‖E‖₂ ≤ ε ‖T‖₂, ‖T‖₂ taken from below.
-enum class ToleranceKind { absolute, relative };
 
 /// Whether taps and inducing values are rounded, so that copies of them in float keep the bound.
 enum class Rounding { none, to_float };

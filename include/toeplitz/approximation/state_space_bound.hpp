@@ -144,9 +144,10 @@ void require_causal_lags(MatrixView<const Scalar> lags, const char* where) {
 /// Calls f(channel) for all channels; threads split them.
 template <class F>
 void for_each_channel(Index channels, Index work, F&& f) {
-    parallel_chunks(channels, thread_count(channels, work), [&](Index begin, Index end, int) {
-        for (Index c = begin; c < end; ++c) f(c);
-    });
+    parallel_chunks<Denormals::keep>(channels, thread_count(channels, work),
+                                     [&](Index begin, Index end, int) {
+                                         for (Index c = begin; c < end; ++c) f(c);
+                                     });
 }
 
 }  // namespace detail

@@ -6,10 +6,8 @@
 /// kernel.
 
 #include <toeplitz/approximation/hankel.hpp>
-#include <toeplitz/approximation/norm_estimate.hpp>
 #include <toeplitz/approximation/search.hpp>
 #include <toeplitz/approximation/state_space_bound.hpp>
-#include <toeplitz/operators/fft.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -233,16 +231,6 @@ private:
     std::vector<double> scaled_;
 };
 
-/// Absolute tolerances of causal kernels, from a lower estimate of the norm where they are relative.
-template <Real Scalar>
-Vector<double> causal_tolerances(MatrixView<const Scalar> lags, double tolerance, ToleranceKind kind) {
-    if (kind == ToleranceKind::absolute) return Vector<double>::Constant(lags.cols(), tolerance);
-    const Fft<Scalar, Causality::causal> exact({.length = lags.rows(), .channels = lags.cols()}, lags);
-    // Less by what the products may round.
-    constexpr double safety = 1 - 1e4 * std::numeric_limits<Scalar>::epsilon();
-    return norm_estimate(exact) * (tolerance * safety);
-}
-
 /// \param tolerances absolute
 template <Real Scalar>
 StateSpaceFit<Scalar> fit_state_space(MatrixView<const Scalar> lags, const Vector<double>& tolerances,
@@ -297,8 +285,8 @@ StateSpaceFit<typename Lags::Scalar> fit_state_space(const Lags& lags, const Sta
     detail::require_causal_lags(view, "fit_state_space");
     detail::require_tolerance(options.tolerance, "fit_state_space");
     detail::require_most_modes(options.most_modes, "fit_state_space");
-    return detail::fit_state_space(view, detail::causal_tolerances(view, options.tolerance, options.kind),
-                                   options);
+    return detail::fit_state_space(
+        view, detail::absolute_tolerances<Causality::causal>(view, options.tolerance, options.kind), options);
 }
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

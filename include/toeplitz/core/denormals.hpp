@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Denormal numbers, below the smallest normal one: processors compute with them a hundred times slower.
+/// Denormal numbers, below the smallest normal one: processors compute with them a hundred times slower, and
+/// a recurrence that decays in silence meets nothing else.
 
 #include <cstdint>
 
