@@ -25,7 +25,8 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// An output does not depend on later inputs, and is there when its input is: the latency is 0. Short kernels
 /// are added up by definition. Of longer ones only the last lags are; the others are products of blocks of
 /// growing size by transforms, each of which is spread over all the steps until it is due. No step does more
-/// than step_bound(), and outputs have the same bits for any cut of the steps into calls.
+/// than step_bound(), and outputs have the same bits for any cut of the steps into calls (within rounding only
+/// where -ffast-math lets the compiler change the order of sums).
 ///
 /// With S streams, rows are those of the streams side by side: step t of stream s is row t·S + s. Views have
 /// any strides: channels that are apart (planar audio) are one column stride. y may be x.
