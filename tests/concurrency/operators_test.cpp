@@ -10,6 +10,8 @@
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
+#include <toeplitz/core/parallel.hpp>
+
 #if defined(_OPENMP)
 #include <omp.h>
 #endif
