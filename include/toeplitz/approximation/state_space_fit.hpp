@@ -70,7 +70,7 @@ double stored(double value, Rounding rounding) noexcept {
 template <Real Scalar>
 std::complex<double> stored_pole(std::complex<double> pole, Rounding rounding) noexcept {
     const bool narrow = std::is_same_v<Scalar, float> || rounding == Rounding::to_float;
-    const double step = narrow ? double{std::numeric_limits<float>::epsilon()}
+    const double step = narrow ? static_cast<double>(std::numeric_limits<float>::epsilon())
                                : std::numeric_limits<double>::epsilon();
     for (std::complex<double> inner = pole;; inner *= 1 - step) {
         const std::complex<double> made(stored<Scalar>(inner.real(), rounding),

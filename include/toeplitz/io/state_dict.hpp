@@ -140,7 +140,7 @@ inline std::string mismatch(const StoredTensor& stored, const WantedTensor& want
         return text("expected numbers that fit ", dtype_name(wanted.dtype), ", got one of ",
                     dtype_name(stored.dtype), " that does not, at ", misfit);
     }
-    const double most = wanted.dtype == Dtype::f32 ? double{(std::numeric_limits<float>::max)()}
+    const double most = wanted.dtype == Dtype::f32 ? static_cast<double>((std::numeric_limits<float>::max)())
                                                    : (std::numeric_limits<double>::max)();
     std::size_t at = count;
     double wrong = 0;

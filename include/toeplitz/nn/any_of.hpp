@@ -38,7 +38,7 @@ void with_index(std::size_t index, F&& f) {
 template <class Mixer, class... Mixers>
 consteval std::size_t mixer_index() {
     std::size_t index = 0;
-    static_cast<void>(((std::is_same_v<Mixer, Mixers> || (++index, false)) || ...));
+    static_cast<void>(((std::is_same_v<Mixer, Mixers> || (static_cast<void>(++index), false)) || ...));
     return index;
 }
 
