@@ -4,6 +4,10 @@
 /// \file
 /// States of streams in files.
 
+#include <cstring>
+#include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <toeplitz/core/memory.hpp>
@@ -27,7 +31,8 @@ void save_stream_state(const std::string& path, const Plan& plan, const typename
 
 /// Makes a state what it was when it was saved.
 /// \throws io_error 901 (no access), 913 (damaged, or no such file); shape_error and value_error as
-/// plan.restore; the state is as before then heap: the file | thread-safe: yes
+/// plan.restore; the state is as before then
+/// heap: the file | thread-safe: yes
 template <class Plan>
 void load_stream_state(const std::string& path, const Plan& plan, typename Plan::State& state) {
     const detail::FileReader reader(path, "load_stream_state");

@@ -8,9 +8,11 @@
 #include <span>
 
 #include <toeplitz/core/checks.hpp>
+#include <toeplitz/core/denormals.hpp>
 #include <toeplitz/stream/level_transforms.hpp>
 #include <toeplitz/stream/options.hpp>
 #include <toeplitz/stream/recent_lags.hpp>
+#include <toeplitz/stream/saved_state.hpp>
 #include <toeplitz/stream/stream_lags.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -25,8 +27,8 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// An output does not depend on later inputs, and is there when its input is: the latency is 0. Short kernels
 /// are added up by definition. Of longer ones only the last lags are; the others are products of blocks of
 /// growing size by transforms, each of which is spread over all the steps until it is due. No step does more
-/// than step_bound(), and outputs have the same bits for any cut of the steps into calls (within rounding only
-/// where -ffast-math lets the compiler change the order of sums).
+/// than step_bound(), and outputs have the same bits for any cut of the steps into calls (within rounding
+/// only where -ffast-math lets the compiler change the order of sums).
 ///
 /// With S streams, rows are those of the streams side by side: step t of stream s is row t·S + s. Views have
 /// any strides: channels that are apart (planar audio) are one column stride. y may be x.
@@ -34,6 +36,8 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// A plan is immutable and serves any number of states and threads. step, process, prefill and reset allocate
 /// nothing, take no lock and start no thread. They are noexcept: a view of the wrong shape, or another plan's
 /// state, ends the program with the message of error 1002 or 1003.
+///
+/// Denormal numbers are zeros, as in products.
 ///
 /// A NaN or an infinity in the input makes outputs of its channel and stream non-finite from its step on, for
 /// at most settling() steps; nothing else notices, and reset() ends it at once.
@@ -147,6 +151,8 @@ public:
         return sum;
     }
 
+    /// Whether a state is one of this plan's.
+    bool has_made(const State& state) const noexcept { return state.fingerprint_ == fingerprint_; }
     /// A state at time 0, before which inputs were 0.
     /// \throws std::bad_alloc
     State make_state() const { return State(fingerprint_, inputs_.size(), memory_size_); }
@@ -164,6 +170,7 @@ public:
         if (y.rows() != x.rows() || y.cols() != x.cols()) [[unlikely]]
             refuse("process", "y", x.rows(), y);
         const bool rows = inputs_.has_neighbours(x) && inputs_.has_neighbours(y);
+        const detail::FlushDenormals guard;
         for (Index done = 0; done < steps;) {
             // Some steps are made pack by pack, which then stays in the cache, few of them step by step.
             const bool is_block = steps - done >= StreamPartition::tile;
@@ -211,11 +218,11 @@ public:
     /// Writes a state: the time and the inputs that still count, whatever the instruction set.
     /// \throws shape_error 1002 (another plan's state), 1005 (fewer than saved_bytes(state) bytes)
     void save(const State& state, std::span<std::byte> to) const {
-        if (state.fingerprint_ != fingerprint_) refuse_state("save");
-        if (to.size() < saved_bytes(state)) refuse_bytes("save", saved_bytes(state), to.size());
-        const SavedHead head = {format, sizeof(Scalar), fingerprint_, state.time_};
-        std::memcpy(to.data(), &head, sizeof head);
-        std::byte* at = to.data() + sizeof head;
+        check(state, "save");
+        if (to.size() < saved_bytes(state)) {
+            detail::refuse_bytes(name, "save", saved_bytes(state), to.size());
+        }
+        std::byte* at = SavedHead{format, sizeof(Scalar), fingerprint_, state.time_}.write(to);
         for (Index t = state.time_ - saved_steps(state.time_); t < state.time_; ++t) {
             inputs_.save_step(state.memory_.data(), t, at);
             at += inputs_.step_bytes();
@@ -228,28 +235,14 @@ public:
     /// another version), 1007 (of another kernel, or with other options); the state is as before then
     /// Cost that of prefill | heap: none | thread-safe: yes
     void restore(std::span<const std::byte> from, State& state) const {
-        if (state.fingerprint_ != fingerprint_) refuse_state("restore");
-        SavedHead head{};
-        if (from.size() < sizeof head) refuse_bytes("restore", sizeof head, from.size());
-        std::memcpy(&head, from.data(), sizeof head);
-        if (head.format != format || head.scalar != sizeof(Scalar) || head.time < 0 ||
-            head.time > most_time) {
-            detail::raise<value_error>(1006, detail::text(name, "::restore"),
-                                       detail::text("a saved state of ", sizeof(Scalar), "-byte scalars"),
-                                       "other bytes, or a version that this one does not know");
+        check(state, "restore");
+        const Index time = SavedHead::read_time(from, format, sizeof(Scalar), fingerprint_, name);
+        if (from.size() != saved_bytes(time)) {
+            detail::refuse_bytes(name, "restore", saved_bytes(time), from.size());
         }
-        if (head.fingerprint != fingerprint_) {
-            detail::raise<value_error>(1007, detail::text(name, "::restore"),
-                                       "a state of the same kernel, streams and tolerance",
-                                       "one of another plan");
-        }
-        const Index steps = saved_steps(head.time);
-        if (from.size() != saved_bytes(head.time)) {
-            refuse_bytes("restore", saved_bytes(head.time), from.size());
-        }
-        restart(state, head.time - steps);
-        const std::byte* at = from.data() + sizeof head;
-        catch_up(head.time, state, [&](Index t, Index count) {
+        restart(state, time - saved_steps(time));
+        const std::byte* at = from.data() + sizeof(SavedHead);
+        catch_up(time, state, [&](Index t, Index count) {
             for (Index i = t; i < t + count; ++i, at += inputs_.step_bytes()) {
                 inputs_.load_step(at, i, state.memory_.data());
             }
@@ -259,16 +252,9 @@ public:
 private:
     using S = Simd<Scalar>;
     using Pack = typename S::Pack;
+    using SavedHead = detail::SavedHead;
     static constexpr const char* name = "KernelStream";
     static constexpr std::uint32_t format = 0x31505354;  // "TSP1"
-    static constexpr std::int64_t most_time = std::int64_t{1} << 62;
-
-    struct SavedHead {
-        std::uint32_t format;
-        std::uint32_t scalar;
-        std::uint64_t fingerprint;
-        std::int64_t time;
-    };
 
     struct Level {
         detail::LevelTransforms<Scalar> transforms;
@@ -427,6 +413,7 @@ private:
     // The state of time `end`, where fill(t, count) gives the inputs of the steps from t on.
     template <class Fill>
     void catch_up(Index end, State& state, Fill&& fill) const noexcept {
+        const detail::FlushDenormals guard;
         for (bool is_first = true; state.time_ < end; is_first = false) {
             const Index from = state.time_;
             const Index count = (std::min)(end - from, piece());
@@ -470,9 +457,9 @@ private:
 
     // Checks are short; their failures are out of line.
 
-    void check(const State& state, const char* function) const noexcept {
-        if (state.fingerprint_ != fingerprint_) [[unlikely]]
-            refuse_state(function);
+    void check(const State& state, const char* function) const {
+        if (!has_made(state)) [[unlikely]]
+            detail::refuse_state(name, function);
     }
     Index check(Inputs x, const State& state, const char* function) const noexcept {
         check(state, function);
@@ -488,16 +475,6 @@ private:
             detail::text(what, " of ", detail::shape_text(rows, channels()), " for ", streams(), " streams"),
             detail::shape_text(got.rows(), got.cols()));
     }
-    [[noreturn, gnu::cold, gnu::noinline]] static void refuse_state(const char* function) {
-        detail::raise<shape_error>(1002, detail::text(name, "::", function), "a state of this plan",
-                                   "one of another plan");
-    }
-    [[noreturn, gnu::cold, gnu::noinline]] static void refuse_bytes(const char* function,
-                                                                    std::size_t expected, std::size_t got) {
-        detail::raise<shape_error>(1005, detail::text(name, "::", function), detail::text(expected, " bytes"),
-                                   std::to_string(got));
-    }
-
     StreamOptions options_;
     Index lags_;
     detail::StreamColumns<Scalar> columns_;

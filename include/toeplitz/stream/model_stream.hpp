@@ -335,10 +335,12 @@ private:
     }
 
     void check(const State& state, const char* function) const {
-        if (state.mixers_.size() != mixers_.size() || state.sums_.size() != sum_count()) [[unlikely]] {
-            detail::raise<shape_error>(1002, detail::text(name, "::", function), "a state of this plan",
-                                       "one of another plan");
+        bool has_made = state.mixers_.size() == mixers_.size() && state.sums_.size() == sum_count();
+        for (std::size_t l = 0; has_made && l < mixers_.size(); ++l) {
+            has_made = mixers_[l].kernel().has_made(state.mixers_[l]);
         }
+        if (!has_made) [[unlikely]]
+            detail::refuse_state(name, function);
     }
     void check_rows(const char* function, Index rows, Index most) const {
         if (rows % streams() != 0 || rows > most || (rows == 0 && most > 0)) [[unlikely]] {
@@ -356,9 +358,7 @@ private:
         detail::raise<value_error>(1006, detail::text(name, "::restore"), "a saved state", "other bytes");
     }
     static void require_bytes(const char* function, std::size_t expected, std::size_t got, bool are_right) {
-        if (are_right) return;
-        detail::raise<shape_error>(1005, detail::text(name, "::", function), detail::text(expected, " bytes"),
-                                   std::to_string(got));
+        if (!are_right) detail::refuse_bytes(name, function, expected, got);
     }
 
     PreparedModel model_;

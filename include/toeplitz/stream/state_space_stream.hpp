@@ -7,8 +7,8 @@
 #include <cstring>
 #include <span>
 
-#include <toeplitz/core/random.hpp>
 #include <toeplitz/operators/state_space.hpp>
+#include <toeplitz/stream/saved_state.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -38,6 +38,7 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 template <Real ScalarType>
 class StateSpaceStream {
     using Recurrence = detail::ModalRecurrence<ScalarType>;
+    using SavedHead = detail::SavedHead;
 
 public:
     using Scalar = ScalarType;
@@ -171,10 +172,8 @@ public:
     /// \throws shape_error 1002 (another plan's state), 1005 (fewer than saved_bytes() bytes)
     void save(const State& state, std::span<std::byte> to) const {
         check(state, "save");
-        if (to.size() < saved_bytes()) refuse_bytes("save", to.size());
-        const SavedHead head = {format, sizeof(Scalar), fingerprint_, state.time_};
-        std::memcpy(to.data(), &head, sizeof head);
-        std::byte* at = to.data() + sizeof head;
+        if (to.size() < saved_bytes()) detail::refuse_bytes(name, "save", saved_bytes(), to.size());
+        std::byte* at = SavedHead{format, sizeof(Scalar), fingerprint_, state.time_}.write(to);
         for_numbers([&](Index i) {
             std::memcpy(at, &state.modes_[i], sizeof(Scalar));
             at += sizeof(Scalar);
@@ -188,21 +187,13 @@ public:
     /// as before then
     void restore(std::span<const std::byte> from, State& state) const {
         check(state, "restore");
-        if (from.size() != saved_bytes()) refuse_bytes("restore", from.size());
-        SavedHead head{};
-        std::memcpy(&head, from.data(), sizeof head);
-        if (head.format != format || head.scalar != sizeof(Scalar) || head.time < 0) {
-            detail::raise<value_error>(1006, detail::text(name, "::restore"),
-                                       detail::text("a saved state of ", sizeof(Scalar), "-byte scalars"),
-                                       "other bytes, or a version that this one does not know");
+        if (from.size() != saved_bytes()) {
+            detail::refuse_bytes(name, "restore", saved_bytes(), from.size());
         }
-        if (head.fingerprint != fingerprint_) {
-            detail::raise<value_error>(1007, detail::text(name, "::restore"),
-                                       "a state of the same kernel and streams", "one of another plan");
-        }
+        const Index time = SavedHead::read_time(from, format, sizeof(Scalar), fingerprint_, name);
         reset(state);
-        state.time_ = head.time;
-        const std::byte* at = from.data() + sizeof head;
+        state.time_ = time;
+        const std::byte* at = from.data() + sizeof(SavedHead);
         for_numbers([&](Index i) {
             std::memcpy(&state.modes_[i], at, sizeof(Scalar));
             at += sizeof(Scalar);
@@ -212,13 +203,6 @@ public:
 private:
     static constexpr const char* name = "StateSpaceStream";
     static constexpr std::uint32_t format = 0x31535354;  // "TSS1"
-
-    struct SavedHead {
-        std::uint32_t format;
-        std::uint32_t scalar;
-        std::uint64_t fingerprint;
-        std::int64_t time;
-    };
 
     static Index checked(const Kernel& kernel, Index streams) {
         const Index modes = kernel.poles.rows();
@@ -236,24 +220,18 @@ private:
     }
 
     std::uint64_t hash(const Kernel& kernel) const noexcept {
-        std::uint64_t word = static_cast<std::uint64_t>(streams_);
-        const auto add = [&](const auto& value) {
-            std::uint64_t bits = 0;
-            std::memcpy(&bits, &value, sizeof value);
-            word = CounterRandom(word).bits(bits);
-        };
-        add(channels());
-        add(modes());
+        detail::StreamFingerprint hash;
+        for (const Index size : {streams_, channels(), modes()}) hash.add(size);
         for (Index c = 0; c < channels(); ++c) {
-            add(kernel.direct(0, c));
+            hash.add(kernel.direct(0, c));
             for (Index i = 0; i < modes(); ++i) {
                 for (const std::complex<Scalar>& number : {kernel.poles(i, c), kernel.residues(i, c)}) {
-                    add(number.real());
-                    add(number.imag());
+                    hash.add(number.real());
+                    hash.add(number.imag());
                 }
             }
         }
-        return word;
+        return hash.value();
     }
 
     // Steps first..first + count − 1 of a stream.
@@ -295,9 +273,8 @@ private:
     }
 
     void check(const State& state, const char* function) const {
-        if (state.fingerprint_ == fingerprint_) return;
-        detail::raise<shape_error>(1002, detail::text(name, "::", function), "a state of this plan",
-                                   "another plan's");
+        if (state.fingerprint_ != fingerprint_) [[unlikely]]
+            detail::refuse_state(name, function);
     }
 
     Index check(Inputs x, const State& state, const char* function) const {
@@ -313,11 +290,6 @@ private:
         detail::raise<shape_error>(1003, detail::text(name, "::", function),
                                    detail::text(argument, " of ", wanted, "×", channels()),
                                    detail::shape_text(got.rows(), got.cols()));
-    }
-
-    [[noreturn]] void refuse_bytes(const char* function, std::size_t got) const {
-        detail::raise<shape_error>(1005, detail::text(name, "::", function),
-                                   detail::text(saved_bytes(), " bytes"), std::to_string(got));
     }
 
     Index streams_;

@@ -5,11 +5,10 @@
 /// What the plan of a stream asks of a kernel: whether it is one, where it ends, and which one it is.
 
 #include <cmath>
-#include <cstring>
 
 #include <toeplitz/core/finite.hpp>
-#include <toeplitz/core/random.hpp>
 #include <toeplitz/core/view.hpp>
+#include <toeplitz/stream/saved_state.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
@@ -53,17 +52,12 @@ Index lags_before_tail(MatrixView<const Scalar> lags, double tolerance) noexcept
 /// A hash of the lags and of what is given beside them.
 template <Real Scalar>
 std::uint64_t lags_fingerprint(MatrixView<const Scalar> lags, Index streams) noexcept {
-    std::uint64_t hash = 0;
-    const auto add = [&](std::uint64_t word) { hash = CounterRandom(hash).bits(word); };
-    for (const Index size : {streams, lags.rows(), lags.cols()}) add(static_cast<std::uint64_t>(size));
+    StreamFingerprint hash;
+    for (const Index size : {streams, lags.rows(), lags.cols()}) hash.add(size);
     for (Index t = 0; t < lags.rows(); ++t) {
-        for (Index c = 0; c < lags.cols(); ++c) {
-            std::uint64_t word = 0;
-            std::memcpy(&word, &lags(t, c), sizeof(Scalar));
-            add(word);
-        }
+        for (Index c = 0; c < lags.cols(); ++c) hash.add(lags(t, c));
     }
-    return hash;
+    return hash.value();
 }
 
 }  // namespace detail

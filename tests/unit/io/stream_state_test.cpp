@@ -54,7 +54,7 @@ TEST(StreamStateTest, OtherFilesLeaveTheStateAsItIs) {
     save_stream_state(folder / "other", other, other.make_state());
     expect_error<value_error>(1007,
                               "[toeplitz.value.1007] KernelStream::restore: expected a state of the same "
-                              "kernel, streams and tolerance, got one of another plan",
+                              "kernel, streams and options, got one of another plan",
                               load("other"));
     EXPECT_TRUE(state == before);
 }

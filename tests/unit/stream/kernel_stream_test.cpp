@@ -177,6 +177,24 @@ TYPED_TEST(KernelStreamTest, ResetForgetsEverything) {
     }
 }
 
+TYPED_TEST(KernelStreamTest, DenormalInputsAreZerosHoweverTheyCome) {
+    using S = TypeParam;
+    const S denormal = (std::numeric_limits<S>::min)() / 4;
+    for (const Index n : {20, 400}) {
+        const Matrix<S> lags = Matrix<S>::Constant(n, 3, S(0.5));
+        const KernelStream<S> plan(lags);
+        const Matrix<S> x = Matrix<S>::Constant(900, 3, denormal);
+        for (const Index block : {0, 1, 50}) {
+            auto state = plan.make_state();
+            EXPECT_TRUE(streamed(plan, x, state, block).isZero(0)) << n << " lags, blocks of " << block;
+        }
+        auto state = plan.make_state();
+        plan.prefill(x, state);
+        EXPECT_TRUE(streamed(plan, Matrix<S>(Matrix<S>::Zero(900, 3)), state, 0).isZero(0));
+        EXPECT_NE(denormal * S(0.5), 0) << "the caller's mode is as it was";
+    }
+}
+
 TYPED_TEST(KernelStreamTest, ANaNStaysInItsChannelAndSettles) {
     using S = TypeParam;
     for (const S bad : {std::numeric_limits<S>::quiet_NaN(), std::numeric_limits<S>::infinity()}) {
@@ -328,7 +346,7 @@ TEST(KernelStreamErrors, SavedStatesOfOtherPlansAreRefused) {
     changed(39, 1) += 1;
     const std::string expected =
         "[toeplitz.value.1007] KernelStream::restore: expected a state of the same kernel, streams and "
-        "tolerance, got one of another plan";
+        "options, got one of another plan";
     expect_error<value_error>(1007, expected, restores(KernelStream<float>(changed), bytes));
     expect_error<value_error>(1007, expected, restores(KernelStream<float>(lags, {.streams = 2}), bytes));
     expect_error<value_error>(1007, expected, restores(KernelStream<float>(lags.topRows(39).eval()), bytes));

@@ -287,8 +287,14 @@ TEST(ModelStreamErrors, MistakesLeaveTheStateAsItIs) {
     auto other_state = wide.make_state();
     expect_error<value_error>(1007,
                               "[toeplitz.value.1007] KernelStream::restore: expected a state of the same "
-                              "kernel, streams and tolerance, got one of another plan",
+                              "kernel, streams and options, got one of another plan",
                               [&] { wide.restore(bytes, other_state); });
+    const auto twin = stream(net.prepare(net.make_parameters(2), 30), {.streams = 2, .max_block = 3});
+    expect_error<shape_error>(
+        1002,
+        "[toeplitz.shape.1002] ModelStream::process: expected a state of this plan, got "
+        "one of another plan",
+        [&] { twin.process(std::span(bad).first(2), logits, state); });
     EXPECT_TRUE(state == before);
 }
 

@@ -212,12 +212,12 @@ TYPED_TEST(StateSpaceStreamTest, SavedStatesGoOn) {
     auto others = other.make_state();
     expect_error<value_error>(1007,
                               "[toeplitz.value.1007] StateSpaceStream::restore: expected a state of the same "
-                              "kernel and streams, got one of another plan",
+                              "kernel, streams and options, got one of another plan",
                               [&] { other.restore(bytes, others); });
-    expect_error<shape_error>(
-        1002,
-        "[toeplitz.shape.1002] StateSpaceStream::save: expected a state of this plan, got another plan's",
-        [&] { plan.save(others, bytes); });
+    expect_error<shape_error>(1002,
+                              "[toeplitz.shape.1002] StateSpaceStream::save: expected a state of this plan, "
+                              "got one of another plan",
+                              [&] { plan.save(others, bytes); });
     bytes[0] = std::byte{0};
     expect_error<value_error>(1006,
                               "[toeplitz.value.1006] StateSpaceStream::restore: expected a saved state of " +
