@@ -19,6 +19,8 @@
 #include <toeplitz/approximation/state_space_fit.hpp>
 #include <toeplitz/io/safetensors.hpp>
 
+#include "support/lags_file.hpp"
+
 namespace {
 
 using namespace toeplitz;
@@ -28,19 +30,6 @@ struct Settings {
     std::string out{};
     StateSpaceFitOptions fit{};
 };
-
-/// The lags. \throws std::runtime_error for what is no kernel
-Matrix<double> read_lags(const StoredTensor& lags, const std::string& path) {
-    const auto fail = [&](const std::string& why) {
-        throw std::runtime_error("'" + path + "': lags of shape " + detail::shape_text(lags.shape) + ": " +
-                                 why);
-    };
-    if (lags.dtype != Dtype::f32 && lags.dtype != Dtype::f64) {
-        fail(std::string("numbers are F32 or F64, not ") + std::string(dtype_name(lags.dtype)));
-    }
-    if (lags.shape.size() != 2) fail("the shape is (n, d)");
-    return lags.matrix<double>();
-}
 
 /// The first `modes` numbers of channel c, real and imaginary parts side by side.
 StoredTensor complex_tensor(const Matrix<std::complex<double>>& numbers, Index modes, Index c) {
@@ -67,7 +56,9 @@ TensorFile make_file(const StateSpaceFit<double>& fit) {
 /// Whether all channels keep the tolerance.
 bool run(const Settings& settings) {
     const TensorFile file = read_safetensors(settings.file);
-    const Matrix<double> lags = read_lags(file.at("lags"), settings.file);
+    const StoredTensor& stored = file.at("lags");
+    examples::require_lags(stored, settings.file, "(n, d)");
+    const Matrix<double> lags = stored.matrix<double>();
     const StateSpaceFit<double> fit = fit_state_space(lags, settings.fit);
     write_safetensors(settings.out, make_file(fit));
 

@@ -28,6 +28,7 @@
 
 #include "support/cost_model_file.hpp"
 #include "support/finite_number.hpp"
+#include "support/lags_file.hpp"
 #include "support/parallel_for.hpp"
 
 namespace {
@@ -120,14 +121,8 @@ TensorFile make_file(const std::vector<Approximation<double>>& choices, Dtype dt
 
 /// The lags. \throws std::runtime_error for what is no kernel
 Matrix<double> read_lags(const StoredTensor& lags, const std::string& path) {
-    const auto fail = [&](const std::string& why) {
-        throw std::runtime_error("'" + path + "': lags of shape " + detail::shape_text(lags.shape) + ": " +
-                                 why);
-    };
-    if (lags.dtype != Dtype::f32 && lags.dtype != Dtype::f64) {
-        fail(std::string("numbers are F32 or F64, not ") + std::string(dtype_name(lags.dtype)));
-    }
-    if (lags.shape.size() != 2) fail("the shape is (2n-1, d)");
+    examples::require_lags(lags, path, "(2n-1, d)");
+    const auto fail = [&](const std::string& why) { examples::refuse_lags(lags, path, why); };
     if (lags.shape[0] % 2 == 0) fail("the number of rows, 2n-1, is odd");
     if (lags.shape[1] == 0) fail("there is no channel");
     Matrix<double> values = lags.matrix<double>();
