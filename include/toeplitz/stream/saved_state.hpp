@@ -69,7 +69,7 @@ struct SavedHead {
             raise<value_error>(1007, text(plan, "::restore"),
                                "a state of the same kernel, streams and options", "one of another plan");
         }
-        return static_cast<Index>(head.time);
+        return head.time;
     }
 };
 
