@@ -9,6 +9,12 @@ if(TOEPLITZ_BLAS)
     find_package(BLAS MODULE REQUIRED)
 endif()
 
+# Sound files: for the speech denoiser, and for the fuzz target of what it reads.
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND)
+    pkg_check_modules(SNDFILE QUIET IMPORTED_TARGET sndfile)
+endif()
+
 # FFTW's engine is tested, and its transforms are a floor of the benchmarks, where FFTW is found.
 set(TOEPLITZ_HAS_FFTW OFF)
 if(TARGET toeplitz::fftw AND TARGET FFTW3::float AND TARGET FFTW3::double)

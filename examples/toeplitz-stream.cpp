@@ -19,9 +19,12 @@
 #include <toeplitz/io/safetensors.hpp>
 #include <toeplitz/stream/kernel_stream.hpp>
 
+#include "support/timing.hpp"
+
 namespace {
 
 using namespace toeplitz;
+using examples::percentile;
 
 struct Settings {
     std::string file;
@@ -43,12 +46,6 @@ Matrix<Scalar> read_matrix(const TensorFile& file, const std::string& name, cons
     }
     if (tensor.shape.size() != 2) fail("the shape is (steps, channels)");
     return tensor.matrix<Scalar>();
-}
-
-/// The time below which a fraction of the calls stay, of sorted times.
-double percentile(const std::vector<double>& times, double fraction) {
-    const auto last = static_cast<double>(times.size() - 1);
-    return times[static_cast<std::size_t>(fraction * last)];
 }
 
 template <class Scalar>

@@ -33,4 +33,10 @@ double median_seconds(F&& f) {
     return *middle;
 }
 
+/// The time below which a fraction of the calls stay, of sorted times.
+inline double percentile(const std::vector<double>& times, double fraction) {
+    const auto last = static_cast<double>(times.size() - 1);
+    return times[static_cast<std::size_t>(fraction * last)];
+}
+
 }  // namespace examples
