@@ -81,7 +81,7 @@ row_tsan() {
 }
 
 row_fuzz() {
-    need clang libomp-dev libcli11-dev
+    need clang libomp-dev libcli11-dev libsndfile1-dev
     preset=fuzz configure -D TOEPLITZ_FUZZ_SECONDS="${FUZZ_SECONDS:-10}"
     local targets=(tests/fuzz/*.cpp)
     targets=("${targets[@]##*/}")

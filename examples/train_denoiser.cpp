@@ -144,7 +144,7 @@ void run(Settings& settings) {
                           .inner_width = 24,
                           .mlp_width = 16,
                           .validate_every = 100};
-        settings.clips = 2;
+        settings.clips = 1;
         settings.clip_seconds = 1;
     }
     const DenoiserCorpus corpus = read_corpus(settings);

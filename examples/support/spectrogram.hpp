@@ -30,7 +30,7 @@ inline void write_spectrograms(const std::vector<std::pair<std::string, std::spa
         << "set terminal png notruecolor size 640," << 150 * sounds.size() + 20
         << " font 'DejaVu Sans,9'\nset output '" << name << ".png'\nset encoding utf8\n"
         << "set palette defined (0 '#ffffff', 0.25 '#b9d7ea', 0.5 '#56b4e9', 0.75 '#0072b2', 1 '#1a1a40')\n"
-        << "set cbrange [-65:5]\nset cbtics 20\nset cblabel 'dB' offset -1,0\n"
+        << "set cbrange [-65:5]\nset cbtics 20\nset cblabel 'dB' offset 1,0\n"
         << "set yrange [0:4]\nset ytics 1\nset ylabel 'kHz' offset 1,0\nset tics nomirror out\n"
         << "set multiplot layout " << sounds.size() << ",1 margins 0.09,0.87,0.07,0.95 spacing 0,0.08\n";
     for (std::size_t i = 0; i < sounds.size(); ++i) {
