@@ -74,6 +74,13 @@ concept HasCausalLags = requires(const P& prepared) {
     prepared.causal_lags().rows();
 };
 
+/// Prepared mixers that say which state space they are: `causal_modes()` are StateSpaceModes, or an
+/// std::optional of them where the mixer may be another one. Streams are planned from them, not from lags.
+template <class P>
+concept HasCausalModes = requires(const P& prepared) {
+    static_cast<bool>(std::optional(prepared.causal_modes()));
+};
+
 namespace detail {
 
 /// Mixers whose type says that they are causal.
@@ -168,6 +175,9 @@ public:
         Matrix<Scalar> causal_lags() const requires(detail::CausalMixer<Derived>&& HasKernelLags<Operator>) {
             return source_->mixer.kernel_lags(source_->parameters, length()).bottomRows(length());
         }
+        /// The kernel of a state space. heap: the result | thread-safe: yes
+        auto causal_modes() const requires requires(const Operator& op) { op.stored_kernel().poles; }
+        { return op_.stored_kernel(); }
 
     private:
         friend KernelMixer;
