@@ -202,5 +202,6 @@ void add_block_fd(Cases& cases);
 void add_block_ski(Cases& cases);
 void add_inference(Cases& cases);
 void add_stream(Cases& cases);
+void add_generate(Cases& cases);
 
 }  // namespace toeplitz::bench

@@ -52,6 +52,7 @@ Cases all_cases() {
     add_block_ski(cases);
     add_inference(cases);
     add_stream(cases);
+    add_generate(cases);
     // Paths and floors of one shape run within seconds of each other, so that their ratio holds on a machine
     // whose speed drifts.
     std::stable_sort(cases.begin(), cases.end(), [](const Case& a, const Case& b) {
