@@ -21,11 +21,11 @@ template <class Mixer>
 struct Writer {
     using Net = Model<Mixer>;
 
-    Writer(const Shape& shape, Index streams, const typename Mixer::Options& mixer)
+    Writer(const Shape& shape, const typename Mixer::Options& mixer)
         : net(options(shape.d, mixer)),
           prepared(net.prepare(net.make_parameters(1), shape.n)),
-          last(static_cast<std::size_t>(streams), 7),
-          logits(streams, vocabulary) {}
+          last(static_cast<std::size_t>(shape.streams), 7),
+          logits(shape.streams, vocabulary) {}
 
     static typename Net::Options options(Index width, const typename Mixer::Options& mixer) {
         typename Net::Options options{.input = {.vocabulary = vocabulary}, .width = width, .layers = 3};
@@ -49,19 +49,19 @@ struct Writer {
 };
 
 template <class Mixer>
-Work by_stream(const Shape& shape, Index streams, const typename Mixer::Options& mixer) {
+Work by_stream(const Shape& shape, const typename Mixer::Options& mixer) {
     using Prepared = typename Model<Mixer>::Prepared;
     struct Data : Writer<Mixer> {
-        Data(const Shape& s, Index streams, const typename Mixer::Options& own)
-            : Writer<Mixer>(s, streams, own),
-              plan(this->prepared, {.streams = streams, .max_block = 64}),
+        Data(const Shape& s, const typename Mixer::Options& own)
+            : Writer<Mixer>(s, own),
+              plan(this->prepared, {.streams = s.streams, .max_block = 64}),
               state(plan.make_state()) {
-            plan.prefill(std::vector<Token>(static_cast<std::size_t>(s.n * streams), 7), state);
+            plan.prefill(std::vector<Token>(static_cast<std::size_t>(s.n * s.streams), 7), state);
         }
         ModelStream<Prepared> plan;
         typename ModelStream<Prepared>::State state;
     };
-    const auto data = std::make_shared<Data>(shape, streams, mixer);
+    const auto data = std::make_shared<Data>(shape, mixer);
     return {.run =
                 [data] {
                     data->plan.step(data->last, data->logits, data->state);
@@ -74,13 +74,13 @@ Work by_stream(const Shape& shape, Index streams, const typename Mixer::Options&
 using Exact = Tno<float, Causality::causal>;
 
 /// The last n bytes of each text, evaluated anew.
-Work by_window(const Shape& shape, Index streams, const Exact::Options& mixer) {
+Work by_window(const Shape& shape, const Exact::Options& mixer) {
     struct Data : Writer<Exact> {
-        Data(const Shape& s, Index streams, const Exact::Options& own)
-            : Writer<Exact>(s, streams, own),
+        Data(const Shape& s, const Exact::Options& own)
+            : Writer<Exact>(s, own),
               length(s.n),
-              window(static_cast<std::size_t>(s.n * streams), 7),
-              outputs(s.n * streams, vocabulary) {}
+              window(static_cast<std::size_t>(s.n * s.streams), 7),
+              outputs(s.n * s.streams, vocabulary) {}
 
         void step() {
             const auto n = static_cast<std::size_t>(length);
@@ -99,7 +99,7 @@ Work by_window(const Shape& shape, Index streams, const Exact::Options& mixer) {
         Array<float> outputs;
         Workspace ws;
     };
-    const auto data = std::make_shared<Data>(shape, streams, mixer);
+    const auto data = std::make_shared<Data>(shape, mixer);
     return {.run = [data] { data->step(); }, .state_bytes = data->prepared.state_bytes()};
 }
 
@@ -109,15 +109,13 @@ void add_generate(Cases& cases) {
     const Exact::Options mixer{.mlp = {.width = 32}, .decay = {.lambda = 0.99}};
     for (Index n = 512; n <= 65536; n *= 2) {
         for (const Index streams : {1, 8, 64}) {
-            const auto add = [&](const char* way, std::function<Work(const Shape&)> prepare) {
-                const std::string path =
-                    std::string("Generate/") + way + "/streams:" + std::to_string(streams);
-                cases.push_back({path, {.n = n, .d = 64}, std::move(prepare)});
-            };
-            add("Window", [=](const Shape& s) { return by_window(s, streams, mixer); });
-            add("Stream", [=](const Shape& s) { return by_stream<Exact>(s, streams, mixer); });
-            add("StateSpace",
-                [=](const Shape& s) { return by_stream<StateSpaceTno<float>>(s, streams, {.modes = 6}); });
+            const Shape shape{.n = n, .d = 64, .streams = streams};
+            cases.push_back({"Generate/Window", shape, [=](const Shape& s) { return by_window(s, mixer); }});
+            cases.push_back(
+                {"Generate/Stream", shape, [=](const Shape& s) { return by_stream<Exact>(s, mixer); }});
+            cases.push_back({"Generate/StateSpace", shape, [](const Shape& s) {
+                                 return by_stream<StateSpaceTno<float>>(s, {.modes = 6});
+                             }});
         }
     }
 }
