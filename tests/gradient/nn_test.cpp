@@ -141,6 +141,20 @@ TEST(StateSpaceTnoGradientTest, AgreesWithDifferencesOutsideTheUnitCircle) {
     kernel.backward(parameters, {}, {dpoles, residues, direct}, gradients, ws);
     expect_parameter_gradients(parameters, gradients, loss);
     EXPECT_GT(gradients.poles.norm(), 0.1);
+
+    // They add up.
+    residues = dpoles;
+    direct.setConstant(3);
+    auto once = zeros_like(parameters);
+    auto twice = once;
+    kernel.backward(parameters, {}, {dpoles, residues, direct}, once, ws);
+    for (int i = 0; i < 2; ++i) kernel.backward(parameters, {}, {dpoles, residues, direct}, twice, ws);
+    for_each_parameter(
+        [](const ParameterName& name, const auto& sum, const auto& part) {
+            EXPECT_EQ(sum, 2 * part) << name.text();
+            EXPECT_GT(part.norm(), 0.1) << name.text();
+        },
+        twice, once);
 }
 
 TEST(NormalizedGradientTest, AgreesWithDifferences) {
