@@ -98,7 +98,7 @@ void run(const Settings& settings) {
         << "bound  of the worst channel, proven, relative to its 2-norm; tolerance likewise\n"
         << "step   vector operations of the mixers for one token, at most; exact: "
         << exact_plan.mixer_step_bound() << "\n\n";
-    Table table({"tolerance", "layer", "is", "mean", "median", "largest order", "modes", "bound", "step",
+    Table table({"tolerance", "layer", "mixer", "mean", "median", "largest order", "modes", "bound", "step",
                  "bits per byte", "largest logit change"});
     for (const double tolerance : settings.tolerances) {
         DistillOptions options = settings.options;
