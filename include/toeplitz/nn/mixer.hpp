@@ -100,6 +100,8 @@ concept KnowsWorkspace = requires(const K& kernel, const Where& where) {
 
 /// The mixer y = T x of an operator whose kernel is learned.
 ///
+/// Members that not every operator has are templates: clang 14 puts others into every explicit instantiation.
+///
 /// Derived gives, publicly, `name` for messages, `make_operator(length)` and `where(op)`, what the kernel is
 /// evaluated at for that operator.
 template <class Derived, class KernelType, ToeplitzOperator OperatorType>
@@ -172,7 +174,8 @@ public:
         }
         /// The kernel, n × d: row t is lag t. Cost evaluates the kernel again | heap: the result, an operator
         /// and a workspace | thread-safe: yes
-        Matrix<Scalar> causal_lags() const requires(detail::CausalMixer<Derived>&& HasKernelLags<Operator>) {
+        template <class D = Derived>
+        Matrix<Scalar> causal_lags() const requires(detail::CausalMixer<D>&& HasKernelLags<Operator>) {
             return source_->mixer.kernel_lags(source_->parameters, length()).bottomRows(length());
         }
         /// The kernel of a state space. heap: the result | thread-safe: yes
@@ -199,8 +202,8 @@ public:
     /// The kernel at all lags, (2n−1) × d: row t + n − 1 is lag t; zero at t < 0 where causal.
     /// \throws shape_error 405
     /// heap: the result, an operator and a workspace | thread-safe: yes
-    Matrix<Scalar> kernel_lags(const Parameters& parameters,
-                               Index length) const requires HasKernelLags<Operator> {
+    template <class Op = Operator>
+    Matrix<Scalar> kernel_lags(const Parameters& parameters, Index length) const requires HasKernelLags<Op> {
         const Operator op = self().make_operator(length);
         Matrix<Scalar> lags(2 * length - 1, channels());
         Workspace ws;
