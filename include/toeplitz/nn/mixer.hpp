@@ -179,7 +179,8 @@ public:
             return source_->mixer.kernel_lags(source_->parameters, length()).bottomRows(length());
         }
         /// The kernel of a state space. heap: the result | thread-safe: yes
-        auto causal_modes() const requires requires(const Operator& op) { op.stored_kernel().poles; }
+        template <class Op = Operator>
+        auto causal_modes() const requires requires(const Op& op) { op.stored_kernel().poles; }
         { return op_.stored_kernel(); }
 
     private:
