@@ -18,13 +18,14 @@
 
 namespace toeplitz::bench {
 
-/// The sizes in a benchmark's name; taps, rank and block are 0 where the path has none.
+/// The sizes in a benchmark's name; taps, rank, block and streams are 0 where the path has none.
 struct Shape {
     Index n = 0;
     Index d = 0;
     Index taps = 0;
     Index rank = 0;
-    Index block = 0;  ///< steps of a call
+    Index block = 0;    ///< steps of a call
+    Index streams = 0;  ///< side by side
     int threads = 1;
 };
 
@@ -202,5 +203,6 @@ void add_block_fd(Cases& cases);
 void add_block_ski(Cases& cases);
 void add_inference(Cases& cases);
 void add_stream(Cases& cases);
+void add_generate(Cases& cases);
 
 }  // namespace toeplitz::bench

@@ -31,6 +31,7 @@ std::string name_of(const Case& c) {
     if (c.shape.taps != 0) name += "/taps:" + std::to_string(c.shape.taps);
     if (c.shape.rank != 0) name += "/r:" + std::to_string(c.shape.rank);
     if (c.shape.block != 0) name += "/block:" + std::to_string(c.shape.block);
+    if (c.shape.streams != 0) name += "/streams:" + std::to_string(c.shape.streams);
     return name + "/threads:" + std::to_string(c.shape.threads);
 }
 
@@ -52,6 +53,7 @@ Cases all_cases() {
     add_block_ski(cases);
     add_inference(cases);
     add_stream(cases);
+    add_generate(cases);
     // Paths and floors of one shape run within seconds of each other, so that their ratio holds on a machine
     // whose speed drifts.
     std::stable_sort(cases.begin(), cases.end(), [](const Case& a, const Case& b) {

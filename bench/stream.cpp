@@ -8,20 +8,22 @@
 #include <toeplitz/stream/kernel_stream.hpp>
 
 #include "bench.hpp"
+#include "tiled_stream.hpp"
 
 namespace toeplitz::bench {
 namespace {
 
+template <class Plan>
 class Stream {
 public:
     explicit Stream(const Shape& shape)
         : shape_(shape),
-          plan_(random_array(shape.n, shape.d, 3)),
+          plan_(MatrixView<const float>(random_array(shape.n, shape.d, 3))),
           state_(plan_.make_state()),
           x_(random_array(shape.n, shape.d, 1)),
           y_(shape.n, shape.d) {}
 
-    const KernelStream<float>& plan() const noexcept { return plan_; }
+    const Plan& plan() const noexcept { return plan_; }
     std::size_t state_bytes() const noexcept { return plan_.state_bytes() + state_.state_bytes(); }
 
     /// n steps.
@@ -64,25 +66,29 @@ public:
 
 private:
     Shape shape_;
-    KernelStream<float> plan_;
-    KernelStream<float>::State state_;
+    Plan plan_;
+    typename Plan::State state_;
     Array<float> x_;
     Array<float> y_;
 };
 
+template <class Plan>
 Work stream(const Shape& shape) {
-    const auto stream = std::make_shared<Stream>(shape);
+    const auto stream = std::make_shared<Stream<Plan>>(shape);
     std::vector<double> times = stream->call_times();
     double sum = 0;
     for (const double time : times) sum += time;
     std::sort(times.begin(), times.end());
     const auto last = static_cast<double>(times.size() - 1);
-    return {.run = [stream] { stream->run(); },
-            .state_bytes = stream->state_bytes(),
-            .counters = {{"mean_ns", sum / static_cast<double>(times.size())},
-                         {"p999_ns", times[static_cast<std::size_t>(0.999 * last)]},
-                         {"worst_ns", times.back()},
-                         {"bound_operations", static_cast<double>(stream->plan().step_bound())}}};
+    Work work{.run = [stream] { stream->run(); },
+              .state_bytes = stream->state_bytes(),
+              .counters = {{"mean_ns", sum / static_cast<double>(times.size())},
+                           {"p999_ns", times[static_cast<std::size_t>(0.999 * last)]},
+                           {"worst_ns", times.back()}}};
+    if constexpr (requires { stream->plan().step_bound(); }) {
+        work.counters.emplace_back("bound_operations", static_cast<double>(stream->plan().step_bound()));
+    }
+    return work;
 }
 
 }  // namespace
@@ -91,8 +97,9 @@ void add_stream(Cases& cases) {
     for (const Index d : {16, 64, 512}) {
         for (const Index n : {512, 4096, 16384, 65536}) {
             for (const Index block : {1, 64, 480, 512}) {
-                cases.push_back({"Stream", {.n = n, .d = d, .block = block}, stream});
+                cases.push_back({"Stream", {.n = n, .d = d, .block = block}, stream<KernelStream<float>>});
             }
+            cases.push_back({"StreamTiled", {.n = n, .d = d, .block = 1}, stream<TiledStream>});
         }
     }
 }

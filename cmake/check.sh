@@ -7,9 +7,8 @@
 #
 #   test            the test command of the README
 #   clang           unit tests and gradients with clang++
-#   asan            the floors that use vectors, with the address and undefined-behaviour sanitizers
-#   asan-layers     the same of what stands on them
-#   tsan            unit and concurrency tests with the thread sanitizer, in OpenMP's threads
+#   asan            unit and allocation tests with clang++'s address and undefined-behaviour sanitizers
+#   tsan            unit and concurrency tests with its thread sanitizer, in OpenMP's threads
 #   fuzz            the fuzz targets with libFuzzer, for FUZZ_SECONDS each (10)
 #   sse2, avx2, avx512   the floors that use vectors, with these
 #   ofast           the same with -Ofast
@@ -23,7 +22,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-all_rows=(test clang asan asan-layers tsan fuzz sse2 avx2 avx512 ofast no-exceptions no-openmp no-fftw index strict aarch64)
+all_rows=(test clang asan tsan fuzz sse2 avx2 avx512 ofast no-exceptions no-openmp no-fftw index strict aarch64)
 mapfile -t unit < <(cd tests/unit && printf 'unit_%s\n' *)
 vectors=(unit_core unit_fft unit_dense unit_operators)
 jobs=$(nproc)
@@ -58,18 +57,9 @@ row_clang() {
 }
 
 row_asan() {
-    need g++
+    need clang libomp-dev
     preset=asan-ubsan configure
-    ASAN_OPTIONS=allocator_may_return_null=1 suites "${vectors[@]}"
-}
-
-# In the same tree: what both need is compiled once.
-row_asan-layers() {
-    need g++
-    row=asan preset=asan-ubsan
-    configure
-    ASAN_OPTIONS=allocator_may_return_null=1 suites \
-        unit_adapt unit_approximation unit_io unit_kernels unit_nn unit_stream unit_train alloc fftw_cleanup
+    ASAN_OPTIONS=allocator_may_return_null=1 suites "${unit[@]}" alloc fftw_cleanup
 }
 
 row_tsan() {

@@ -56,3 +56,7 @@ function(toeplitz_development_target target)
     endif()
     set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
 endfunction()
+
+# Instantiations that many of them need are compiled once, as they are.
+toeplitz_development_target(toeplitz_compiled)
+set_target_properties(toeplitz_compiled PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)

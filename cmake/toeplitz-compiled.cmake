@@ -13,7 +13,7 @@ function(toeplitz_add_compiled)
         set(TOEPLITZ_COMPILED_SCALARS float double)
     endif()
     foreach(scalar IN LISTS TOEPLITZ_COMPILED_SCALARS)
-        set(instances "PARTS(, ${scalar})")
+        set(instances "PARTS(, ${scalar})" "APPROXIMATION(, ${scalar})")
         foreach(mixer IN ITEMS Tno SkiTno FdTno)
             foreach(causality IN ITEMS bidirectional causal)
                 list(APPEND instances "MIXER(, ${mixer}<${scalar}, Causality::${causality}>)")
@@ -22,18 +22,33 @@ function(toeplitz_add_compiled)
         foreach(instance IN LISTS instances)
             string(REGEX REPLACE "[^A-Za-z]+" "_" name "${instance}")
             set(source "${CMAKE_CURRENT_BINARY_DIR}/toeplitz_compiled/${name}.cpp")
-            file(CONFIGURE OUTPUT "${source}" CONTENT "#include <toeplitz/compiled.hpp>\n\
+            file(CONFIGURE OUTPUT "${source}" CONTENT "#include <toeplitz/approximation/compiled.hpp>\n\
+#include <toeplitz/compiled.hpp>\n\
 namespace toeplitz::inline TOEPLITZ_ABI {\n\
 TOEPLITZ_INSTANTIATE_${instance}\n\
 }\n")
             list(APPEND sources "${source}")
         endforeach()
     endforeach()
+    set(has_json OFF)
+    if(TARGET nlohmann_json::nlohmann_json)
+        set(has_json ON)
+        set(source "${CMAKE_CURRENT_BINARY_DIR}/toeplitz_compiled/JSON.cpp")
+        file(CONFIGURE OUTPUT "${source}" CONTENT "#include <toeplitz/io/json_events.hpp>\n\
+namespace toeplitz::inline TOEPLITZ_ABI {\n\
+TOEPLITZ_INSTANTIATE_JSON()\n\
+}\n")
+        list(APPEND sources "${source}")
+    endif()
     add_library(toeplitz_compiled STATIC EXCLUDE_FROM_ALL ${sources})
     add_library(toeplitz::compiled ALIAS toeplitz_compiled)
     target_link_libraries(toeplitz_compiled PUBLIC toeplitz::toeplitz)
     list(TRANSFORM TOEPLITZ_COMPILED_SCALARS REPLACE "(.+)" "TOEPLITZ_COMPILED_\\1" OUTPUT_VARIABLE definitions)
     target_compile_definitions(toeplitz_compiled PUBLIC TOEPLITZ_COMPILED ${definitions})
+    if(has_json)
+        target_compile_definitions(toeplitz_compiled PUBLIC TOEPLITZ_COMPILED_IO)
+        target_link_libraries(toeplitz_compiled PRIVATE nlohmann_json::nlohmann_json)
+    endif()
     set_target_properties(toeplitz_compiled PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
 endfunction()
 

@@ -64,19 +64,6 @@ void add_baselines(const Corpus& corpus, const std::string& out, Table& table, T
     }
 }
 
-/// Perl's documentation, wherever this version has it.
-std::vector<std::string> default_text() {
-    const std::filesystem::path root = "/usr/share/perl";
-    if (std::filesystem::is_directory(root)) {
-        for (const auto& version : std::filesystem::directory_iterator(root)) {
-            const std::filesystem::path pod = version.path() / "pod";
-            if (!version.is_symlink() && std::filesystem::exists(pod / "perlfunc.pod")) return {pod.string()};
-        }
-    }
-    throw std::runtime_error(
-        "no text. The default one is in the Debian package perl-doc; or name any other file.");
-}
-
 void run(Settings& settings) {
     const std::vector<std::string> files =
         list_files(settings.text.empty() ? default_text() : settings.text, settings.extension);
@@ -91,20 +78,16 @@ void run(Settings& settings) {
         settings.validation_bytes = 2000;
         settings.model.generate = 40;
     }
-    const std::size_t cut = text.size() - text.size() / 20;
-    const Corpus corpus{
-        std::string_view(text).substr(0, cut),
-        std::string_view(text).substr(cut, settings.validation_bytes == 0
-                                               ? std::string_view::npos
-                                               : static_cast<std::size_t>(settings.validation_bytes))};
+    const Corpus corpus = split_corpus(text, settings.validation_bytes);
     if (settings.validation_bytes == 1) {
         throw std::runtime_error("--validation-bytes: at least 2, as the first byte is not predicted");
     }
-    if (corpus.validation.size() < 2 || static_cast<Index>(cut) <= settings.model.length) {
+    if (corpus.validation.size() < 2 || static_cast<Index>(corpus.train.size()) <= settings.model.length) {
         throw std::runtime_error(
-            "the text is too short: of its " + std::to_string(text.size()) + " bytes " + std::to_string(cut) +
-            " are to train on, which must be more than a window of " + std::to_string(settings.model.length) +
-            ", and " + std::to_string(corpus.validation.size()) + " to validate on, which must be 2 or more");
+            "the text is too short: of its " + std::to_string(text.size()) + " bytes " +
+            std::to_string(corpus.train.size()) + " are to train on, which must be more than a window of " +
+            std::to_string(settings.model.length) + ", and " + std::to_string(corpus.validation.size()) +
+            " to validate on, which must be 2 or more");
     }
     const TrainingSettings& training = settings.training;
     const LanguageModelOptions& model = settings.model;

@@ -8,14 +8,10 @@
 #include <string>
 #include <string_view>
 
+#include "text_corpus.hpp"
 #include "training_run.hpp"
 
 namespace examples {
-
-struct Corpus {
-    std::string_view train;
-    std::string_view validation;
-};
 
 struct LanguageModelOptions {
     std::string mixer = "fd";  ///< or tno

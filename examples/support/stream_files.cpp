@@ -20,6 +20,15 @@ Matrix<Scalar> waves(Index rows, Index cols, double pitch) {
     });
 }
 
+/// Channel c decays by 0.9 a step, c / 2 radians at a time: a mode each.
+template <class Scalar>
+Matrix<Scalar> decays(Index rows, Index cols) {
+    return Matrix<Scalar>::NullaryExpr(rows, cols, [](Index t, Index c) {
+        const auto time = static_cast<double>(t);
+        return static_cast<Scalar>(std::pow(0.9, time) * std::cos(0.5 * static_cast<double>(c) * time));
+    });
+}
+
 template <class Scalar>
 void write(const std::string& path, const std::string& name, const Matrix<Scalar>& matrix) {
     TensorFile file;
@@ -56,6 +65,8 @@ int main(int argc, char** argv) {
     const std::string directory = argv[1];
     write(directory + "/lags_float", "lags", waves<float>(500, 3, 0.01));
     write(directory + "/lags_double", "lags", waves<double>(40, 3, 0.01));
+    write(directory + "/decays_float", "lags", decays<float>(500, 3));
+    write(directory + "/decays_double", "lags", decays<double>(500, 3));
     write(directory + "/x_float", "x", waves<float>(2000, 3, 0.02));
     write(directory + "/x_double", "x", waves<double>(2000, 3, 0.02));
     write(directory + "/x_none", "x", Matrix<float>(0, 3));

@@ -9,6 +9,7 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "text.hpp"
@@ -47,6 +48,32 @@ inline std::string read_all(const std::vector<std::string>& files) {
         text += read_bytes(file, static_cast<Index>(size));
     }
     return text;
+}
+
+/// Perl's documentation, wherever this version has it.
+inline std::vector<std::string> default_text() {
+    const std::filesystem::path root = "/usr/share/perl";
+    if (std::filesystem::is_directory(root)) {
+        for (const auto& version : std::filesystem::directory_iterator(root)) {
+            const std::filesystem::path pod = version.path() / "pod";
+            if (!version.is_symlink() && std::filesystem::exists(pod / "perlfunc.pod")) return {pod.string()};
+        }
+    }
+    throw std::runtime_error(
+        "no text. The default one is in the Debian package perl-doc; or name any other file.");
+}
+
+struct Corpus {
+    std::string_view train;
+    std::string_view validation;
+};
+
+/// The first 95 % of a text to train on; so many of the last 5 % to validate on, or all of them.
+inline Corpus split_corpus(std::string_view text, Index validation_bytes) {
+    const std::size_t cut = text.size() - text.size() / 20;
+    return {text.substr(0, cut),
+            text.substr(cut, validation_bytes == 0 ? std::string_view::npos
+                                                   : static_cast<std::size_t>(validation_bytes))};
 }
 
 }  // namespace examples

@@ -3,9 +3,9 @@
 
 /// \file
 /// Operators, kernels, layers and models in one include. What fewer programs need has headers of its own:
-/// bounds and choices (approximation/), compressed and any mixers (nn/compress.hpp, nn/any_mixer.hpp),
-/// streams (stream/), training (train/), files (io/), options as text (core/options_text.hpp), Eigen's solvers
-/// (adapt/eigen.hpp).
+/// bounds and choices (approximation/), compressed, distilled and any mixers (nn/compress.hpp,
+/// nn/distill.hpp, nn/any_mixer.hpp), streams (stream/), training (train/), files (io/), options as text
+/// (core/options_text.hpp), Eigen's solvers (adapt/eigen.hpp).
 
 #include <toeplitz/core/parameter.hpp>
 #include <toeplitz/core/random.hpp>
@@ -17,6 +17,7 @@
 #include <toeplitz/nn/model.hpp>
 #include <toeplitz/nn/normalized.hpp>
 #include <toeplitz/nn/ski_tno.hpp>
+#include <toeplitz/nn/state_space_tno.hpp>
 #include <toeplitz/nn/tno.hpp>
 #include <toeplitz/operators/band.hpp>
 #include <toeplitz/operators/dense.hpp>

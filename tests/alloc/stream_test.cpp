@@ -4,6 +4,8 @@
 #include <support/allocations.hpp>
 #include <support/stream.hpp>
 
+#include <toeplitz/nn/any_of.hpp>
+#include <toeplitz/nn/state_space_tno.hpp>
 #include <toeplitz/nn/tno.hpp>
 #include <toeplitz/stream/model_stream.hpp>
 
@@ -43,10 +45,13 @@ TEST_F(StreamAllocations, NoneInStepsOfKernels) {
 
 TEST_F(StreamAllocations, NoneInStepsOfModels) {
     for (const Head head : {Head::per_token, Head::mean_pool}) {
-        using Net = Model<Tno<float, Causality::causal>>;
+        using Exact = Tno<float, Causality::causal>;
+        using Net = Model<AnyOf<Exact, StateSpaceTno<float>>>;
         Net::Options options{.input = {.vocabulary = 11}, .width = 60, .layers = 2};
-        options.block.gtu.mixer.mlp = {.width = 8, .layers = 1};
         options.block.gtu.norm = Norm::rms;
+        options.blocks.assign(2, options.block);
+        options.blocks[0].gtu.mixer = Net::Mixer::options<Exact>({.mlp = {.width = 8, .layers = 1}});
+        options.blocks[1].gtu.mixer = Net::Mixer::options<StateSpaceTno<float>>({.modes = 3});
         options.head = head;
         const Net net(options);
         const auto plan = stream(net.prepare(net.make_parameters(1), 200), {.streams = 3, .max_block = 50});

@@ -115,6 +115,48 @@ TEST(SkiTnoGradientTest, AgreesWithDifferences) {
     }
 }
 
+TEST(StateSpaceTnoGradientTest, AgreesWithDifferences) {
+    for (const Index modes : {1, 5}) expect_mixer_gradients<StateSpaceTno<double>>({.modes = modes});
+}
+
+TEST(StateSpaceTnoGradientTest, AgreesWithDifferencesOutsideTheUnitCircle) {
+    const ModalKernel<double> kernel({.channels = 1, .modes = 2});
+    auto parameters = kernel.make_parameters(1);
+    parameters.poles << 1.5, -2, -1.25, 0;
+    Matrix<std::complex<double>> poles(2, 1);
+    Matrix<std::complex<double>> residues(2, 1);
+    Matrix<double> direct(1, 1);
+    Workspace ws;
+    // The loss is Re conj(g) λ of the poles that count.
+    const std::complex<double> g[] = {{0.5, -1.5}, {2, 0.25}};
+    const Loss loss = [&] {
+        kernel.evaluate(parameters, 1, {poles, residues, direct}, ws);
+        return (std::conj(g[0]) * poles(0, 0) + std::conj(g[1]) * poles(1, 0)).real();
+    };
+    Matrix<std::complex<double>> dpoles(2, 1);
+    dpoles << g[0], g[1];
+    residues.setZero();
+    direct.setZero();
+    auto gradients = zeros_like(parameters);
+    kernel.backward(parameters, {}, {dpoles, residues, direct}, gradients, ws);
+    expect_parameter_gradients(parameters, gradients, loss);
+    EXPECT_GT(gradients.poles.norm(), 0.1);
+
+    // They add up.
+    residues = dpoles;
+    direct.setConstant(3);
+    auto once = zeros_like(parameters);
+    auto twice = once;
+    kernel.backward(parameters, {}, {dpoles, residues, direct}, once, ws);
+    for (int i = 0; i < 2; ++i) kernel.backward(parameters, {}, {dpoles, residues, direct}, twice, ws);
+    for_each_parameter(
+        [](const ParameterName& name, const auto& sum, const auto& part) {
+            EXPECT_EQ(sum, 2 * part) << name.text();
+            EXPECT_GT(part.norm(), 0.1) << name.text();
+        },
+        twice, once);
+}
+
 TEST(NormalizedGradientTest, AgreesWithDifferences) {
     expect_mixer_gradients<NormalizedTno>({.mlp = small_mlp(), .activation = Activation::elu_plus_one});
 }

@@ -56,6 +56,7 @@ PROGRAMS = {
     "operators/operator.hpp": ["unit/operators/error_test.cpp", "unit/operators/own_operator_test.cpp"],
     "operators/short_convolution.hpp": ["unit/operators/fft_test.cpp +support/oracle.cpp"],
     "operators/spectral.hpp": ["unit/operators/backward_test.cpp", "unit/operators/error_test.cpp"],
+    "operators/state_space_kernel.hpp": ["unit/operators/state_space_test.cpp"],
     "operators/sum.hpp": ["unit/operators/sum_test.cpp", "unit/operators/own_operator_test.cpp",
                           "unit/operators/error_test.cpp"],
 }

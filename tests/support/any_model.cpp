@@ -39,6 +39,8 @@ Matrix<float> save_as(const std::string& path, const TinyModel& tiny, typename I
     for (auto& layer : parameters.layers) {
         auto* const groups = std::get_if<CompressedTnoParameters<float>>(&layer.gtu.toep.of);
         if (groups != nullptr) *groups = some_groups();
+        auto* const state_space = std::get_if<StateSpaceTnoParameters<float>>(&layer.gtu.toep.of);
+        if (state_space != nullptr) state_space->bounds = Vector<double>::Constant(3, 0.25);
     }
     save_model(path, model, parameters, inputs, tiny_length, metadata);
     Matrix<float> y(Input::rows(inputs), tiny_outputs);

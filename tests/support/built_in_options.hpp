@@ -8,6 +8,7 @@
 
 #include <toeplitz/nn/any_mixer.hpp>
 #include <toeplitz/nn/compress.hpp>
+#include <toeplitz/nn/distill.hpp>
 #include <toeplitz/nn/fd_tno.hpp>
 #include <toeplitz/nn/loss.hpp>
 #include <toeplitz/nn/ski_tno.hpp>
@@ -23,8 +24,8 @@ using ModelOptionsOf = typename Model<Mixer, Layers...>::Options;
 
 using BuiltInOptions =
     testing::Types<FftOptions, BandOptions, SkiOptions, SpectralOptions, DenseOptions, NormEstimateOptions,
-                   ApproximationOptions, ChooseOptions, CrossEntropyOptions, StreamOptions, TrainerOptions,
-                   PositionKernelOptions, FrequencyKernelOptions,
+                   ApproximationOptions, ChooseOptions, DistillOptions, CrossEntropyOptions, StreamOptions,
+                   TrainerOptions, PositionKernelOptions, FrequencyKernelOptions,
                    ModelOptionsOf<Tno<float, Causality::causal>, BatchNorm<float>, Linear<float>>,
                    ModelOptionsOf<FdTno<float, Causality::causal>>,
                    ModelOptionsOf<SkiTno<float, Causality::bidirectional>>,

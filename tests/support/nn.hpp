@@ -9,6 +9,7 @@
 #include <toeplitz/nn/model.hpp>
 #include <toeplitz/nn/normalized.hpp>
 #include <toeplitz/nn/ski_tno.hpp>
+#include <toeplitz/nn/state_space_tno.hpp>
 #include <toeplitz/nn/tno.hpp>
 
 namespace toeplitz::test {

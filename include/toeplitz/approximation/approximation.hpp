@@ -68,10 +68,18 @@ struct Approximation {
 
     /// Views of what there is.
     AnyKernel<const Scalar> kernel() const noexcept {
-        return {taps, inducing, lags, {complex(poles), complex(residues), direct}};
+        return {taps,
+                inducing,
+                lags,
+                {detail::complex_view(poles, direct.cols()), detail::complex_view(residues, direct.cols()),
+                 direct}};
     }
     AnyKernel<Scalar> kernel() noexcept {
-        return {taps, inducing, lags, {complex(poles), complex(residues), direct}};
+        return {taps,
+                inducing,
+                lags,
+                {detail::complex_view(poles, direct.cols()), detail::complex_view(residues, direct.cols()),
+                 direct}};
     }
     /// The operator for sequences of n time steps.
     /// \throws shape_error 551, value_error 530, config_error 201 (no part at all)
@@ -87,15 +95,6 @@ struct Approximation {
         detail::visit_present(f, "residues", sets.residues...);
         detail::visit_present(f, "direct", sets.direct...);
         f(ParameterName::buffer("bounds"), sets.bounds...);
-    }
-
-private:
-    // Neighbours as complex numbers, whose layout that is.
-    MatrixView<const std::complex<Scalar>> complex(const Matrix<Scalar>& parts) const noexcept {
-        return {reinterpret_cast<const std::complex<Scalar>*>(parts.data()), parts.rows(), direct.cols()};
-    }
-    MatrixView<std::complex<Scalar>> complex(Matrix<Scalar>& parts) const noexcept {
-        return {reinterpret_cast<std::complex<Scalar>*>(parts.data()), parts.rows(), direct.cols()};
     }
 };
 

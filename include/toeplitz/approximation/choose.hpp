@@ -93,3 +93,8 @@ std::vector<Approximation<typename Lags::Scalar>> choose_each(const Lags& lags,
 }
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI
+
+// A program that links toeplitz::compiled.
+#if defined(TOEPLITZ_COMPILED)
+#include <toeplitz/approximation/compiled.hpp>
+#endif

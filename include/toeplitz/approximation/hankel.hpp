@@ -18,26 +18,27 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
 
 /// H_ij = values_{i+j}, p × p: the Toeplitz matrix of these lags, of reversed columns.
+template <Real Scalar>
 class HankelProduct {
 public:
     /// \param values 2p − 1 of them, p ≥ 1
-    HankelProduct(const double* values, Index size)
+    HankelProduct(const Scalar* values, Index size)
         : tree_(size), spectrum_(tree_.spectrum_size()), size_(size) {
         // All lanes have the same kernel.
-        Buffer<double> lags((2 * size - 1) * lanes);
+        Buffer<Scalar> lags((2 * size - 1) * lanes);
         for (Index t = 0; t < 2 * size - 1; ++t) std::fill_n(lags.data() + t * lanes, lanes, values[t]);
-        Buffer<double> scratch(tree_.scratch_size());
+        Buffer<Scalar> scratch(tree_.scratch_size());
         tree_.transform_kernel({lags.data(), 2 * size - 1, lanes}, size - 1, spectrum_.data(),
                                scratch.data());
     }
 
-    Matrix<double> operator*(const Matrix<double>& x) const {
-        Matrix<double> y(size_, x.cols());
-        Buffer<double> scratch(tree_.scratch_size());
+    Matrix<Scalar> operator*(const Matrix<Scalar>& x) const {
+        Matrix<Scalar> y(size_, x.cols());
+        Buffer<Scalar> scratch(tree_.scratch_size());
         const Index stride = x.cols();
         for (Index first = 0; first < x.cols(); first += lanes) {
             const Index width = (std::min)(lanes, x.cols() - first);
-            tree_.convolve<Direction::forward, Update::assign>(
+            tree_.template convolve<Direction::forward, Update::assign>(
                 {x.data() + (size_ - 1) * stride + first, size_, width, -stride}, spectrum_.data(),
                 {y.data() + first, size_, width, stride}, scratch.data());
         }
@@ -45,10 +46,10 @@ public:
     }
 
 private:
-    static constexpr Index lanes = TreeConvolution<double>::lanes;
+    static constexpr Index lanes = TreeConvolution<Scalar>::lanes;
 
-    TreeConvolution<double> tree_;
-    Buffer<double> spectrum_;
+    TreeConvolution<Scalar> tree_;
+    Buffer<Scalar> spectrum_;
     Index size_;
 };
 
@@ -57,16 +58,17 @@ private:
 ///
 /// Short ones by a dense decomposition. Of long ones the range is found by products with random vectors
 /// (Halko, Martinsson, Tropp 2011), as many as are asked for; the |w| are then from below.
+template <Real Scalar>
 class HalfHankel {
 public:
-    explicit HalfHankel(const std::vector<double>& lags)
+    explicit HalfHankel(const std::vector<Scalar>& lags)
         : lags_(&lags), size_((static_cast<Index>(lags.size()) - 1) / 2) {}
 
     /// p: no order is larger.
     Index size() const noexcept { return size_; }
     /// |w| that are known and above rounding. No state space of order s is closer than the next one.
     Index count() const noexcept { return values_.size(); }
-    double value(Index i) const { return values_(i); }
+    Scalar value(Index i) const { return values_(i); }
 
     /// Computes at least `wanted` of them, where there are as many.
     void compute(Index wanted) {
@@ -76,16 +78,16 @@ public:
 
     /// The eigenvalues of the system of this order ≤ count() by the method of Kung: those above the real line
     /// of each pair, and none outside the unit circle.
-    std::vector<std::complex<double>> poles(Index order) const {
-        std::vector<std::complex<double>> poles;
+    std::vector<std::complex<Scalar>> poles(Index order) const {
+        std::vector<std::complex<Scalar>> poles;
         if (order == 0) return poles;
-        const Eigen::MatrixXd block = shift_.topLeftCorner(order, order);
-        const Eigen::EigenSolver<Eigen::MatrixXd> solver(block, false);
+        const Eigen::MatrixX<Scalar> block = shift_.topLeftCorner(order, order);
+        const Eigen::EigenSolver<Eigen::MatrixX<Scalar>> solver(block, false);
         if (solver.info() != Eigen::Success) return poles;
         for (Index i = 0; i < order; ++i) {
-            std::complex<double> pole = solver.eigenvalues()(i);
+            std::complex<Scalar> pole = solver.eigenvalues()(i);
             if (pole.imag() < 0 || !is_finite(pole)) continue;
-            const double modulus = std::abs(pole);
+            const Scalar modulus = std::abs(pole);
             if (modulus > 1) pole /= modulus;
             poles.push_back(pole);
         }
@@ -96,16 +98,16 @@ private:
     static constexpr Index dense_size = 96;
 
     void decompose() {
-        Eigen::MatrixXd g(size_, size_);
-        Eigen::MatrixXd next(size_, size_);
+        Eigen::MatrixX<Scalar> g(size_, size_);
+        Eigen::MatrixX<Scalar> next(size_, size_);
         for (Index i = 0; i < size_; ++i) {
             for (Index j = 0; j < size_; ++j) {
                 g(i, j) = lag(i + j + 1);
                 next(i, j) = lag(i + j + 2);
             }
         }
-        const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(g);
-        const Matrix<double> vectors = solver.eigenvectors();
+        const Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Scalar>> solver(g);
+        const Matrix<Scalar> vectors = solver.eigenvectors();
         take(solver.eigenvalues(), vectors, next * vectors, size_);
         computed_ = size_;
         exhausted_ = true;
@@ -114,42 +116,42 @@ private:
     void sketch(Index wanted) {
         constexpr Index more = 8;
         const Index columns = (std::min)(size_, wanted + more);
-        const HankelProduct g(lags_->data() + 1, size_);
-        Matrix<double> sample(size_, columns);
+        const HankelProduct<Scalar> g(lags_->data() + 1, size_);
+        Matrix<Scalar> sample(size_, columns);
         const CounterRandom random(static_cast<std::uint64_t>(size_));
         for (Index i = 0; i < sample.size(); ++i) {
-            sample.data()[i] = random.normal(static_cast<std::uint64_t>(i));
+            sample.data()[i] = static_cast<Scalar>(random.normal(static_cast<std::uint64_t>(i)));
         }
-        Matrix<double> basis = orthonormal(g * sample);
+        Matrix<Scalar> basis = orthonormal(g * sample);
         basis = orthonormal(g * basis);
-        const Eigen::MatrixXd inner = basis.transpose() * (g * basis);
-        const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(
-            Eigen::MatrixXd(0.5 * (inner + inner.transpose())));
-        const Matrix<double> vectors = basis * solver.eigenvectors();
-        const HankelProduct next(lags_->data() + 2, size_);
+        const Eigen::MatrixX<Scalar> inner = basis.transpose() * (g * basis);
+        const Eigen::SelfAdjointEigenSolver<Eigen::MatrixX<Scalar>> solver(
+            Eigen::MatrixX<Scalar>(Scalar(0.5) * (inner + inner.transpose())));
+        const Matrix<Scalar> vectors = basis * solver.eigenvectors();
+        const HankelProduct<Scalar> next(lags_->data() + 2, size_);
         // The last ones are not known well.
         computed_ = columns == size_ ? size_ : wanted;
         take(solver.eigenvalues(), vectors, next * vectors, computed_);
         exhausted_ = count() < computed_ || computed_ == size_;
     }
 
-    static Matrix<double> orthonormal(const Matrix<double>& columns) {
-        const Eigen::HouseholderQR<Eigen::MatrixXd> qr(columns);
-        return qr.householderQ() * Eigen::MatrixXd::Identity(columns.rows(), columns.cols());
+    static Matrix<Scalar> orthonormal(const Matrix<Scalar>& columns) {
+        const Eigen::HouseholderQR<Eigen::MatrixX<Scalar>> qr(columns);
+        return qr.householderQ() * Eigen::MatrixX<Scalar>::Identity(columns.rows(), columns.cols());
     }
 
-    double lag(Index t) const { return (*lags_)[static_cast<std::size_t>(t)]; }
+    Scalar lag(Index t) const { return (*lags_)[static_cast<std::size_t>(t)]; }
 
     // Sorts them, drops those after `most` and those that are rounding, and keeps S^{−1/2} sign(w) Vᵀ G₁ V
     // S^{−1/2}, S = |w|.
     template <class Values>
-    void take(const Values& values, const Matrix<double>& vectors, const Matrix<double>& shifted,
+    void take(const Values& values, const Matrix<Scalar>& vectors, const Matrix<Scalar>& shifted,
               Index most) {
         std::vector<Index> order(static_cast<std::size_t>(values.size()));
         for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Index>(i);
         std::stable_sort(order.begin(), order.end(),
                          [&](Index a, Index b) { return std::abs(values(a)) > std::abs(values(b)); });
-        const double least = std::abs(values(order[0])) * 4 * std::numeric_limits<double>::epsilon();
+        const Scalar least = std::abs(values(order[0])) * 4 * std::numeric_limits<Scalar>::epsilon();
         Index rank = 0;
         while (rank < most && std::abs(values(order[static_cast<std::size_t>(rank)])) > least) ++rank;
         values_.resize(rank);
@@ -161,19 +163,19 @@ private:
             const Index row = order[static_cast<std::size_t>(i)];
             for (Index j = 0; j < rank; ++j) {
                 const Index column = order[static_cast<std::size_t>(j)];
-                const double entry =
+                const Scalar entry =
                     vectors.col(row).dot(shifted.col(column)) / std::sqrt(values_(i) * values_(j));
                 shift_(i, j) = values(row) < 0 ? -entry : entry;
             }
         }
     }
 
-    const std::vector<double>* lags_;
+    const std::vector<Scalar>* lags_;
     Index size_;
     Index computed_ = 0;
     bool exhausted_ = false;
-    Vector<double> values_;
-    Matrix<double> shift_;
+    Vector<Scalar> values_;
+    Matrix<Scalar> shift_;
 };
 
 }  // namespace detail

@@ -32,13 +32,9 @@ void prefer_state_space(MatrixView<const Scalar> lags, const ChooseOptions& opti
     const StateSpaceFit<Scalar> fit = fit_state_space(lags.middle_rows(n - 1, n), best.tolerances,
                                                       {.most_modes = most, .rounding = options.rounding});
     if (!fit.meets_all()) return;
-    const auto parts = [](const Matrix<std::complex<Scalar>>& numbers) {
-        return Eigen::Map<const Matrix<Scalar>>(reinterpret_cast<const Scalar*>(numbers.data()),
-                                                numbers.rows(), 2 * numbers.cols());
-    };
     Approximation<Scalar> made;
-    made.poles = parts(fit.poles);
-    made.residues = parts(fit.residues);
+    made.poles = parts_of(fit.poles);
+    made.residues = parts_of(fit.residues);
     made.direct = fit.direct;
     made.bounds = fit.bounds;
     made.tolerances = std::move(best.tolerances);

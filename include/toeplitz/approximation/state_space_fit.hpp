@@ -81,39 +81,40 @@ std::complex<double> stored_pole(std::complex<double> pole, Rounding rounding) n
 }
 
 /// Residues of these poles that make Σ_t (h_t − ĥ_t)² over t ≥ 1 the least, by Householder's QR.
-inline std::vector<std::complex<double>> least_squares_residues(
-    const std::vector<double>& lags, const std::vector<std::complex<double>>& poles) {
+template <Real Scalar>
+std::vector<std::complex<Scalar>> least_squares_residues(const std::vector<Scalar>& lags,
+                                                         const std::vector<std::complex<Scalar>>& poles) {
     const auto rows = static_cast<Index>(lags.size()) - 1;
     std::vector<Index> first;  // column of each mode; a pole that is real has one, others have two
     Index columns = 0;
-    for (const std::complex<double>& pole : poles) {
+    for (const std::complex<Scalar>& pole : poles) {
         first.push_back(columns);
         columns += pole.imag() == 0 ? 1 : 2;
     }
-    Eigen::MatrixXd design(rows, columns);
+    Eigen::MatrixX<Scalar> design(rows, columns);
     for (std::size_t i = 0; i < poles.size(); ++i) {
-        double re = 1;
-        double im = 0;
+        Scalar re = 1;
+        Scalar im = 0;
         for (Index t = 0; t < rows; ++t) {
             design(t, first[i]) = re;
             if (poles[i].imag() != 0) design(t, first[i] + 1) = -im;
-            const double turned = poles[i].real() * re - poles[i].imag() * im;
+            const Scalar turned = poles[i].real() * re - poles[i].imag() * im;
             im = poles[i].real() * im + poles[i].imag() * re;
             re = turned;
         }
     }
-    Vector<double> scales(columns);
+    Vector<Scalar> scales(columns);
     for (Index j = 0; j < columns; ++j) {
-        const double norm = design.col(j).norm();
+        const Scalar norm = design.col(j).norm();
         scales(j) = norm > 0 ? 1 / norm : 0.0;
         design.col(j) *= scales(j);
     }
-    const Eigen::Map<const Vector<double>> right(lags.data() + 1, rows);
-    const Eigen::ColPivHouseholderQR<Eigen::Ref<Eigen::MatrixXd>> qr(design);
-    const Vector<double> solution = qr.solve(right).cwiseProduct(scales);
-    std::vector<std::complex<double>> residues;
+    const Eigen::Map<const Vector<Scalar>> right(lags.data() + 1, rows);
+    const Eigen::ColPivHouseholderQR<Eigen::Ref<Eigen::MatrixX<Scalar>>> qr(design);
+    const Vector<Scalar> solution = qr.solve(right).cwiseProduct(scales);
+    std::vector<std::complex<Scalar>> residues;
     for (std::size_t i = 0; i < poles.size(); ++i) {
-        residues.emplace_back(solution(first[i]), poles[i].imag() != 0 ? solution(first[i] + 1) : 0.0);
+        residues.emplace_back(solution(first[i]), poles[i].imag() != 0 ? solution(first[i] + 1) : Scalar(0));
     }
     return residues;
 }
@@ -153,7 +154,7 @@ public:
         if (lags_->size() == 2) {
             return better(best, make({std::complex<double>(0)}));
         }
-        HalfHankel hankel(scaled_);
+        HalfHankel<double> hankel(scaled_);
         // Orders one by one; after some misses in larger steps, and back over what a step that hits left out.
         Index misses = 0;
         Index missed = 0;
@@ -174,20 +175,20 @@ public:
 
 private:
     // Whether there is a system of this order.
-    bool is_order(HalfHankel& hankel, Index order) const {
+    bool is_order(HalfHankel<double>& hankel, Index order) const {
         if (order > (std::min)(hankel.size(), 2 * options_.most_modes)) return false;
         if (order >= hankel.count()) hankel.compute(std::max<Index>(16, 2 * order));
         return order <= hankel.count();
     }
 
     // No state space of this order is closer than the next singular value, rounding aside.
-    bool is_worth_trying(const HalfHankel& hankel, Index order) const {
+    bool is_worth_trying(const HalfHankel<double>& hankel, Index order) const {
         const double least = std::ldexp(tolerance_, -exponent_);
         return !(order < hankel.count() && hankel.value(order) * (1 - 1e-9) > least);
     }
 
     // The first order from `first` on that meets the tolerance, as `last` does.
-    Result smallest(const HalfHankel& hankel, Index first, Index last, Result made) const {
+    Result smallest(const HalfHankel<double>& hankel, Index first, Index last, Result made) const {
         for (Index order = first; order < last; ++order) {
             Result smaller = make(hankel.poles(order));
             if (smaller.bound <= tolerance_) return smaller;
@@ -196,7 +197,7 @@ private:
     }
 
     // The one of the most modes, where no order was worth trying.
-    Result closest(const HalfHankel& hankel) const {
+    Result closest(const HalfHankel<double>& hankel) const {
         for (Index order = (std::min)(hankel.count(), 2 * options_.most_modes); order > 0; --order) {
             const std::vector<std::complex<double>> poles = hankel.poles(order);
             if (static_cast<Index>(poles.size()) <= options_.most_modes) return make(poles);

@@ -199,8 +199,8 @@ auto under(std::string_view part, F& f) {
 
 /// f(name, tensors...) unless the first set's tensor is empty: an option left it out.
 template <class F, class Tensor, class... Tensors>
-void visit_present(F& f, const char* name, Tensor& tensor, Tensors&... tensors) {
-    if (tensor.size() != 0) f(ParameterName(name), tensor, tensors...);
+void visit_present(F& f, const ParameterName& name, Tensor& tensor, Tensors&... tensors) {
+    if (tensor.size() != 0) f(name, tensor, tensors...);
 }
 
 }  // namespace detail

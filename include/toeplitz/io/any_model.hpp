@@ -194,3 +194,8 @@ private:
 };
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI
+
+// A program that links toeplitz::compiled.
+#if defined(TOEPLITZ_COMPILED)
+#include <toeplitz/compiled.hpp>
+#endif

@@ -119,6 +119,9 @@ void take_shapes(const TensorFile& file, const std::string& prefix, P& parameter
     if constexpr (requires { parameters.groups[0].bounds; }) {
         using Scalar = typename decltype(parameters.groups[0].taps)::Scalar;
         parameters = compressed_tno_parameters<Scalar>(file, prefix);
+    } else if constexpr (requires { parameters.poles, parameters.bounds; }) {
+        const auto found = file.tensors.find(prefix + "bounds");
+        if (found != file.tensors.end()) parameters.bounds.setZero(found->second.size());
     } else if constexpr (requires { parameters.of.index(); }) {
         std::visit([&](auto& own) { take_shapes(file, prefix, own); }, parameters.of);
     }

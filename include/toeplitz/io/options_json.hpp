@@ -9,10 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include <toeplitz/core/finite.hpp>
 #include <toeplitz/core/options_text.hpp>
+#include <toeplitz/io/json_events.hpp>
 #include <toeplitz/io/safetensors.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -69,44 +68,43 @@ void append_option_json(std::string& json, const std::string& name, const T& val
 }
 
 /// Makes a list from the events of the JSON parser.
-class OptionListBuilder {
+class OptionListBuilder final : public JsonEvents {
 public:
     const OptionList& list() const noexcept { return list_; }
     /// What was wrong.
     const std::string& problem() const noexcept { return problem_; }
 
-    // The parser's events; false stops it. Their names and types are those of nlohmann::json_sax.
-    bool null() {
+    bool null() override {
         next_name();
         return true;
     }
-    bool boolean(bool value) { return add(value ? "true" : "false"); }
-    bool number_integer(std::int64_t value) { return add(exact_text(value)); }
-    bool number_unsigned(std::uint64_t value) { return add(exact_text(value)); }
-    bool number_float(double /*value*/, const std::string& source) { return add(source); }
-    bool string(std::string& value) { return add(std::move(value), true); }
-    bool binary(nlohmann::json::binary_t& /*value*/) { return stop("bytes"); }
-    bool key(std::string& value) {
+    bool boolean(bool value) override { return add(value ? "true" : "false"); }
+    bool number_integer(std::int64_t value) override { return add(exact_text(value)); }
+    bool number_unsigned(std::uint64_t value) override { return add(exact_text(value)); }
+    bool number_float(double /*value*/, const std::string& source) override { return add(source); }
+    bool string(std::string& value) override { return add(std::move(value), true); }
+    bool binary(nlohmann::json::binary_t& /*value*/) override { return stop("bytes"); }
+    bool key(std::string& value) override {
         key_ = std::move(value);
         return true;
     }
-    bool start_object(std::size_t /*size*/) { return open({next_name(), false, 0, 0}); }
-    bool end_object() {
+    bool start_object(std::size_t /*size*/) override { return open({next_name(), false, 0, 0}); }
+    bool end_object() override {
         levels_.pop_back();
         return true;
     }
-    bool start_array(std::size_t /*size*/) {
+    bool start_array(std::size_t /*size*/) override {
         std::string name = next_name();
         list_.push_back({name, {}});
         return open({std::move(name), true, list_.size() - 1, 0});
     }
-    bool end_array() {
+    bool end_array() override {
         const Level& level = levels_.back();
         list_[level.place].text = exact_text(level.elements);
         return end_object();
     }
     bool parse_error(std::size_t /*position*/, const std::string& /*token*/,
-                     const nlohmann::json::exception& problem_found) {
+                     const nlohmann::json::exception& problem_found) override {
         return stop(in_quotes(problem_found.what()));
     }
 
@@ -170,7 +168,7 @@ O parse_options_json(std::string_view json, std::string_view where = "parse_opti
     const bool is_object =
         json.substr(0, json.find('{')).find_first_not_of(" \t\r\n") == std::string_view::npos &&
         json.find('\0') == std::string_view::npos;
-    if (!is_object || !nlohmann::json::sax_parse(json.data(), json.data() + json.size(), &builder)) {
+    if (!is_object || !detail::parse_json<nlohmann::json>(json, builder)) {
         detail::raise<io_error>(960, where, "a JSON object without zero bytes",
                                 is_object ? builder.problem() : detail::in_quotes(json));
     }

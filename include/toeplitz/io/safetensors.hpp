@@ -20,10 +20,9 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include <toeplitz/io/checksum.hpp>
 #include <toeplitz/io/file.hpp>
+#include <toeplitz/io/json_events.hpp>
 #include <toeplitz/io/tensor.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -73,7 +72,7 @@ struct HeaderEntry {
 
 /// Takes a header from the events of the JSON parser. It knows at every point what may follow and stops at
 /// anything else: no document is built first. Tensors go to the file, still without their bytes.
-class HeaderBuilder {
+class HeaderBuilder final : public JsonEvents {
 public:
     explicit HeaderBuilder(TensorFile& file) : file_(file) {}
 
@@ -88,22 +87,21 @@ public:
     const std::string& expected() const noexcept { return expected_; }
     const std::string& got() const noexcept { return got_; }
 
-    // The parser's events; false stops it. Their names and types are those of nlohmann::json_sax.
-    bool null() {
+    bool null() override {
         if (place_ == Place::value && name_ == metadata_key) {  // none, says the reference implementation
             place_ = Place::file;
             return true;
         }
         return skips(0) || unexpected("null");
     }
-    bool boolean(bool /*value*/) { return skips(0) || unexpected("a boolean"); }
-    bool number_integer(std::int64_t value) { return skips(0) || unexpected(text(value)); }
-    bool number_float(double /*value*/, const std::string& source) {
+    bool boolean(bool /*value*/) override { return skips(0) || unexpected("a boolean"); }
+    bool number_integer(std::int64_t value) override { return skips(0) || unexpected(text(value)); }
+    bool number_float(double /*value*/, const std::string& source) override {
         return skips(0) || unexpected(in_quotes(source));
     }
-    bool binary(nlohmann::json::binary_t& /*value*/) { return unexpected("bytes"); }
+    bool binary(nlohmann::json::binary_t& /*value*/) override { return unexpected("bytes"); }
 
-    bool number_unsigned(std::uint64_t value) {
+    bool number_unsigned(std::uint64_t value) override {
         if (place_ == Place::dimensions) {
             std::vector<Index>& shape = entry_.tensor->shape;
             if (shape.size() == most_dimensions) {
@@ -121,7 +119,7 @@ public:
         return skips(0) || unexpected(text(value));
     }
 
-    bool string(std::string& value) {
+    bool string(std::string& value) override {
         if (place_ == Place::metadata_value) {
             file_.metadata[metadata_name_] = std::move(value);
             place_ = Place::metadata;
@@ -142,7 +140,7 @@ public:
         return skips(0) || unexpected("a string");
     }
 
-    bool start_object(std::size_t /*size*/) {
+    bool start_object(std::size_t /*size*/) override {
         if (place_ == Place::start) {
             place_ = Place::file;
         } else if (place_ == Place::value && name_ == metadata_key) {
@@ -155,7 +153,7 @@ public:
         return true;
     }
 
-    bool key(std::string& value) {
+    bool key(std::string& value) override {
         if (place_ == Place::file) {
             name_ = value;
             place_ = Place::value;
@@ -183,7 +181,7 @@ public:
         return place_ == Place::skipped || field(value);
     }
 
-    bool end_object() {
+    bool end_object() override {
         if (place_ == Place::skipped) return skips(-1);
         if (place_ == Place::fields) {
             const char* missing = !has_dtype_     ? "dtype"
@@ -199,7 +197,7 @@ public:
         return true;
     }
 
-    bool start_array(std::size_t /*size*/) {
+    bool start_array(std::size_t /*size*/) override {
         if (place_ == Place::shape) {
             place_ = Place::dimensions;
         } else if (place_ == Place::offsets) {
@@ -210,7 +208,7 @@ public:
         return true;
     }
 
-    bool end_array() {
+    bool end_array() override {
         if (place_ == Place::skipped) return skips(-1);
         if (place_ == Place::offset_values && offsets_ != 2) return unexpected(text(offsets_, " numbers"));
         place_ = Place::fields;
@@ -218,7 +216,7 @@ public:
     }
 
     bool parse_error(std::size_t /*position*/, const std::string& /*token*/,
-                     const nlohmann::json::exception& problem_found) {
+                     const nlohmann::json::exception& problem_found) override {
         return problem(903, "a header of valid JSON in UTF-8", in_quotes(problem_found.what()));
     }
 
@@ -343,7 +341,7 @@ inline std::vector<HeaderEntry> parse_header(std::string_view json, TensorFile& 
                         in_quotes(json.substr(0, 16)));
     }
     HeaderBuilder builder(file);
-    if (!nlohmann::json::sax_parse(json.data(), json.data() + json.size(), &builder)) {
+    if (!parse_json<nlohmann::json>(json, builder)) {
         complaint.raise(builder.problem_id(), builder.where(), builder.expected(), builder.got());
     }
     return std::move(builder.entries());

@@ -9,6 +9,7 @@
 #include <toeplitz/nn/compressed_tno.hpp>
 #include <toeplitz/nn/fd_tno.hpp>
 #include <toeplitz/nn/ski_tno.hpp>
+#include <toeplitz/nn/state_space_tno.hpp>
 #include <toeplitz/nn/tno.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -22,6 +23,6 @@ using AnyMixer =
           SkiTno<Scalar, Causality::bidirectional>, SkiTno<Scalar, Causality::causal>,
           SkiTno<Scalar, Causality::bidirectional, PositionKernel<Scalar, Causality::bidirectional>>,
           SkiTno<Scalar, Causality::causal, PositionKernel<Scalar, Causality::causal>>, CompressedTno<Scalar>,
-          OwnMixers...>;
+          StateSpaceTno<Scalar>, OwnMixers...>;
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

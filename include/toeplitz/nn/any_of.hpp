@@ -12,6 +12,7 @@
 
 #include <toeplitz/core/options.hpp>
 #include <toeplitz/nn/mixer.hpp>
+#include <toeplitz/operators/state_space_kernel.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -155,6 +156,15 @@ public:
         return {0, {std::in_place_index<index_of<Mixer>>, own}};
     }
 
+    /// Parameters of Mixer.
+    template <class Mixer>
+    static Parameters parameters(typename Mixer::Parameters own) {
+        static_assert(index_of<Mixer> < count, "toeplitz: no mixer of the list.");
+        Parameters parameters;
+        parameters.of.template emplace<index_of<Mixer>>(std::move(own));
+        return parameters;
+    }
+
     /// \throws as the mixer
     explicit AnyOf(const Options& options) : mixer_(make(options)) {}
 
@@ -239,6 +249,19 @@ public:
                     } else {
                         detail::raise<config_error>(761, "AnyOf", "a mixer with a causal kernel",
                                                     names[mixer_.index()]);
+                    }
+                },
+                mixer_);
+        }
+        /// The mixer's state space, where it is one.
+        std::optional<StateSpaceModes<Scalar>> causal_modes() const
+            requires(HasCausalModes<typename Mixers::Prepared> || ...) {
+            return std::visit(
+                []<class P>(const P& mixer) -> std::optional<StateSpaceModes<Scalar>> {
+                    if constexpr (HasCausalModes<P>) {
+                        return mixer.causal_modes();
+                    } else {
+                        return {};
                     }
                 },
                 mixer_);

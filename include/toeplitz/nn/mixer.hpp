@@ -74,6 +74,13 @@ concept HasCausalLags = requires(const P& prepared) {
     prepared.causal_lags().rows();
 };
 
+/// Prepared mixers that say which state space they are: `causal_modes()` are StateSpaceModes, or an
+/// std::optional of them where the mixer may be another one. Streams are planned from them, not from lags.
+template <class P>
+concept HasCausalModes = requires(const P& prepared) {
+    static_cast<bool>(std::optional(prepared.causal_modes()));
+};
+
 namespace detail {
 
 /// Mixers whose type says that they are causal.
@@ -92,6 +99,8 @@ concept KnowsWorkspace = requires(const K& kernel, const Where& where) {
 }  // namespace detail
 
 /// The mixer y = T x of an operator whose kernel is learned.
+///
+/// Members that not every operator has are templates: clang 14 puts others into every explicit instantiation.
 ///
 /// Derived gives, publicly, `name` for messages, `make_operator(length)` and `where(op)`, what the kernel is
 /// evaluated at for that operator.
@@ -165,9 +174,14 @@ public:
         }
         /// The kernel, n × d: row t is lag t. Cost evaluates the kernel again | heap: the result, an operator
         /// and a workspace | thread-safe: yes
-        Matrix<Scalar> causal_lags() const requires(detail::CausalMixer<Derived>&& HasKernelLags<Operator>) {
+        template <class D = Derived>
+        Matrix<Scalar> causal_lags() const requires(detail::CausalMixer<D>&& HasKernelLags<Operator>) {
             return source_->mixer.kernel_lags(source_->parameters, length()).bottomRows(length());
         }
+        /// The kernel of a state space. heap: the result | thread-safe: yes
+        template <class Op = Operator>
+        auto causal_modes() const requires requires(const Op& op) { op.stored_kernel().poles; }
+        { return op_.stored_kernel(); }
 
     private:
         friend KernelMixer;
@@ -189,8 +203,8 @@ public:
     /// The kernel at all lags, (2n−1) × d: row t + n − 1 is lag t; zero at t < 0 where causal.
     /// \throws shape_error 405
     /// heap: the result, an operator and a workspace | thread-safe: yes
-    Matrix<Scalar> kernel_lags(const Parameters& parameters,
-                               Index length) const requires HasKernelLags<Operator> {
+    template <class Op = Operator>
+    Matrix<Scalar> kernel_lags(const Parameters& parameters, Index length) const requires HasKernelLags<Op> {
         const Operator op = self().make_operator(length);
         Matrix<Scalar> lags(2 * length - 1, channels());
         Workspace ws;

@@ -117,7 +117,8 @@ public:
         /// Outputs are divided by T 1, which at step t is the sum of the lags up to t where they are causal.
         static constexpr bool divides_by_sums() noexcept { return true; }
         /// The mixer's kernel, not divided: n × d, row t is lag t.
-        Matrix<Scalar> causal_lags() const requires HasCausalLags<typename Mixer::Prepared> {
+        template <class M = Mixer>
+        Matrix<Scalar> causal_lags() const requires HasCausalLags<typename M::Prepared> {
             return mixer_.causal_lags();
         }
         void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,

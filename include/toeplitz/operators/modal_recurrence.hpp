@@ -6,40 +6,13 @@
 /// stream.
 
 #include <algorithm>
-#include <complex>
 
 #include <toeplitz/core/denormals.hpp>
 #include <toeplitz/core/memory.hpp>
 #include <toeplitz/core/simd.hpp>
-#include <toeplitz/core/view.hpp>
+#include <toeplitz/operators/state_space_kernel.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
-
-/// Of d channels with s complex modes each: lag 0 is `direct`, lag t ≥ 1 is Re Σ_i residue_i pole_i^{t−1}.
-///
-/// A column for each channel; a pair of conjugate modes is one of them with twice its residue. Gradients are
-/// ∂/∂Re + i ∂/∂Im.
-template <class T>
-struct StateSpaceKernel {
-    using Scalar = std::remove_const_t<T>;
-    using Complex = std::conditional_t<std::is_const_v<T>, const std::complex<Scalar>, std::complex<Scalar>>;
-
-    MatrixView<Complex> poles{};     ///< s × d
-    MatrixView<Complex> residues{};  ///< s × d
-    MatrixView<T> direct{};          ///< 1 × d
-
-    /// Values that can be written can be read.
-    operator StateSpaceKernel<const T>() const noexcept requires(!std::is_const_v<T>) {
-        return {poles, residues, direct};
-    }
-};
-
-template <class T>
-void set_kernel_zero(const StateSpaceKernel<T>& values) {
-    values.poles.eigen().setZero();
-    values.residues.eigen().setZero();
-    values.direct.eigen().setZero();
-}
 
 namespace detail {
 
@@ -94,6 +67,23 @@ public:
                 to[3 * lanes] = kernel.residues(i, c).imag();
             }
         }
+    }
+
+    /// What set_kernel was given.
+    StateSpaceModes<Scalar> kernel() const {
+        StateSpaceModes<Scalar> kernel;
+        kernel.poles.resize(modes_, channels_);
+        kernel.residues.resize(modes_, channels_);
+        kernel.direct.resize(1, channels_);
+        for (Index c = 0; c < channels_; ++c) {
+            kernel.direct(0, c) = direct_[c];
+            const Scalar* from = coefficients(c / lanes) + c % lanes;
+            for (Index i = 0; i < modes_; ++i, from += mode_size) {
+                kernel.poles(i, c) = {from[0], from[lanes]};
+                kernel.residues(i, c) = {from[2 * lanes], from[3 * lanes]};
+            }
+        }
+        return kernel;
     }
 
     /// The outputs of at most run_rows rows, which have neighbouring channels and are apart from y's.

@@ -59,6 +59,9 @@ public:
     static constexpr Causality causality() noexcept { return Causality::causal; }
     Index modes() const noexcept { return recurrence_.modes(); }
 
+    /// The kernel that it has. heap: the result
+    StateSpaceModes<Scalar> stored_kernel() const { return recurrence_.kernel(); }
+
     /// Kernel values of the right shapes, not initialised.
     KernelValues take_kernel(Workspace::Scope& scope) const {
         using Complex = std::complex<Scalar>;

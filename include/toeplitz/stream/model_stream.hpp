@@ -6,59 +6,9 @@
 
 #include <toeplitz/core/parallel.hpp>
 #include <toeplitz/nn/model.hpp>
-#include <toeplitz/stream/kernel_stream.hpp>
+#include <toeplitz/stream/mixer_stream.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
-namespace detail {
-
-/// The mixer of one layer as a stream: y = T x, or (T x)/(T 1) where the mixer is Normalized.
-template <Real Scalar>
-class MixerStream {
-public:
-    template <class Prepared>
-    MixerStream(const Prepared& mixer, const StreamOptions& options)
-        : MixerStream(mixer.causal_lags(), options) {
-        if constexpr (requires { mixer.divides_by_sums(); }) {
-            if (mixer.divides_by_sums()) divide_by_sums(mixer.causal_lags());
-        }
-    }
-
-    const KernelStream<Scalar>& kernel() const noexcept { return kernel_; }
-    std::size_t state_bytes() const noexcept {
-        return kernel_.state_bytes() + static_cast<std::size_t>(sums_.size()) * sizeof(Scalar);
-    }
-
-    void process(MatrixView<const Scalar> x, MatrixView<Scalar> y,
-                 typename KernelStream<Scalar>::State& state) const noexcept {
-        const Index first = state.time();
-        kernel_.process(x, y, state);
-        if (sums_.size() == 0) return;
-        const Index streams = kernel_.streams();
-        for (Index row = 0; row < y.rows(); ++row) {
-            const Scalar* sum = &sums_((std::min)(first + row / streams, sums_.rows() - 1), 0);
-            for (Index c = 0; c < y.cols(); ++c) y(row, c) /= sum[c];
-        }
-    }
-
-private:
-    MixerStream(const Matrix<Scalar>& lags, const StreamOptions& options) : kernel_(lags, options) {}
-
-    void divide_by_sums(const Matrix<Scalar>& lags) {
-        sums_.resize(lags.rows(), lags.cols());
-        for (Index c = 0; c < lags.cols(); ++c) {
-            double sum = 0;
-            for (Index t = 0; t < lags.rows(); ++t) {
-                sum += static_cast<double>(lags(t, c));
-                sums_(t, c) = static_cast<Scalar>(sum);
-            }
-        }
-    }
-
-    KernelStream<Scalar> kernel_;
-    Matrix<Scalar> sums_;  ///< row t: of the lags up to t
-};
-
-}  // namespace detail
 
 /// The plan of a causal model at inference for sequences that never end, a few steps at a time.
 ///
@@ -67,7 +17,8 @@ private:
 ///     plan.step(tokens, logits, state);                              // one token of each stream
 ///
 /// Outputs are those of the model on the whole sequence, within rounding; from step `length` on those of the
-/// same kernels, which then no longer see the first inputs. With S streams, rows are those of the streams
+/// same kernels, which then no longer see the first inputs. Mixers that are state spaces (StateSpaceTno) go
+/// on beyond it as they are, as they do in longer batches. With S streams, rows are those of the streams
 /// side by side: step t of stream s is row t·S + s. A pooling head gives S rows, the means up to the last
 /// step.
 ///
@@ -76,12 +27,12 @@ private:
 /// view of the wrong shape, or another plan's state, ends the program with the message of error 1002 or 1003.
 /// Where it takes tokens, one that is not in the vocabulary is value_error 711, and the state is as before.
 ///
-/// Cost of a step that of a row of the model, and O(log² length) per channel of each mixer, at every step
-/// heap: none after construction | thread-safe: const, on distinct states
+/// Cost of a step that of a row of the model, and per channel of each mixer O(log² length), or O(s) of a
+/// state space, at every step heap: none after construction | thread-safe: const, on distinct states
 template <class PreparedModel>
 class ModelStream {
     using Model = typename PreparedModel::ModelType;
-    using Kernel = KernelStream<typename Model::Scalar>;
+    using Mixer = detail::MixerStream<typename Model::Scalar>;
     static_assert(
         HasCausalLags<typename Model::Mixer::Prepared>,
         "toeplitz: only causal models can be streamed: a bidirectional one needs inputs that are not "
@@ -100,7 +51,7 @@ public:
         /// Bytes held, scratch memory included.
         std::size_t state_bytes() const noexcept {
             std::size_t bytes = scratch_.capacity() + sums_.size() * sizeof(double);
-            for (const auto& mixer : mixers_) bytes += mixer.state_bytes();
+            for (const auto& mixer : mixers_) bytes += Mixer::state_bytes(mixer);
             return bytes;
         }
 
@@ -130,10 +81,10 @@ public:
         friend ModelStream;
         explicit State(const ModelStream& plan) : sums_(plan.sum_count()), scratch_(plan.scratch_bytes()) {
             mixers_.reserve(plan.mixers_.size());
-            for (const auto& mixer : plan.mixers_) mixers_.push_back(mixer.kernel().make_state());
+            for (const auto& mixer : plan.mixers_) mixers_.push_back(mixer.make_state());
         }
 
-        std::vector<typename Kernel::State> mixers_;
+        std::vector<typename Mixer::State> mixers_;
         std::vector<double> sums_;  ///< of what a pooling head sees, S × width
         Index time_ = 0;
         Workspace scratch_;
@@ -156,9 +107,11 @@ public:
     const StreamOptions& options() const noexcept { return options_; }
     Index streams() const noexcept { return options_.streams; }
     Index max_block() const noexcept { return options_.max_block; }
-    /// The stream of a layer's mixer.
-    const Kernel& mixer(Index layer) const noexcept {
-        return mixers_[static_cast<std::size_t>(layer)].kernel();
+    /// Arithmetic operations that the mixers of a step take at most, those of vectors of channels.
+    Index mixer_step_bound() const noexcept {
+        Index sum = 0;
+        for (const auto& mixer : mixers_) sum += mixer.step_bound();
+        return sum;
     }
     /// Bytes held by the plan.
     std::size_t state_bytes() const {
@@ -208,7 +161,7 @@ public:
     /// Back to time 0, whatever was in the state.
     void reset(State& state) const noexcept {
         check(state, "reset");
-        for (std::size_t l = 0; l < mixers_.size(); ++l) mixers_[l].kernel().reset(state.mixers_[l]);
+        for (std::size_t l = 0; l < mixers_.size(); ++l) mixers_[l].reset(state.mixers_[l]);
         std::fill(state.sums_.begin(), state.sums_.end(), 0.0);
         state.time_ = 0;
     }
@@ -216,8 +169,7 @@ public:
     /// Bytes that save writes.
     std::size_t saved_bytes(const State& state) const noexcept {
         std::size_t bytes = sizeof(std::int64_t) + state.sums_.size() * sizeof(double);
-        for (std::size_t l = 0; l < mixers_.size(); ++l)
-            bytes += mixers_[l].kernel().saved_bytes(state.mixers_[l]);
+        for (const auto& mixer : mixers_) bytes += mixer.saved_bytes(state.time_);
         return bytes;
     }
 
@@ -232,8 +184,8 @@ public:
         if (pools()) std::memcpy(to.data(), state.sums_.data(), state.sums_.size() * sizeof(double));
         to = to.subspan(state.sums_.size() * sizeof(double));
         for (std::size_t l = 0; l < mixers_.size(); ++l) {
-            mixers_[l].kernel().save(state.mixers_[l], to);
-            to = to.subspan(mixers_[l].kernel().saved_bytes(state.mixers_[l]));
+            mixers_[l].save(state.mixers_[l], to);
+            to = to.subspan(mixers_[l].saved_bytes(state.time_));
         }
     }
 
@@ -255,10 +207,10 @@ public:
         }
         from = from.subspan(head);
         for (std::size_t l = 0; l < mixers_.size(); ++l) {
-            const std::size_t bytes = mixers_[l].kernel().saved_bytes(time);
+            const std::size_t bytes = mixers_[l].saved_bytes(time);
             require_bytes("restore", bytes, from.size(), from.size() >= bytes);
-            mixers_[l].kernel().restore(from.first(bytes), restored.mixers_[l]);
-            if (restored.mixers_[l].time() != time) refuse_saved();
+            mixers_[l].restore(from.first(bytes), restored.mixers_[l]);
+            if (Mixer::time(restored.mixers_[l]) != time) refuse_saved();
             from = from.subspan(bytes);
         }
         require_bytes("restore", 0, from.size(), from.empty());
@@ -337,7 +289,7 @@ private:
     void check(const State& state, const char* function) const {
         bool has_made = state.mixers_.size() == mixers_.size() && state.sums_.size() == sum_count();
         for (std::size_t l = 0; has_made && l < mixers_.size(); ++l) {
-            has_made = mixers_[l].kernel().has_made(state.mixers_[l]);
+            has_made = mixers_[l].has_made(state.mixers_[l]);
         }
         if (!has_made) [[unlikely]]
             detail::refuse_state(name, function);
@@ -363,7 +315,7 @@ private:
 
     PreparedModel model_;
     StreamOptions options_;
-    std::vector<detail::MixerStream<Scalar>> mixers_;
+    std::vector<Mixer> mixers_;
 };
 
 /// The plan of a causal kernel, n × d: row t is lag t.
@@ -374,10 +326,19 @@ auto stream(const Lags& lags, const StreamOptions& options = {}) {
 
 /// The plan of a mixer that was prepared, and is nothing but a convolution.
 template <HasCausalLags Prepared>
-requires(!requires(const Prepared& mixer) {
+requires(!HasCausalModes<Prepared> && !requires(const Prepared& mixer) {
     mixer.divides_by_sums();
 }) auto stream(const Prepared& mixer, const StreamOptions& options = {}) {
     return KernelStream<typename Prepared::Scalar>(mixer.causal_lags(), options);
+}
+
+/// The plan of a mixer that was prepared, and is a state space.
+template <HasCausalModes Prepared>
+requires(!requires(const Prepared& mixer) {
+    mixer.divides_by_sums();
+}) auto stream(const Prepared& mixer, const StreamOptions& options = {}) {
+    detail::require_stream_options(options, "StateSpaceStream");
+    return StateSpaceStream<typename Prepared::Scalar>(mixer.causal_modes().kernel(), options.streams);
 }
 
 /// The plan of a model that was prepared, which is moved or copied into it.

@@ -110,6 +110,8 @@ public:
     /// `Simd<Scalar>::lanes` channels.
     Index step_bound() const noexcept { return streams_ * recurrence_.packs() * (6 * modes() + 2); }
 
+    /// Whether a state is one of this plan.
+    bool has_made(const State& state) const noexcept { return state.fingerprint_ == fingerprint_; }
     /// A state at time 0, before which inputs were 0.
     /// \throws std::bad_alloc
     State make_state() const {
@@ -162,11 +164,13 @@ public:
         state.time_ = 0;
     }
 
-    /// Bytes that save writes.
+    /// Bytes that save writes, of any state at any time.
     std::size_t saved_bytes() const noexcept {
         return sizeof(SavedHead) +
                static_cast<std::size_t>(2 * streams_ * channels() * modes()) * sizeof(Scalar);
     }
+    std::size_t saved_bytes(const State& /*state*/) const noexcept { return saved_bytes(); }
+    std::size_t saved_bytes(Index /*time*/) const noexcept { return saved_bytes(); }
 
     /// Writes a state, in an order that does not depend on the instruction set.
     /// \throws shape_error 1002 (another plan's state), 1005 (fewer than saved_bytes() bytes)
@@ -273,7 +277,7 @@ private:
     }
 
     void check(const State& state, const char* function) const {
-        if (state.fingerprint_ != fingerprint_) [[unlikely]]
+        if (!has_made(state)) [[unlikely]]
             detail::refuse_state(name, function);
     }
 

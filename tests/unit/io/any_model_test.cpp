@@ -159,7 +159,7 @@ TEST_F(AnyModelErrorTest, UnknownMixer) {
     expect_refused<config_error>(
         225,
         "block.gtu.mixer.kind as one of tno, causal_tno, fd_tno, causal_fd_tno, ski_tno, causal_ski_tno, "
-        "ski_mlp_tno, causal_ski_mlp_tno, compressed_tno, plain, got 'rank_tno'");
+        "ski_mlp_tno, causal_ski_mlp_tno, compressed_tno, causal_state_space_tno, plain, got 'rank_tno'");
 }
 
 TEST_F(AnyModelErrorTest, AnOptionOfANewerVersion) {

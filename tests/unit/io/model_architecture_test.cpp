@@ -54,15 +54,32 @@ TEST(ModelArchitectureTest, ATypedModelComesBackWithoutIt) {
     EXPECT_EQ(y, evaluate(net, parameters, some_tokens));
 }
 
+TEST(ModelArchitectureTest, BoundsOfStateSpacesComeBack) {
+    const StateSpaceTno<float> mixer({.channels = 3, .modes = 2});
+    for (const bool is_distilled : {false, true}) {
+        auto saved = mixer.make_parameters(1);
+        if (is_distilled) saved.bounds = Vector<double>::LinSpaced(3, 0.25, 0.75);
+        TensorFile file;
+        store_parameters(file, saved, {.prefix = "toep."});
+        EXPECT_EQ(file.tensors.count("toep.bounds"), is_distilled ? 1U : 0U);
+        auto loaded = mixer.make_parameters(2);
+        detail::take_shapes(file, "toep.", loaded);
+        load_parameters(file, loaded, {.prefix = "toep."});
+        EXPECT_EQ(loaded.bounds, saved.bounds);
+        EXPECT_EQ(loaded.poles, saved.poles);
+        EXPECT_EQ(loaded.residues, saved.residues);
+        EXPECT_EQ(loaded.direct, saved.direct);
+    }
+}
+
 TEST(ModelArchitectureTest, SavingTakesWholeSequences) {
     const TemporaryFolder folder;
     const Net net = small_net();
     const auto parameters = net.make_parameters(7);
     expect_error<config_error>(201, "[toeplitz.config.201] Model::prepare: expected length >= 1, got 0",
                                [&] { save_model(folder / "a", net, parameters, some_tokens, 0); });
-    expect_error<shape_error>(
-        210, "[toeplitz.shape.210] Model::Prepared::evaluate: expected B*4 rows, got 6",
-        [&] { save_model(folder / "a", net, parameters, some_tokens, 4); });
+    expect_error<shape_error>(210, "[toeplitz.shape.210] Model::Prepared::evaluate: expected B*4 rows, got 6",
+                              [&] { save_model(folder / "a", net, parameters, some_tokens, 4); });
     EXPECT_EQ(folder.entries(), 0U);
 }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include <support/errors.hpp>
@@ -9,6 +11,7 @@
 #include <toeplitz/nn/fd_tno.hpp>
 #include <toeplitz/nn/normalized.hpp>
 #include <toeplitz/nn/ski_tno.hpp>
+#include <toeplitz/nn/state_space_tno.hpp>
 #include <toeplitz/nn/tno.hpp>
 #include <toeplitz/stream/model_stream.hpp>
 
@@ -188,15 +191,46 @@ TEST(ModelStreamTest, NormalizedIsTheBatch) {
 }
 
 TEST(ModelStreamTest, LayersOfDifferentMixersAreTheBatch) {
-    using Mixer = AnyOf<DoubleTno, FdTno<double, causal>, Normalized<DoubleTno>>;
+    using Mixer = AnyOf<DoubleTno, FdTno<double, causal>, Normalized<DoubleTno>, StateSpaceTno<double>>;
     using Net = TokenModel<Mixer>;
-    Net::Options options{.input = {.vocabulary = 11}, .width = 10, .layers = 3};
-    options.blocks.resize(3);
+    Net::Options options{.input = {.vocabulary = 11}, .width = 10, .layers = 4};
+    options.blocks.resize(4);
     options.blocks[0].gtu.mixer = Mixer::options<DoubleTno>({.mlp = small_mlp()});
     options.blocks[1].gtu.mixer = Mixer::options<FdTno<double, causal>>({.mlp = small_mlp()});
     options.blocks[2].gtu.mixer =
         Mixer::options<Normalized<DoubleTno>>({.mlp = small_mlp(), .activation = Activation::sigmoid});
+    options.blocks[3].gtu.mixer = Mixer::options<StateSpaceTno<double>>({.modes = 3});
     expect_the_batch(Net(options), 140, 1e-10);
+}
+
+TEST(ModelStreamTest, AStateSpaceIsTheBatchBeyondItsLengthToo) {
+    using Net = TokenModel<StateSpaceTno<float>>;
+    const Net net(token_options<Net>({.modes = 3}));
+    expect_the_batch(net, 150, 1e-3);
+    const auto parameters = net.make_parameters(3);
+    const auto plan = stream(net.prepare(parameters, 20));
+    auto state = plan.make_state();
+    const std::vector<Token> tokens = random_tokens(300, 11, 5);
+    Matrix<float> batch(300, 11);
+    Matrix<float> logits(1, 11);
+    Workspace ws;
+    net.prepare(parameters, 300).evaluate(tokens, batch, ws);
+    for (Index t = 0; t < 300; ++t) {
+        plan.step(std::span(tokens).subspan(static_cast<std::size_t>(t), 1), logits, state);
+        ASSERT_TRUE(near_all(logits, batch.row(t), 1e-5)) << t;
+    }
+    // Six operations of each mode and two more, for every vector of channels.
+    EXPECT_EQ(plan.mixer_step_bound(), 2 * ((30 + Simd<float>::lanes - 1) / Simd<float>::lanes) * 20);
+}
+
+TEST(ModelStreamTest, AStateSpaceAloneIsItsRecurrence) {
+    const StateSpaceTno<double> mixer({.channels = 3, .modes = 4});
+    const auto prepared = mixer.prepare(mixer.make_parameters(1), 500);
+    const auto plan = stream(prepared, {.streams = 1});
+    EXPECT_EQ(plan.modes(), 4);
+    const Matrix<double> x = random_matrix<double>(500, 3, 2);
+    const Matrix<double> expected = prepared.op() * x;
+    EXPECT_TRUE(same_bits(streamed(plan, x, 0), expected));
 }
 
 TEST(ModelStreamTest, EveryRowNormHeadAndWeightIsTheBatch) {
@@ -236,6 +270,80 @@ TEST(ModelStreamTest, AMixerAloneIsAKernel) {
     const Matrix<double> lags = mixer.kernel_lags(parameters, 200).bottomRows(200);
     const Matrix<double> x = random_matrix<double>(500, 3, 2);
     EXPECT_TRUE(same_bits(streamed(plan, x, 0), streamed(stream(lags), x, 0)));
+}
+
+/// Draws tokens one after another by the logits that next(token) gives for what comes after it.
+template <class Next>
+std::vector<Token> written(Token last, Index count, std::uint64_t seed, Next&& next) {
+    const CounterRandom random(seed);
+    std::vector<Token> text;
+    for (Index i = 0; i < count; ++i) {
+        const Vector<double> logits = next(last);
+        const Eigen::ArrayXd weights = (logits.array() - logits.maxCoeff()).exp();
+        double left = random.uniform(static_cast<std::uint64_t>(i)) * weights.sum();
+        last = 0;
+        while (last + 1 < weights.size() && left >= weights(last)) left -= weights(last++);
+        text.push_back(last);
+    }
+    return text;
+}
+
+TEST(ModelStreamTest, AllExactWaysWriteTheSameText) {
+    using Net = TokenModel<DoubleTno>;
+    const Net net(token_options<Net>({.mlp = small_mlp(), .decay = {.lambda = 0.98}}));
+    auto parameters = shaken_parameters(net, 3);
+    parameters.out.weight *= 4;  // some tokens are likelier than others
+    constexpr Index n = 220;
+    constexpr Index prompt = 60;
+    constexpr Index count = n - prompt;
+    const auto prepared = net.prepare(parameters, n);
+    const std::vector<Token> start = random_tokens(prompt, 11, 5);
+
+    // The window evaluated again for every token.
+    std::vector<Token> window = start;
+    window.pop_back();
+    Workspace ws;
+    const std::vector<Token> text = written(start.back(), count, 1, [&](Token last) {
+        window.push_back(last);
+        std::vector<Token> padded = window;
+        padded.resize(static_cast<std::size_t>(n), 0);
+        const auto length = static_cast<Index>(window.size());
+        Matrix<double> logits(n, 11);
+        prepared.evaluate(padded, logits, ws, std::vector<Index>{length});
+        return Vector<double>(logits.row(length - 1).transpose());
+    });
+    EXPECT_GT(std::set<Token>(text.begin(), text.end()).size(), 4U);
+
+    // A stream that has read the prompt at once, or token by token; and the third of four streams.
+    const std::span<const Token> read = std::span(start).first(prompt - 1);
+    const auto plan = stream(prepared);
+    Matrix<double> logits(1, 11);
+    for (const Index block : {prompt, Index{1}}) {
+        auto state = plan.make_state();
+        for (std::size_t t = 0; t < read.size(); t += static_cast<std::size_t>(block)) {
+            plan.prefill(read.subspan(t, (std::min)(static_cast<std::size_t>(block), read.size() - t)),
+                         state);
+        }
+        EXPECT_EQ(written(start.back(), count, 1,
+                          [&](Token last) {
+                              plan.step({&last, 1}, logits, state);
+                              return Vector<double>(logits.row(0).transpose());
+                          }),
+                  text);
+    }
+    const auto four = stream(prepared, {.streams = 4});
+    auto state = four.make_state();
+    std::vector<Token> tokens = random_tokens(4 * (prompt - 1), 11, 6);
+    for (std::size_t t = 0; t < read.size(); ++t) tokens[4 * t + 2] = read[t];
+    four.prefill(tokens, state);
+    Matrix<double> rows(4, 11);
+    EXPECT_EQ(written(start.back(), count, 1,
+                      [&](Token last) {
+                          const std::vector<Token> next = {1, 2, last, 3};
+                          four.step(next, rows, state);
+                          return Vector<double>(rows.row(2).transpose());
+                      }),
+              text);
 }
 
 TEST(ModelStreamErrors, MistakesLeaveTheStateAsItIs) {

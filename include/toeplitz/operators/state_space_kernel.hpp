@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The numbers of state spaces in modal form: what operators and streams take, and what mixers hand over.
+
+#include <complex>
+
+#include <toeplitz/core/view.hpp>
+
+namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// Of d channels with s complex modes each: lag 0 is `direct`, lag t ≥ 1 is Re Σ_i residue_i pole_i^{t−1}.
+///
+/// A column for each channel; a pair of conjugate modes is one of them with twice its residue. Gradients are
+/// ∂/∂Re + i ∂/∂Im.
+template <class T>
+struct StateSpaceKernel {
+    using Scalar = std::remove_const_t<T>;
+    using Complex = std::conditional_t<std::is_const_v<T>, const std::complex<Scalar>, std::complex<Scalar>>;
+
+    MatrixView<Complex> poles{};     ///< s × d
+    MatrixView<Complex> residues{};  ///< s × d
+    MatrixView<T> direct{};          ///< 1 × d
+
+    /// Values that can be written can be read.
+    operator StateSpaceKernel<const T>() const noexcept requires(!std::is_const_v<T>) {
+        return {poles, residues, direct};
+    }
+};
+
+template <class T>
+void set_kernel_zero(const StateSpaceKernel<T>& values) {
+    values.poles.eigen().setZero();
+    values.residues.eigen().setZero();
+    values.direct.eigen().setZero();
+}
+
+/// The same in matrices of its own.
+template <Real Scalar>
+struct StateSpaceModes {
+    Matrix<std::complex<Scalar>> poles{};     ///< s × d
+    Matrix<std::complex<Scalar>> residues{};  ///< s × d
+    Matrix<Scalar> direct{};                  ///< 1 × d
+
+    StateSpaceKernel<const Scalar> kernel() const { return {poles, residues, direct}; }
+};
+
+namespace detail {
+
+/// Rows of 2d numbers, real and imaginary parts of neighbours, as d complex ones, whose layout that is.
+template <Real Scalar>
+MatrixView<const std::complex<Scalar>> complex_view(const Matrix<Scalar>& parts, Index channels) noexcept {
+    return {reinterpret_cast<const std::complex<Scalar>*>(parts.data()), parts.rows(), channels};
+}
+template <Real Scalar>
+MatrixView<std::complex<Scalar>> complex_view(Matrix<Scalar>& parts, Index channels) noexcept {
+    return {reinterpret_cast<std::complex<Scalar>*>(parts.data()), parts.rows(), channels};
+}
+
+/// The real and imaginary parts of complex numbers side by side.
+template <Real Scalar>
+Matrix<Scalar> parts_of(const Matrix<std::complex<Scalar>>& numbers) {
+    return Eigen::Map<const Matrix<Scalar>>(reinterpret_cast<const Scalar*>(numbers.data()), numbers.rows(),
+                                            2 * numbers.cols());
+}
+
+}  // namespace detail
+}  // namespace toeplitz::inline TOEPLITZ_ABI
