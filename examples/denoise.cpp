@@ -6,8 +6,10 @@
 // The model is one of train_denoiser. With --reference, the sound without noise, prints the signal-to-noise
 // ratios before and after. OUT is as long as IN, and not late: the delay is taken away again.
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <span>
 #include <string>
 #include <vector>
 

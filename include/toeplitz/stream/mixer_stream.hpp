@@ -30,11 +30,6 @@ public:
         }
     }
 
-    /// The plan of its lags; null where it is a state space.
-    const Lags* lags() const noexcept { return std::get_if<Lags>(&plan_); }
-    /// The plan of its state space; null where it is none.
-    const Modes* modes() const noexcept { return std::get_if<Modes>(&plan_); }
-
     /// Operations that any step takes: see KernelStream and StateSpaceStream.
     Index step_bound() const noexcept {
         return visit([](const auto& plan) { return plan.step_bound(); });
@@ -63,7 +58,7 @@ public:
         const Index first = time(state);
         with(state, [&](const auto& plan, auto& own) { plan.process(x, y, own); });
         if (sums_.size() == 0) return;
-        const Index streams = lags()->streams();
+        const Index streams = std::get<Lags>(plan_).streams();
         for (Index row = 0; row < y.rows(); ++row) {
             const Scalar* sum = &sums_((std::min)(first + row / streams, sums_.rows() - 1), 0);
             for (Index c = 0; c < y.cols(); ++c) y(row, c) /= sum[c];
@@ -111,8 +106,7 @@ private:
     /// f(plan, its own kind of state).
     template <class AnyState, class F>
     auto with(AnyState& state, F&& f) const {
-        if (const Lags* plan = lags()) return f(*plan, *std::get_if<0>(&state));
-        return f(*modes(), *std::get_if<1>(&state));
+        return visit([&]<class Own>(const Own& plan) { return f(plan, std::get<typename Own::State>(state)); });
     }
 
     Plan plan_;
