@@ -59,7 +59,8 @@ row_clang() {
 row_asan() {
     need clang libomp-dev
     preset=asan-ubsan configure
-    ASAN_OPTIONS=allocator_may_return_null=1 suites "${unit[@]}" alloc fftw_cleanup
+    ASAN_OPTIONS=allocator_may_return_null=1 LSAN_OPTIONS="suppressions=$PWD/tests/leak_suppressions.txt" \
+        suites "${unit[@]}" alloc fftw_cleanup
 }
 
 row_tsan() {
