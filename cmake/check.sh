@@ -99,7 +99,7 @@ row_avx512() { width x86-64-v4 avx512vl; }
 row_ofast() {
     need g++
     configure -D CMAKE_CXX_FLAGS_RELEASE=-Ofast
-    suites "${vectors[@]}"
+    suites "${vectors[@]}" fast_math
 }
 
 row_no-exceptions() {

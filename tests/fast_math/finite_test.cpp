@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Compiled with -Ofast, which promises the compiler that no number is a NaN or an infinity: what checks for
+// Compiled with -ffast-math, which promises the compiler that no number is a NaN or an infinity: what checks for
 // them must not believe it.
 
 #include <bit>
@@ -16,7 +16,7 @@
 #include <toeplitz/train/trainer.hpp>
 
 #if !defined(__FAST_MATH__)
-#error "This is to be compiled with -Ofast."
+#error "This is to be compiled with -ffast-math."
 #endif
 
 namespace toeplitz::test {

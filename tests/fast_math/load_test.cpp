@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Files are read with -Ofast as well: numbers that are not finite must not come from them.
+// Files are read with -ffast-math as well: numbers that are not finite must not come from them.
 
 #include <gtest/gtest.h>
 

@@ -291,3 +291,8 @@ StateSpaceFit<typename Lags::Scalar> fit_state_space(const Lags& lags, const Sta
 }
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI
+
+// A program that links toeplitz::compiled.
+#if defined(TOEPLITZ_COMPILED)
+#include <toeplitz/approximation/compiled_fit.hpp>
+#endif

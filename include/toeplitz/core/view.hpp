@@ -71,7 +71,9 @@ public:
         return data_[i * row_stride_ + j * col_stride_];
     }
 
-    constexpr bool has_contiguous_rows() const noexcept { return col_stride_ == 1 || cols_ <= 1; }
+    constexpr bool has_contiguous_rows() const noexcept {
+        return col_stride_ == 1 || cols_ <= 1 || rows_ == 0;
+    }
 
     /// `count` rows from `first`.
     constexpr MatrixView middle_rows(Index first, Index count) const noexcept {
@@ -104,8 +106,9 @@ private:
         static_assert(std::is_convertible_v<decltype(matrix.data()), T*>,
                       "toeplitz: the output is read-only; pass a matrix that may be written.");
         constexpr bool row_major = (Plain::Flags & Eigen::RowMajorBit) != 0;
-        const Index inner = matrix.innerStride();
-        const Index outer = matrix.outerStride();
+        // An empty matrix has no address to step from.
+        const Index inner = matrix.size() == 0 ? 0 : matrix.innerStride();
+        const Index outer = matrix.size() == 0 ? 0 : matrix.outerStride();
         if constexpr (std::is_convertible_v<decltype(matrix.data()), T*>) {
             return {matrix.data(), matrix.rows(), matrix.cols(), row_major ? outer : inner,
                     row_major ? inner : outer};

@@ -37,6 +37,7 @@ struct LeftFactor {
 };
 template <Real Scalar>
 LeftFactor<Scalar> left_factor(MatrixView<const Scalar> a, bool transposed = false) noexcept {
+    if (a.size() == 0) return {a.data(), 0, 0};
     return {a.data(), transposed ? 1 : a.row_stride(), transposed ? a.row_stride() : 1};
 }
 

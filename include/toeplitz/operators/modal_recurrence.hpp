@@ -59,8 +59,8 @@ public:
     void set_kernel(const StateSpaceKernel<const Scalar>& kernel) noexcept {
         for (Index c = 0; c < channels_; ++c) {
             direct_[c] = kernel.direct(0, c);
-            Scalar* to = coefficients_.data() + c / lanes * modes_ * mode_size + c % lanes;
-            for (Index i = 0; i < modes_; ++i, to += mode_size) {
+            for (Index i = 0; i < modes_; ++i) {
+                Scalar* to = coefficients_.data() + place(i, c);
                 to[0] = kernel.poles(i, c).real();
                 to[lanes] = kernel.poles(i, c).imag();
                 to[2 * lanes] = kernel.residues(i, c).real();
@@ -77,8 +77,8 @@ public:
         kernel.direct.resize(1, channels_);
         for (Index c = 0; c < channels_; ++c) {
             kernel.direct(0, c) = direct_[c];
-            const Scalar* from = coefficients(c / lanes) + c % lanes;
-            for (Index i = 0; i < modes_; ++i, from += mode_size) {
+            for (Index i = 0; i < modes_; ++i) {
+                const Scalar* from = coefficients_.data() + place(i, c);
                 kernel.poles(i, c) = {from[0], from[lanes]};
                 kernel.residues(i, c) = {from[2 * lanes], from[3 * lanes]};
             }
@@ -148,9 +148,9 @@ public:
         using Complex = std::complex<Scalar>;
         for (Index lane = 0; lane < width(pack); ++lane) {
             const Index c = pack * lanes + lane;
-            const Scalar* coefficient = coefficients(pack) + lane;
             const Scalar* sum = sums + lane;
-            for (Index i = 0; i < modes_; ++i, coefficient += mode_size, sum += 4 * lanes) {
+            for (Index i = 0; i < modes_; ++i, sum += 4 * lanes) {
+                const Scalar* coefficient = coefficients_.data() + place(i, c);
                 const Scalar re = coefficient[2 * lanes];
                 const Scalar im = coefficient[3 * lanes];
                 gradient.residues(i, c) += Complex(sum[0], -sum[lanes]);
@@ -194,6 +194,10 @@ private:
     static constexpr int mode_block = 4;
     static constexpr int gradient_block = vector_registers == 32 ? 2 : 1;
 
+    // Of mode i of channel c, the first of its numbers in coefficients_; the others are lanes apart.
+    Index place(Index i, Index c) const noexcept {
+        return (c / lanes * modes_ + i) * mode_size + c % lanes;
+    }
     const Scalar* coefficients(Index pack) const noexcept {
         return coefficients_.data() + pack * modes_ * mode_size;
     }
