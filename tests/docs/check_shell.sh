@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What the shell blocks of Markdown files name has to be there: presets, targets, options of CMake and of programs,
+# What the blocks of shell and CMake in Markdown files name has to be there: presets, targets, options of CMake and of programs,
 # scripts. Nothing is run.
 #
 #   check_shell.sh PAGE.md...      in the root of the repository
@@ -93,5 +93,15 @@ done < <(awk '
     /^```/ { in_shell = 0 }
     in_shell && /\\$/ { line = line substr($0, 1, length($0) - 1); next }
     in_shell && $0 != "" { print FILENAME ":" FNR "\t" line $0; line = "" }
+' "$@")
+
+# So have targets in the blocks of CMake.
+while IFS=$'\t' read -r place target; do
+    grep -rqF "add_library($target ALIAS" CMakeLists.txt cmake || fail "no target $target"
+done < <(awk '
+    /^```cmake$/ { in_cmake = 1; next }
+    /^```/ { in_cmake = 0 }
+    in_cmake { while (match($0, /toeplitz::[a-z]+/)) { print FILENAME ":" FNR "\t" substr($0, RSTART, RLENGTH)
+                                                       $0 = substr($0, RSTART + RLENGTH) } }
 ' "$@")
 exit "$failed"
