@@ -136,12 +136,9 @@ TYPED_TEST(MatrixViewTest, RawMemoryIsRowMajorUnlessToldOtherwise) {
 template <class View, class M>
 concept Views = std::is_constructible_v<View, M>;
 
-TEST(MatrixView, ExpressionsHaveNoMemoryToView) {
-    using M = Matrix<float>;
-    static_assert(Views<MatrixView<const float>, const M&>);
-    static_assert(
-        !Views<MatrixView<const float>, decltype(std::declval<const M&>() + std::declval<const M&>())>);
-    static_assert(!Views<MatrixView<const float>, decltype(M::Zero(1, 1))>);
+// Expressions and other scalars are refused with a sentence: compile_fail has the cases.
+TEST(MatrixView, NumbersAloneAreNoMatrix) {
+    static_assert(Views<MatrixView<const float>, const Matrix<float>&>);
     static_assert(!Views<MatrixView<const float>, int>);
     static_assert(!Views<MatrixView<float>, MatrixView<const float>>);
 }
