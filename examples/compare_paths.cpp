@@ -12,15 +12,12 @@
 #include <string>
 #include <vector>
 
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
-
 #include <CLI/CLI.hpp>
 
 #include <toeplitz/approximation/approximate.hpp>
 #include <toeplitz/toeplitz.hpp>
 
+#include "support/command_line.hpp"
 #include "support/csv.hpp"
 #include "support/gnuplot.hpp"
 #include "support/kernels.hpp"
@@ -130,6 +127,7 @@ double relative_error(const Matrix<float>& y, const Reference& reference) {
 struct Result {
     std::string kernel;
     std::string path;
+    std::string paper;  ///< its name in the paper; empty for parts of a path
     Index n = 0;
     Index rank = 0;  ///< 0: not applicable, as taps
     Index taps = 0;
@@ -140,14 +138,15 @@ struct Result {
 };
 
 // Names of the paths, in the order of the table.
-const char* const dense_path = "dense (reference)";
-const char* const exact_path = "exact FFT";
-const char* const band_path = "band only";
-const char* const ski_path = "SKI only";
-const char* const sum_path = "band + SKI";
-const char* const fine_sum_path = "band + SKI, r ∝ n";
-const char* const causal_path = "frequency domain, causal";
-const char* const bidirectional_path = "frequency domain, bidirectional";
+const char* const dense_path = "dense";
+const char* const exact_path = "FFT";
+const char* const ski_path = "SKI";
+const char* const band_part = "  its band";
+const char* const low_rank_part = "  its low rank";
+const char* const fine_ski_path = "SKI, r ∝ n";
+const char* const frequency_path = "Frequency";
+const char* const causal_exact_path = "FFT, causal";
+const char* const hilbert_path = "Hilbert, causal";
 
 /// Every path on the first n time steps of the text.
 std::vector<Result> compare(const examples::KernelFamily& family, MatrixView<const float> x,
@@ -160,46 +159,49 @@ std::vector<Result> compare(const examples::KernelFamily& family, MatrixView<con
     const Reference reference = make_reference(lags, x, Causality::bidirectional, settings.seed);
 
     std::vector<Result> results;
-    results.push_back({family.name, dense_path, n, 0, 0, reference.seconds, reference.extrapolated, 0,
+    results.push_back({family.name, dense_path, "T", n, 0, 0, reference.seconds, reference.extrapolated, 0,
                        static_cast<std::size_t>(lags.size()) * sizeof(double)});
-    const auto add = [&](const char* path, Index rank, Index taps, const auto& op, const Reference& target) {
+    const auto add = [&](const char* path, const char* paper, Index rank, Index taps, const auto& op,
+                         const Reference& target) {
         Matrix<float> y(n, d);
         Workspace ws(op.required_workspace());
         const double seconds = examples::median_seconds([&] { op.apply(x, y, ws); });
-        results.push_back(
-            {family.name, path, n, rank, taps, seconds, false, relative_error(y, target), op.state_bytes()});
+        results.push_back({family.name, path, paper, n, rank, taps, seconds, false, relative_error(y, target),
+                           op.state_bytes()});
     };
 
-    add(exact_path, 0, 0, Fft<float>({.length = n, .channels = d}, lags), reference);
+    add(exact_path, "TNO", 0, 0, Fft<float>({.length = n, .channels = d}, lags), reference);
 
     const BandOptions band_options{.length = n, .channels = d, .taps = settings.taps};
     const Matrix<float> near = kernel(Vector<double>::LinSpaced(
         settings.taps, -static_cast<double>(half_width), static_cast<double>(half_width)));
-    add(band_path, 0, settings.taps, Band<float>(band_options, near), reference);
-
-    const auto add_sum = [&](const char* path, Index rank) {
+    const auto add_ski = [&](const char* path, Index rank, bool with_parts) {
         // A spike among the inducing values would be smeared over their spacing: it is the band's.
         const Matrix<float> inducing = adjust_inducing<float>(
             kernel(inducing_lags(n, rank)), n, std::min(half_width, n - 1), InducingMode::bridge);
         const Matrix<float> taps = near - examples::interpolated(inducing, n, half_width);
         const Ski<float> ski({.length = n, .channels = d, .rank = rank}, inducing);
-        add(path, ski.rank(), settings.taps, Band<float>(band_options, taps) + ski, reference);
+        const Band<float> band(band_options, taps);
+        add(path, "SKI-TNO", ski.rank(), settings.taps, band + ski, reference);
+        if (!with_parts) return;
+        add(band_part, "", 0, settings.taps, band, reference);
+        add(low_rank_part, "", ski.rank(), 0, ski, reference);
     };
-    const Ski<float> ski({.length = n, .channels = d, .rank = settings.rank},
-                         kernel(inducing_lags(n, settings.rank)));
-    add(ski_path, ski.rank(), 0, ski, reference);
-    add_sum(sum_path, settings.rank);
+    add_ski(ski_path, settings.rank, true);
     // Inducing points half as far apart as the band reaches.
     const Index fine_rank = (n - 1) / std::max<Index>(half_width / 2, 2) + 1;
-    if (fine_rank > settings.rank) add_sum(fine_sum_path, fine_rank);
+    if (fine_rank > settings.rank) add_ski(fine_ski_path, fine_rank, false);
 
-    const Matrix<float> real_part = examples::frequency_response(lags, n, Causality::causal).real();
-    add(causal_path, 0, 0, CausalSpectral<float>({.length = n, .channels = d}, real_part),
-        make_reference(lags, x, Causality::causal, settings.seed));
     const Matrix<std::complex<float>> response =
         examples::frequency_response(lags, n, Causality::bidirectional);
-    add(bidirectional_path, 0, 0, BidirectionalSpectral<float>({.length = n, .channels = d}, response),
+    add(frequency_path, "FD-TNO", 0, 0, BidirectionalSpectral<float>({.length = n, .channels = d}, response),
         reference);
+
+    const Reference causal = make_reference(lags, x, Causality::causal, settings.seed);
+    add(causal_exact_path, "TNO", 0, 0,
+        Fft<float, Causality::causal>({.length = n, .channels = d}, lags.bottomRows(n)), causal);
+    const Matrix<float> real_part = examples::frequency_response(lags, n, Causality::causal).real();
+    add(hilbert_path, "FD-TNO", 0, 0, CausalSpectral<float>({.length = n, .channels = d}, real_part), causal);
     return results;
 }
 
@@ -219,28 +221,57 @@ double nanoseconds_per_element(const Result& result, Index channels) {
 
 void print_table(const std::vector<Result>& results, const Settings& settings) {
     examples::Table table(
-        {"path", "n", "d", "r", "taps", "time/ms", "ns/element", "relative error", "state"});
+        {"path", "in the paper", "n", "d", "r", "taps", "time/ms", "ns/element", "relative error", "state"});
     const auto size = [](Index value) { return value == 0 ? std::string("-") : std::to_string(value); };
     Index n = results.front().n;
     for (const Result& result : results) {
         if (result.n != n) table.add_gap();
         n = result.n;
         const std::string about = result.extrapolated ? "~" : "";
-        table.add_row({result.path, std::to_string(n), std::to_string(settings.channels), size(result.rank),
-                       size(result.taps), about + examples::fixed(result.seconds * 1e3, 3),
+        const bool is_part = result.paper.empty();
+        table.add_row({result.path, is_part ? "-" : result.paper, std::to_string(n),
+                       std::to_string(settings.channels), size(result.rank), size(result.taps),
+                       about + examples::fixed(result.seconds * 1e3, 3),
                        about + examples::fixed(nanoseconds_per_element(result, settings.channels), 3),
-                       result.path == dense_path ? "-" : examples::scientific(result.error, 1),
+                       result.path == dense_path ? "-"
+                       : is_part                 ? "a part"
+                                                 : examples::scientific(result.error, 1),
                        examples::byte_text(result.bytes)});
     }
     table.print(std::cout);
 }
 
+/// What was seen at the longest length, in a sentence.
+std::string summary(const std::vector<Result>& results, const std::vector<examples::KernelFamily>& families,
+                    Index longest) {
+    const auto find = [&](const std::string& kernel, const char* path) {
+        return *std::find_if(results.begin(), results.end(), [&](const Result& result) {
+            return result.kernel == kernel && result.path == path && result.n == longest;
+        });
+    };
+    const auto times = [](double ratio) { return examples::fixed(ratio, ratio < 10 ? 1 : 0); };
+    const std::string& first = families.front().name;
+    const Result fft = find(first, exact_path);
+    const Result hilbert = find(first, hilbert_path);
+    std::string text =
+        "Seen at n = " + std::to_string(longest) + ": FFT is exact to " + examples::scientific(fft.error, 0) +
+        " and " + times(find(first, dense_path).seconds / fft.seconds) + " times as fast as dense; SKI is " +
+        times(fft.seconds / find(first, ski_path).seconds) + " times as fast as FFT, with an error of ";
+    for (const examples::KernelFamily& family : families) {
+        text += (family.name == first ? "" : " and ") +
+                examples::scientific(find(family.name, ski_path).error, 0) + " (" + family.name + ")";
+    }
+    return text + "; Hilbert gives what the causal FFT gives, to " + examples::scientific(hilbert.error, 0) +
+           ", in " + times(hilbert.seconds / find(first, causal_exact_path).seconds) + " times its time.";
+}
+
 void write_results(examples::CsvWriter& csv, const std::vector<Result>& results, const Settings& settings) {
     const auto size = [](Index value) { return value == 0 ? std::string() : std::to_string(value); };
     for (const Result& result : results) {
-        csv.write_row({result.kernel, result.path, std::to_string(result.n),
-                       std::to_string(settings.channels), size(result.rank), size(result.taps),
-                       std::to_string(settings.threads), examples::scientific(result.seconds * 1e3, 5),
+        csv.write_row({result.kernel, result.path.substr(result.path.find_first_not_of(' ')), result.paper,
+                       std::to_string(result.n), std::to_string(settings.channels), size(result.rank),
+                       size(result.taps), std::to_string(settings.threads),
+                       examples::scientific(result.seconds * 1e3, 5),
                        examples::scientific(nanoseconds_per_element(result, settings.channels), 5),
                        result.extrapolated ? "yes" : "no", examples::scientific(result.error, 5),
                        std::to_string(result.bytes)});
@@ -255,10 +286,9 @@ std::string plot_script(const std::vector<Result>& results,
         const char* color;
         int point;
     };
-    const Style styles[] = {{exact_path, "#0072b2", 7},    {bidirectional_path, "#56b4e9", 6},
-                            {causal_path, "#cc79a7", 8},   {band_path, "#999999", 5},
-                            {ski_path, "#e69f00", 9},      {sum_path, "#d55e00", 11},
-                            {fine_sum_path, "#009e73", 13}};
+    const Style styles[] = {{exact_path, "#0072b2", 7},   {causal_exact_path, "#56b4e9", 6},
+                            {hilbert_path, "#cc79a7", 8}, {frequency_path, "#999999", 5},
+                            {ski_path, "#d55e00", 11},    {fine_ski_path, "#009e73", 13}};
     std::ostringstream script;
     script << "# Time and error of every path; made by compare_paths.\n"
               "set terminal svg size 1180,500 dynamic enhanced background '#ffffff' font 'DejaVu Sans,12'\n"
@@ -368,27 +398,21 @@ void add_options(CLI::App& app, Settings& settings) {
 }
 
 void run(Settings& settings) {
-#if defined(_OPENMP)
-    omp_set_num_threads(settings.threads);
-#else
-    if (settings.threads > 1) std::cerr << "Built without OpenMP: one thread.\n";
-    settings.threads = 1;
-#endif
-
+    settings.threads = examples::use_threads(settings.threads);
+    if (settings.text == default_text && !std::filesystem::exists(settings.text)) {
+        throw std::runtime_error("cannot read '" + settings.text + "': it is in the Debian package " +
+                                 default_text_package + "; or name any other file");
+    }
     const std::string bytes = examples::read_bytes(settings.text, settings.max_n);
     const Index longest = static_cast<Index>(bytes.size());
     if (longest < settings.max_n) {
         std::cerr << settings.text << " has " << longest << " bytes: the longest sequence is n = " << longest
                   << ", not " << settings.max_n << ".\n";
     }
-    std::error_code failure;
-    std::filesystem::create_directories(settings.out, failure);
-    if (failure) {
-        throw std::runtime_error("cannot create the directory '" + settings.out + "': " + failure.message());
-    }
+    examples::make_directory(settings.out);
     examples::CsvWriter csv(settings.out + "/compare_paths.csv");
-    csv.write_row({"kernel", "path", "n", "channels", "rank", "taps", "threads", "time_ms", "ns_per_element",
-                   "time_extrapolated", "relative_error", "state_bytes"});
+    csv.write_row({"kernel", "path", "paper", "n", "channels", "rank", "taps", "threads", "time_ms",
+                   "ns_per_element", "time_extrapolated", "relative_error", "state_bytes"});
 
     const Matrix<float> x = examples::embed_bytes(bytes, settings.channels, settings.seed);
     std::cout
@@ -397,10 +421,15 @@ void run(Settings& settings) {
         << "Time   median of one product, its kernel prepared; threads: " << settings.threads << "; ~ from "
         << sampled_rows << " rows\n"
         << "Error  ‖y − y_dense‖/‖y_dense‖, dense in double; on all rows up to n = " << longest_full_reference
-        << ", on " << sampled_rows << " random ones beyond.\n"
-        << "       Band only and SKI only are approximations by design: the band has no far lags, and SKI\n"
-        << "       smears a spike over the spacing of its inducing points. The causal path is compared\n"
-        << "       with the dense product of the lags t ≥ 0. State is what the operator holds.\n";
+        << ", on " << sampled_rows << " random ones beyond\n"
+        << "State  what the operator holds\n"
+        << "Rows   FFT, Frequency and Hilbert are exact, to the rounding of float. SKI is an approximation: "
+           "a band\n"
+        << "       of some taps, which takes the peak of the kernel, plus a low rank part, interpolated from "
+           "r\n"
+        << "       points. Neither part is meant to be used alone, so they have times and no errors. The "
+           "causal\n"
+        << "       paths have the lags t ≥ 0 alone, and are compared with the dense product of those.\n";
 
     const std::vector<examples::KernelFamily> families{
         examples::position_mlp(settings.channels, settings.seed),
@@ -420,6 +449,7 @@ void run(Settings& settings) {
         std::cout << std::flush;
         all.insert(all.end(), results.begin(), results.end());
     }
+    std::cout << '\n' << summary(all, families, longest) << '\n';
     std::cout << "\nTable as CSV: " << settings.out << "/compare_paths.csv\n";
     write_plot(plot_script(all, families, settings), settings);
 }
@@ -430,22 +460,6 @@ int main(int argc, char** argv) {
     Settings settings;
     CLI::App app("Compares all paths to a Toeplitz product on a real text.", "compare_paths");
     add_options(app, settings);
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : 2;
-    }
-    try {
-        run(settings);
-    } catch (const std::bad_alloc&) {
-        std::cerr << "error: out of memory; try a smaller --max-n or --channels\n";
-        return 1;
-    } catch (const std::exception& error) {
-        std::cerr << "error: " << error.what() << '\n';
-        if (settings.text == default_text && !std::filesystem::exists(settings.text)) {
-            std::cerr << "This text is in the Debian package " << default_text_package
-                      << "; or name any other file.\n";
-        }
-        return 1;
-    }
+    return examples::run_program(
+        app, argc, argv, [&] { run(settings); }, "; try a smaller --max-n or --channels");
 }

@@ -225,11 +225,11 @@ void print_causal_kernels(const Settings& settings) {
 
 void run(Settings& settings) {
     if (settings.length > 0) return print_causal_kernels(settings);
+    const auto loaded = load_model<ExactModel>(settings.model);
     LabelledSequences test =
         settings.common.quick ? made_up_images(50, 2) : read_images(settings.data, "t10k");
     if (settings.test > 0) test = test.first(settings.test);
     const Index n = test.length;
-    const auto loaded = load_model<ExactModel>(settings.model);
     const ExactModel& model = loaded.model;
     const ExactModel::Parameters& parameters = loaded.parameters;
     const auto prepared = model.prepare(parameters, n);
@@ -310,9 +310,7 @@ int main(int argc, char** argv) {
     app.add_option("--test", settings.test, "Test on the first so many images only; 0: on all")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    app.add_option("--threads", settings.common.threads, "Threads; 0: one per core")
-        ->check(CLI::Range(0, 1024))
-        ->capture_default_str();
+    add_threads_option(app, settings.common.threads);
     app.add_option("--out", settings.common.out, "Directory of the compressed model and the plot")
         ->capture_default_str();
     app.add_option(

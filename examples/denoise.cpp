@@ -8,13 +8,13 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <iostream>
 #include <span>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "support/command_line.hpp"
 #include "support/denoiser.hpp"
 #include "support/timing.hpp"
 #include "support/wiener_filter.hpp"
@@ -86,22 +86,11 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     app.add_option("--reference", settings.reference, "The sound without noise, to measure by");
     app.add_flag("--wiener", settings.wiener, "A Wiener filter in place of the model");
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : 2;
-    }
-    try {
+    return run_program(app, argc, argv, [&] {
         if (settings.wiener) {
             run(settings, WienerFilter());
         } else {
             run(settings, Denoiser::load(settings.model));
         }
-        return 0;
-    } catch (const std::bad_alloc&) {
-        std::cerr << "error: out of memory\n";
-    } catch (const std::exception& error) {
-        std::cerr << "error: " << error.what() << '\n';
-    }
-    return 1;
+    });
 }

@@ -11,7 +11,6 @@
 // tolerance takes more than S modes has the best of them, and the program ends with status 3.
 
 #include <cstdio>
-#include <iostream>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -19,6 +18,7 @@
 #include <toeplitz/approximation/state_space_fit.hpp>
 #include <toeplitz/io/safetensors.hpp>
 
+#include "support/command_line.hpp"
 #include "support/lags_file.hpp"
 
 namespace {
@@ -79,34 +79,19 @@ bool run(const Settings& settings) {
 int main(int argc, char** argv) {
     Settings settings;
     CLI::App app("State spaces within a proven tolerance of a causal kernel.", "distill");
-    const auto positive = [](const std::string& text) {
-        double value = 0;
-        const bool is_number = CLI::detail::lexical_cast(text, value);
-        return is_number && value > 0 && toeplitz::detail::is_finite(value) ? std::string()
-                                                                            : "a number above 0, not " + text;
-    };
     bool relative = false;
     app.add_option("file", settings.file, "File with the tensor lags, n x d: row t is lag t")->required();
     app.add_option("--tolerance", settings.fit.tolerance, "Largest error of a channel in the 2-norm")
         ->required()
-        ->check(CLI::Validator(positive, "POSITIVE"));
+        ->check(examples::positive_number());
     app.add_flag("--relative", relative, "The tolerance is a fraction of the channel's own 2-norm");
     app.add_option("--most-modes", settings.fit.most_modes, "Modes of a channel at most")
         ->check(CLI::Range(0, 1024))
         ->capture_default_str();
     app.add_option("--out", settings.out, "File for poles, residues and bounds")->required();
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : 2;
-    }
-    if (relative) settings.fit.kind = ToleranceKind::relative;
-    try {
+    const auto work = [&] {
+        if (relative) settings.fit.kind = ToleranceKind::relative;
         return run(settings) ? 0 : 3;
-    } catch (const std::bad_alloc&) {
-        std::cerr << "error: out of memory\n";
-    } catch (const std::exception& error) {
-        std::cerr << "error: " << error.what() << '\n';
-    }
-    return 1;
+    };
+    return examples::run_program(app, argc, argv, work);
 }

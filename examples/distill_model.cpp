@@ -80,12 +80,12 @@ void save(const Distilled<Net>& made, std::string_view text, Index n, const std:
 }
 
 void run(const Settings& settings) {
+    const auto loaded = load_model<Net>(settings.model);
     const std::string text =
         read_all(list_files(settings.text.empty() ? default_text() : settings.text, settings.extension));
     const std::string_view validation = split_corpus(text, settings.validation_bytes).validation;
     const Index n = settings.length;
     if (validation.size() < 2) throw std::runtime_error("the text is too short");
-    const auto loaded = load_model<Net>(settings.model);
     const Net& model = loaded.model;
     const Net::Prepared exact = model.prepare(loaded.parameters, n);
     const auto exact_plan = stream(exact);
@@ -155,9 +155,7 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(1, 1024))
         ->capture_default_str();
     app.add_option("--saved", settings.saved, "The tolerance whose model is saved")->capture_default_str();
-    app.add_option("--threads", settings.common.threads, "Threads; 0: one per core")
-        ->check(CLI::Range(0, 1024))
-        ->capture_default_str();
+    add_threads_option(app, settings.common.threads);
     app.add_option("--out", settings.common.out, "Directory of the distilled model")->capture_default_str();
     return run_program(app, argc, argv, settings.common, [&] { run(settings); });
 }

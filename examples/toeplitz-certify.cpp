@@ -11,23 +11,18 @@
 // with neither.
 
 #include <cstdio>
-#include <iostream>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
-
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
 
 #include <CLI/CLI.hpp>
 
 #include <toeplitz/approximation/choose.hpp>
 #include <toeplitz/io/safetensors.hpp>
 
+#include "support/command_line.hpp"
 #include "support/cost_model_file.hpp"
-#include "support/finite_number.hpp"
 #include "support/lags_file.hpp"
 #include "support/parallel_for.hpp"
 
@@ -137,9 +132,7 @@ Matrix<double> read_lags(const StoredTensor& lags, const std::string& path) {
 }
 
 void run(const Settings& settings) {
-#if defined(_OPENMP)
-    if (settings.threads > 0) omp_set_num_threads(settings.threads);
-#endif
+    examples::use_threads(settings.threads);
     const CostModel cost = examples::read_cost_model(settings.cost_model);
     const TensorFile file = read_safetensors(settings.file);
     const StoredTensor& stored = file.at("lags");
@@ -173,21 +166,6 @@ int main(int argc, char** argv) {
     app.add_flag("--relative", settings.relative, "The tolerance is a fraction of the channel's own 2-norm");
     app.add_option("--out", settings.out, "File for taps, inducing values and bounds");
     app.add_option("--cost-model", settings.cost_model, "What toeplitz_cost_model prints on this machine");
-    app.add_option("--threads", settings.threads, "Threads; 0: one per core")
-        ->check(CLI::Range(0, 1024))
-        ->capture_default_str();
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : 2;
-    }
-    try {
-        run(settings);
-        return 0;
-    } catch (const std::bad_alloc&) {
-        std::cerr << "error: out of memory\n";
-    } catch (const std::exception& error) {
-        std::cerr << "error: " << error.what() << '\n';
-    }
-    return 1;
+    examples::add_threads_option(app, settings.threads);
+    return examples::run_program(app, argc, argv, [&] { run(settings); });
 }

@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <iostream>
 #include <string>
 #include <vector>
 
@@ -26,7 +25,7 @@
 #include <toeplitz/stream/kernel_stream.hpp>
 #include <toeplitz/stream/state_space_stream.hpp>
 
-#include "support/finite_number.hpp"
+#include "support/command_line.hpp"
 #include "support/timing.hpp"
 
 namespace {
@@ -147,21 +146,12 @@ int main(int argc, char** argv) {
     app.add_option("--most-modes", settings.fit.most_modes, "Modes of a channel at most")
         ->check(CLI::Range(0, 1024))
         ->capture_default_str();
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : 2;
-    }
-    if (relative) settings.fit.kind = ToleranceKind::relative;
-    try {
+    const auto work = [&] {
+        if (relative) settings.fit.kind = ToleranceKind::relative;
         const TensorFile kernel = read_safetensors(settings.file);
         const bool meets = kernel.at("lags").dtype == Dtype::f64 ? run<double>(settings, kernel)
                                                                  : run<float>(settings, kernel);
         return meets ? 0 : 3;
-    } catch (const std::bad_alloc&) {
-        std::cerr << "error: out of memory\n";
-    } catch (const std::exception& error) {
-        std::cerr << "error: " << error.what() << '\n';
-    }
-    return 1;
+    };
+    return examples::run_program(app, argc, argv, work);
 }

@@ -105,9 +105,5 @@ int main(int argc, char** argv) {
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     add_training_options(app, settings.training);
-    const int code = run_program(app, argc, argv, settings.training, [&] { run(settings); });
-    if (code == 1 && settings.data == fashion_mnist && !std::filesystem::exists(settings.data)) {
-        std::cerr << "Fashion-MNIST is in the Debian package " << fashion_mnist_package << ".\n";
-    }
-    return code;
+    return run_program(app, argc, argv, settings.training, [&] { run(settings); });
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Runs PROGRAM with ARGUMENTS (separated by commas) and fails unless it exits with CODE and what it prints matches
-# REGEX.
+# REGEX, and is the content of the file SHOWN, where there is one.
 cmake_minimum_required(VERSION 3.24)
 
 string(REPLACE "," ";" arguments "${ARGUMENTS}")
@@ -12,4 +12,10 @@ if(NOT code STREQUAL CODE)
 endif()
 if(NOT printed MATCHES "${REGEX}")
     message(FATAL_ERROR "expected output that matches '${REGEX}'")
+endif()
+if(EXISTS "${SHOWN}")
+    file(READ "${SHOWN}" shown)
+    if(NOT printed STREQUAL shown)
+        message(FATAL_ERROR "the documentation shows:\n${shown}")
+    endif()
 endif()

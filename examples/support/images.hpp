@@ -21,6 +21,10 @@ inline const char* const fashion_mnist_package = "dataset-fashion-mnist";
 
 /// "train" or "t10k" of the four files in the directory.
 inline LabelledSequences read_images(const std::string& directory, const std::string& part) {
+    if (directory == fashion_mnist && !std::filesystem::exists(directory)) {
+        throw std::runtime_error("cannot read '" + directory + "': it is in the Debian package " +
+                                 fashion_mnist_package + "; or name another directory with --data");
+    }
     const auto read = [&](const std::string& what) {
         const std::string path = directory + "/" + part + what;
         return read_idx(std::filesystem::exists(path) ? path : path + ".gz");

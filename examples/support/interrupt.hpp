@@ -20,7 +20,9 @@ public:
     Interrupt(const Interrupt&) = delete;
     Interrupt& operator=(const Interrupt&) = delete;
 
-    bool requested() const noexcept { return detail::interrupted != 0; }
+    bool requested() const noexcept { return ever_requested(); }
+    /// Also when no object is left.
+    static bool ever_requested() noexcept { return detail::interrupted != 0; }
 
 private:
     static void note(int) {

@@ -4,18 +4,11 @@
 /// \file
 /// What the command lines of all training programs have in common.
 
-#include <exception>
-#include <filesystem>
-#include <iostream>
 #include <string>
-
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
 
 #include <CLI/CLI.hpp>
 
-#include "finite_number.hpp"
+#include "command_line.hpp"
 #include "training_run.hpp"
 
 namespace examples {
@@ -55,9 +48,7 @@ inline void add_training_options(CLI::App& app, TrainingSettings& settings) {
                    "--threads")
         ->check(CLI::Range(1, 1024))
         ->capture_default_str();
-    app.add_option("--threads", settings.threads, "Threads; 0: one per core")
-        ->check(CLI::Range(0, 1024))
-        ->capture_default_str();
+    add_threads_option(app, settings.threads);
     app.add_option("--out", settings.out, "Directory of logs, plots, checkpoints and the model")
         ->capture_default_str();
     app.add_option("--resume", settings.resume,
@@ -65,34 +56,15 @@ inline void add_training_options(CLI::App& app, TrainingSettings& settings) {
     app.add_flag("--quick", settings.quick, "A tiny model for a few steps, to see that everything works");
 }
 
-/// Parses the command line, runs the program and reports what goes wrong; returns main's value.
+/// The program with the threads and the directory that the settings name.
 template <class Run>
 int run_program(CLI::App& app, int argc, char** argv, TrainingSettings& settings, Run&& run) {
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : 2;
-    }
-    try {
-#if defined(_OPENMP)
-        if (settings.threads > 0) omp_set_num_threads(settings.threads);
-#else
-        if (settings.threads > 1) std::cerr << "Built without OpenMP: one thread.\n";
-#endif
-        std::error_code failure;
-        std::filesystem::create_directories(settings.out, failure);
-        if (failure) {
-            throw std::runtime_error("cannot create the directory '" + settings.out +
-                                     "': " + failure.message());
-        }
+    const auto work = [&] {
+        use_threads(settings.threads);
+        make_directory(settings.out);
         run();
-        return 0;
-    } catch (const std::bad_alloc&) {
-        std::cerr << "error: out of memory; try a smaller --batch\n";
-    } catch (const std::exception& error) {
-        std::cerr << "error: " << error.what() << '\n';
-    }
-    return 1;
+    };
+    return run_program(app, argc, argv, work, "; try a smaller --batch");
 }
 
 }  // namespace examples

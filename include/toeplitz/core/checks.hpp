@@ -25,8 +25,9 @@ void require_rows(MatrixView<const T> m, Index rows, Index cols, int id, const c
                   const char* name) {
     require_shape(m, rows, cols, id, where, name);
     if (!m.has_contiguous_rows()) {
-        raise<shape_error>(id, where, text(name, " with a column stride of 1"),
-                           std::to_string(m.col_stride()));
+        raise<shape_error>(id, where,
+                           text(name, " stored row by row, channels side by side, as toeplitz::Matrix is"),
+                           text("channels ", m.col_stride(), " numbers apart"));
     }
 }
 

@@ -16,24 +16,24 @@ class MatrixView;
 
 namespace detail {
 
+/// A dense Eigen object: a matrix, or an expression.
 template <class M>
-using eigen_plain_t = std::remove_cvref_t<M>;
+concept EigenDense = std::is_base_of_v<Eigen::DenseBase<std::remove_cvref_t<M>>, std::remove_cvref_t<M>>;
 
-/// A dense Eigen expression whose coefficients lie in memory.
+/// One whose coefficients lie in memory.
 template <class M>
-concept EigenStored = requires(eigen_plain_t<M>& m) {
-    typename eigen_plain_t<M>::Scalar;
-    {m.data()};
-    { m.innerStride() } -> std::convertible_to<Eigen::Index>;
-    { m.outerStride() } -> std::convertible_to<Eigen::Index>;
-}
-&&(eigen_plain_t<M>::Flags& Eigen::DirectAccessBit) != 0;
+concept EigenStored = EigenDense<M> &&(std::remove_cvref_t<M>::Flags& Eigen::DirectAccessBit) != 0;
+
+/// One that has to be evaluated.
+template <class M>
+concept EigenExpression = EigenDense<M> && !EigenStored<M>;
 
 }  // namespace detail
 
 /// A rows × cols matrix somewhere in memory; element (i, j) lies at data + i·row_stride + j·col_stride.
 ///
-/// Implicitly made from any Eigen matrix, map or block of the same scalar, in either storage order.
+/// Implicitly made from any Eigen matrix, map or block of the same scalar, in either storage order, and from
+/// neighbouring numbers (std::vector, std::span, arrays), which are one column.
 /// `MatrixView<const T>` only reads. Nothing is owned and nothing is copied.
 template <class T>
 class MatrixView {
@@ -49,9 +49,16 @@ public:
         : data_(data), rows_(rows), cols_(cols), row_stride_(row_stride), col_stride_(col_stride) {}
 
     /// Views an Eigen object. A mutable view needs an object it may write to.
-    template <detail::EigenStored M>
+    template <detail::EigenDense M>
     // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): views are not Eigen types
     MatrixView(M&& matrix) noexcept : MatrixView(from_eigen(matrix)) {}
+
+    /// Views numbers as one channel: size × 1.
+    template <class Numbers>
+    requires(!detail::EigenDense<Numbers> && std::is_constructible_v<std::span<T>, Numbers>)
+        // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): views are not spans
+        MatrixView(Numbers&& numbers)
+    noexcept : MatrixView(from_span(std::span<T>(numbers))) {}
 
     /// A view that writes also reads.
     constexpr operator MatrixView<const T>() const noexcept requires(!std::is_const_v<T>) {
@@ -100,21 +107,33 @@ private:
     template <class M>
     static MatrixView from_eigen(M& matrix) noexcept {
         using Plain = std::remove_cvref_t<M>;
-        static_assert(std::is_same_v<typename Plain::Scalar, Scalar>,
+        constexpr bool is_same = std::is_same_v<typename Plain::Scalar, Scalar>;
+        static_assert(is_same,
                       "toeplitz: the matrix and the operator have different scalars; "
-                      "convert one of them, for example with x.cast<float>().");
-        static_assert(std::is_convertible_v<decltype(matrix.data()), T*>,
-                      "toeplitz: the output is read-only; pass a matrix that may be written.");
-        constexpr bool row_major = (Plain::Flags & Eigen::RowMajorBit) != 0;
-        // An empty matrix has no address to step from.
-        const Index inner = matrix.size() == 0 ? 0 : matrix.innerStride();
-        const Index outer = matrix.size() == 0 ? 0 : matrix.outerStride();
-        if constexpr (std::is_convertible_v<decltype(matrix.data()), T*>) {
-            return {matrix.data(), matrix.rows(), matrix.cols(), row_major ? outer : inner,
-                    row_major ? inner : outer};
-        } else {
-            return {};
+                      "convert one of them, for example with x.cast<float>().eval().");
+        // One mistake, one message.
+        if constexpr (is_same) {
+            static_assert(detail::EigenStored<M>,
+                          "toeplitz: an expression has no memory to look at; evaluate it, "
+                          "for example with (a + b).eval() or Matrix<float>::Random(n, d).eval().");
         }
+        if constexpr (is_same && detail::EigenStored<M>) {
+            constexpr bool is_writable = std::is_convertible_v<decltype(matrix.data()), T*>;
+            static_assert(is_writable,
+                          "toeplitz: the output is read-only; pass a matrix that may be written.");
+            constexpr bool row_major = (Plain::Flags & Eigen::RowMajorBit) != 0;
+            // An empty matrix has no address to step from.
+            const Index inner = matrix.size() == 0 ? 0 : matrix.innerStride();
+            const Index outer = matrix.size() == 0 ? 0 : matrix.outerStride();
+            if constexpr (is_writable) {
+                return {matrix.data(), matrix.rows(), matrix.cols(), row_major ? outer : inner,
+                        row_major ? inner : outer};
+            }
+        }
+        return {};
+    }
+    static MatrixView from_span(std::span<T> numbers) noexcept {
+        return {numbers.data(), static_cast<Index>(numbers.size()), 1};
     }
 
     T* data_ = nullptr;

@@ -9,6 +9,7 @@
 /// Tensors of a type without conversion keep their bytes; fields that are not known are skipped, as there.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -417,12 +418,32 @@ inline std::string take_checksum(std::map<std::string, std::string>& metadata, s
     return value;
 }
 
+/// What a file that is none of tensors seems to be, and what to do about it; empty where that is not known.
+inline std::string_view known_kind(std::uint64_t first_bytes) {
+    std::array<char, length_bytes> bytes{};
+    std::memcpy(bytes.data(), &first_bytes, length_bytes);
+    const std::string_view start(bytes.data(), bytes.size());
+    if (start.starts_with("PK")) {
+        return "a zip archive, as torch.save and numpy.savez write; for a .pt file, in Python: "
+               "safetensors.torch.save_file(torch.load(FILE, weights_only=True), NEW_FILE)";
+    }
+    if (start[0] == '\x80' && start[1] >= 2 && start[1] <= 5) {
+        return "a Python pickle, as old versions of torch.save write; in Python: "
+               "safetensors.torch.save_file(torch.load(FILE, weights_only=True), NEW_FILE)";
+    }
+    return {};
+}
+
 /// Reads a file of `size` bytes through read(offset, span), which fills the span.
 template <class Read>
 TensorFile read_tensor_file(std::uint64_t size, Read&& read, const FileComplaint& complaint) {
     if (size < length_bytes) complaint.raise(902, "8 bytes of header length", text(size, " bytes"));
     std::uint64_t header_bytes = 0;
     read(0, std::as_writable_bytes(std::span(&header_bytes, 1)));
+    if (header_bytes > most_header_bytes || header_bytes > size - length_bytes) {
+        const std::string_view kind = known_kind(header_bytes);
+        if (!kind.empty()) complaint.raise(914, "a safetensors file", kind);
+    }
     if (header_bytes > most_header_bytes) {
         complaint.raise(902, text("a header of at most ", most_header_bytes, " bytes"), text(header_bytes));
     }
@@ -459,7 +480,7 @@ TensorFile read_tensor_file(std::uint64_t size, Read&& read, const FileComplaint
 }
 
 /// The same for a guest that may ask for more memory than there is.
-/// \throws io_error 902 to 906, 909, 913
+/// \throws io_error 902 to 906, 909, 913, 914
 template <class Read>
 TensorFile read_tensor_file(std::uint64_t size, Read&& read, const char* function, std::string source) {
     const FileComplaint complaint(function, source);
@@ -598,7 +619,7 @@ inline std::pair<std::string, std::vector<const StoredTensor*>> lay_out(const Te
 
 /// Reads a file.
 /// \throws io_error 901 (no access), 902 (truncated), 903 (not JSON), 904 (not a header), 905 (shapes),
-///         906 (offsets), 909 (memory), 913 (checksum)
+///         906 (offsets), 909 (memory), 913 (checksum), 914 (another kind of file)
 /// Cost the bytes | heap: the file's content | thread-safe: yes
 inline TensorFile read_safetensors(const std::string& path) {
     const detail::FileReader reader(path, "read_safetensors");
@@ -608,7 +629,7 @@ inline TensorFile read_safetensors(const std::string& path) {
 }
 
 /// Reads a file that lies in memory. `source` is its name in messages.
-/// \throws io_error 902 to 906, 909, 913
+/// \throws io_error 902 to 906, 909, 913, 914
 inline TensorFile parse_safetensors(std::span<const std::byte> bytes, std::string source = "in memory") {
     return detail::read_tensor_file(
         bytes.size(),

@@ -9,6 +9,7 @@
 #include <concepts>
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -183,6 +184,28 @@ private:
     std::string lines_;
 };
 
+/// Where none of the wanted tensors is there under its name, but some are under another prefix: the prefix of
+/// the most of them.
+inline std::optional<std::string> other_prefix(const TensorFile& file,
+                                               const std::vector<WantedTensor>& wanted,
+                                               const std::string& prefix) {
+    std::map<std::string, std::size_t> found;
+    for (const WantedTensor& tensor : wanted) {
+        if (tensor.name.empty()) continue;
+        if (file.tensors.count(tensor.name) != 0) return std::nullopt;
+        const std::string_view own = std::string_view(tensor.name).substr(prefix.size());
+        for (const auto& [name, stored] : file.tensors) {
+            if (!name.ends_with(own)) continue;
+            const std::string other = name.substr(0, name.size() - own.size());
+            if (other.empty() || other.back() == '.') ++found[other];
+        }
+    }
+    const auto most = std::max_element(found.begin(), found.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (most == found.end()) return std::nullopt;
+    return most->first;
+}
+
 /// The stored tensor for each wanted one; null where the file has none.
 /// \throws io_error 907, 920
 inline std::vector<const StoredTensor*> find_tensors(const TensorFile& file,
@@ -214,10 +237,11 @@ inline std::vector<const StoredTensor*> find_tensors(const TensorFile& file,
         }
     }
     if (!mismatches.empty()) {
+        const auto other = other_prefix(file, wanted, options.prefix);
         raise<io_error>(920, text("load_parameters: file ", in_quotes(file.source)),
                         text("the ", wanted.size(), " tensors of the parameters under prefix ",
                              in_quotes(options.prefix)),
-                        mismatches.message());
+                        other ? text("names that begin with ", in_quotes(*other)) : mismatches.message());
     }
     return sources;
 }

@@ -504,7 +504,10 @@ typename Model<MixerType, NormLayer, InputType>::Options Model<MixerType, NormLa
     if (!options.norm) options.norm = (options.blocks.empty() ? options.block : options.blocks.back()).norm;
     options.norm->channels = options.width;
     const Index tokens = vocabulary(options.input);
-    if (options.outputs == 0) options.outputs = tokens;
+    if (options.outputs == 0) {
+        if constexpr (has_table) detail::require_positive(tokens, "Model", "input.vocabulary");
+        options.outputs = tokens;
+    }
     detail::require_positive(options.outputs, "Model", "outputs");
     if (options.output_weights == OutputWeights::tied && options.outputs != tokens) {
         detail::raise<config_error>(741, "Model",

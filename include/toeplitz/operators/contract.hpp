@@ -178,5 +178,12 @@ Matrix<typename Op::Scalar> operator*(const Op& op, MatrixView<const typename Op
     op.apply(x, y, ws, Sequences{});
     return y;
 }
+/// The same of an expression of Eigen, which is evaluated first: `op * x.cast<float>()`.
+template <LinearOperator Op, detail::EigenExpression X>
+requires std::same_as<typename X::Scalar, typename Op::Scalar> Matrix<typename Op::Scalar>
+operator*(const Op& op, const X& x) {
+    const Matrix<typename Op::Scalar> values = x;
+    return op * MatrixView<const typename Op::Scalar>(values);
+}
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

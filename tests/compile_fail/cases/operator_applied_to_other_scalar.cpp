@@ -1,5 +1,6 @@
 // expect: the matrix and the operator have different scalars
 // expect: convert one of them
+// and no other error
 #include <toeplitz/operators/band.hpp>
 
 void call(const toeplitz::Band<float>& op, toeplitz::Workspace& ws) {

@@ -1,4 +1,5 @@
 // expect: the matrix and the operator have different scalars
+// and no other error
 #include <toeplitz/operators/fft.hpp>
 
 void call() {

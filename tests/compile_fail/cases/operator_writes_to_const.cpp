@@ -1,4 +1,5 @@
 // expect: the output is read-only
+// and no other error
 #include <toeplitz/operators/band.hpp>
 
 void call(const toeplitz::Band<float>& op, toeplitz::Workspace& ws) {

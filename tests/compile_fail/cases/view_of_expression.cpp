@@ -1,5 +1,5 @@
-// expect: MatrixView
-// An expression has no memory to view: it must be evaluated first.
+// expect: an expression has no memory to look at; evaluate it
+// and no other error
 #include <toeplitz/core/view.hpp>
 
 void use(toeplitz::MatrixView<const float>) {}

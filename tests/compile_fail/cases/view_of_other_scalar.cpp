@@ -1,5 +1,6 @@
 // expect: the matrix and the operator have different scalars
 // expect: convert one of them
+// and no other error
 #include <toeplitz/core/view.hpp>
 
 void use(toeplitz::MatrixView<const float>) {}

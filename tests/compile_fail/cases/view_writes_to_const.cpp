@@ -1,5 +1,6 @@
 // expect: the output is read-only
 // expect: pass a matrix that may be written
+// and no other error
 #include <toeplitz/core/view.hpp>
 
 void write(toeplitz::MatrixView<float>) {}

@@ -157,6 +157,21 @@ TEST(SafetensorsTest, MissingTensorIsNamed) {
 TEST(SafetensorsTest, TruncatedFilesAreRefused) {
     expect_refused(902, ": expected 8 bytes of header length, got 0 bytes", "");
     expect_refused(902, ": expected 8 bytes of header length, got 7 bytes", std::string(7, '\0'));
+    const std::string hint = "safetensors.torch.save_file(torch.load(FILE, weights_only=True), NEW_FILE)";
+    expect_refused(
+        914,
+        ": expected a safetensors file, got a zip archive, as torch.save and numpy.savez write; for a "
+        ".pt file, in Python: " +
+            hint,
+        std::string("PK\3\4\0\0\10\10", 8) + "archive/data.pkl");
+    for (const char version : {'\2', '\5'}) {
+        expect_refused(
+            914,
+            ": expected a safetensors file, got a Python pickle, as old versions of torch.save write; in "
+            "Python: " +
+                hint,
+            std::string("\x80") + version + "}q\1(X\2bias");
+    }
     expect_refused(902, ": expected a header of 3 bytes, got 2 bytes after the header length",
                    raw_file("{}", "", 3));
     expect_refused(902, ": expected a header of at most 100000000 bytes, got 100000001",

@@ -94,6 +94,14 @@ TYPED_TEST(StateDictTest, WhatIsStoredComesBack) {
     EXPECT_EQ(target.alphas.data(), memory) << "a view of a parameter must stay valid";
 }
 
+TEST(StateDictTest, AWrongPrefixIsToldTheRightOne) {
+    const auto set = small_set<float>(1);
+    expect_mismatches("names that begin with 'model.decoder.'", "", stored(set, {.prefix = "model.decoder."}),
+                      {.prefix = "decoder."});
+    expect_mismatches("names that begin with 'decoder.'", "", stored(set, {.prefix = "decoder."}));
+    expect_mismatches("names that begin with ''", "", stored(set), {.prefix = "decoder."});
+}
+
 TEST(StateDictTest, ElementTypesAreConverted) {
     const auto set = small_set<double>(1);
     auto target = small_set<float>(2);

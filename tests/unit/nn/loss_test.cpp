@@ -282,9 +282,11 @@ TEST(CrossEntropyErrorTest, NamesRowAndValue) {
                               "[toeplitz.shape.751] cross_entropy: expected dlogits of shape 3×4, got 3×3",
                               [&] { cross_entropy(logits, three, narrow, ws); });
     ColumnMatrix<double> column = logits;
-    expect_error<shape_error>(
-        750, "[toeplitz.shape.750] cross_entropy: expected logits with a column stride of 1, got 3",
-        [&] { cross_entropy(column, three, ws); });
+    expect_error<shape_error>(750,
+                              "[toeplitz.shape.750] cross_entropy: expected logits stored row by row, "
+                              "channels side by side, as toeplitz::Matrix is, "
+                              "got channels 3 numbers apart",
+                              [&] { cross_entropy(column, three, ws); });
     expect_error<config_error>(
         753, "[toeplitz.config.753] cross_entropy: expected label_smoothing in [0, 1], got 1.500000",
         [&] { cross_entropy(logits, three, ws, {.label_smoothing = 1.5}); });

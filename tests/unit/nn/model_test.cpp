@@ -352,6 +352,10 @@ TEST(ModelErrorTest, RefusesOptionsThatDoNotFit) {
                                    [&] { Net{options}; });
     };
     refused(201, "Model: expected width >= 1, got 0", [](Options& o) { o.width = 0; });
+    refused(201, "Model: expected input.vocabulary >= 1, got 0", [](Options& o) {
+        o.input.vocabulary = 0;
+        o.outputs = 0;
+    });
     refused(201, "Embedding: expected vocabulary >= 1, got -2", [](Options& o) {
         o.input.vocabulary = -2;
         o.outputs = 3;

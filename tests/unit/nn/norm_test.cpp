@@ -118,13 +118,16 @@ TEST(RowNormErrorTest, NamesWhatDoesNotFit) {
                                       Workspace ws;
                                       Calls<N>::forward(norm, none, x, {600}, y, cache, ws);
                                   });
-        expect_error<shape_error>(
-            406, "[toeplitz.shape.406] RowNorm: expected y with a column stride of 1, got 600", [&] {
-                ColumnMatrix<double> y(600, 4);
-                N::Cache cache;
-                Workspace ws;
-                norm.forward(none, x, {600}, y, cache, ws);
-            });
+        expect_error<shape_error>(406,
+                                  "[toeplitz.shape.406] RowNorm: expected y stored row by row, channels side "
+                                  "by side, as toeplitz::Matrix is, got channels 600 "
+                                  "numbers apart",
+                                  [&] {
+                                      ColumnMatrix<double> y(600, 4);
+                                      N::Cache cache;
+                                      Workspace ws;
+                                      norm.forward(none, x, {600}, y, cache, ws);
+                                  });
         const Matrix<double> large = Matrix<double>::Ones(60000, 4);
         expect_error<shape_error>(
             405, "[toeplitz.shape.405] RowNorm: expected parameters with weight of size 4, got 0",

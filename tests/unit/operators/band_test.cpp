@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <span>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include <support/model.hpp>
@@ -34,6 +37,33 @@ protected:
 
 using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(BandTest, Scalars);
+
+TYPED_TEST(BandTest, IsZeroUntilItsKernelIsSet) {
+    using S = TypeParam;
+    Band<S> op({.length = 9, .channels = 2, .taps = 3});
+    const Matrix<S> x = random_matrix<S>(9, 2, 1);
+    EXPECT_TRUE(near_all(op * x, Matrix<S>::Zero(9, 2), 0));
+    const Matrix<S> taps = random_matrix<S>(3, 2, 2);
+    op.set_kernel(taps);
+    EXPECT_TRUE(same_bits(op * x, Band<S>({.length = 9, .channels = 2, .taps = 3}, taps) * x));
+}
+
+/// Numbers that lie in memory are looked at; an expression is evaluated where the result is a new matrix.
+TYPED_TEST(BandTest, TakesVectorsSpansAndExpressions) {
+    using S = TypeParam;
+    const std::vector<S> taps{1, 2, 3};
+    const Band<S> op({.length = 9, .channels = 1, .taps = 3}, taps);
+    const std::vector<S> x{1, -1, 2, 5, 0, 0, 4, 3, 1};
+    std::vector<S> y(9);
+    Workspace ws;
+    op.apply(x, y, ws);
+    const Matrix<S> expected = op * MatrixView<const S>(x.data(), 9, 1);
+    EXPECT_TRUE(same_bits(expected, Eigen::Map<const Matrix<S>>(y.data(), 9, 1)));
+    EXPECT_TRUE(same_bits(op * std::span<const S>(x), expected));
+    const Matrix<double> wide = MatrixView<const S>(x).eigen().template cast<double>();
+    EXPECT_TRUE(same_bits(op * wide.template cast<S>().eval(), expected));
+    EXPECT_TRUE(same_bits(op * (wide + 0 * wide).template cast<S>(), expected));
+}
 
 TYPED_TEST(BandTest, RowOfTheKernelIsLagPlusHalfTheWidth) {
     using S = TypeParam;

@@ -58,13 +58,20 @@ private:
 
 struct LeakOptions {
     Index channels = 0;  // a layer fills it in
+
+    template <class F, class... Sets>
+    static constexpr void for_each_option(F&& f, Sets&... sets) {
+        f("channels", sets.channels...);
+    }
 };
 
 /// The mixer: that kernel in front of the exact causal product.
 class LeakMixer : public KernelMixer<LeakMixer, LeakKernel, Fft<float, Causality::causal>> {
 public:
     using Options = LeakOptions;
-    static constexpr const char* name = "LeakMixer";
+    static constexpr const char* name = "LeakMixer";     // in messages
+    static constexpr const char* architecture = "leak";  // in files
+    static constexpr Causality causality() { return Causality::causal; }
 
     explicit LeakMixer(const Options& options) : KernelMixer(LeakKernel(options.channels)) {}
     Operator make_operator(Index length) const {
