@@ -18,10 +18,12 @@
 
 namespace toeplitz::bench {
 
-/// The sizes in a benchmark's name; taps, rank, block and streams are 0 where the path has none.
+/// The sizes in a benchmark's name; those that a path has not are 0 or empty.
 struct Shape {
-    Index n = 0;
-    Index d = 0;
+    Index n = 0;               ///< time steps, or rows
+    Index d = 0;               ///< channels, or outputs of a map
+    Index inputs = 0;          ///< of a map
+    const char* weights = "";  ///< how they are stored
     Index taps = 0;
     Index rank = 0;
     Index block = 0;    ///< steps of a call
@@ -201,6 +203,7 @@ void add_block_floor(Cases& cases);
 void add_block_tno(Cases& cases);
 void add_block_fd(Cases& cases);
 void add_block_ski(Cases& cases);
+void add_linear_rows(Cases& cases);
 void add_inference(Cases& cases);
 void add_stream(Cases& cases);
 void add_generate(Cases& cases);

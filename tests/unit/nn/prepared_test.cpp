@@ -102,6 +102,26 @@ TEST(PreparedTest, ModelsHaveTheBitsOfTrainingAndHoldTiedWeightsOnce) {
     EXPECT_EQ(bytes[0] - bytes[1], (70 * 30 + 70) * sizeof(double));
 }
 
+TEST(PreparedTest, ModelsOutliveTheirParameters) {
+    for (const OutputWeights weights : {OutputWeights::separate, OutputWeights::tied}) {
+        const Net net(net_options(weights));
+        auto parameters = ModelCalls<Net>::make_parameters(net, 1);
+        const auto prepared = ModelCalls<Net>::prepare(net, parameters, 8);
+        const std::vector<Token> tokens = some_tokens(16);
+        Matrix<double> before(16, 70), after(16, 70);
+        Workspace ws;
+        ModelCalls<Net>::evaluate(prepared, tokens, before, ws);
+        detail::for_each_tensor(
+            [](const ParameterName&, const detail::TensorRef* tensor) {
+                tensor->with_data([&](auto* data) { std::fill_n(data, tensor->size(), 99); });
+            },
+            parameters);
+        parameters = {};
+        ModelCalls<Net>::evaluate(prepared, tokens, after, ws);
+        EXPECT_TRUE(same_bits(before, after));
+    }
+}
+
 TEST(PreparedTest, ModelsOfFeaturesHaveTheBitsOfTraining) {
     FeatureNet::Options options{.input = {.inputs = 5}, .width = 9, .layers = 1};
     options.head = Head::mean_pool;
