@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include <toeplitz/core/random.hpp>
 #include <toeplitz/core/view.hpp>
 #include <toeplitz/core/workspace.hpp>
+#include <toeplitz/dense/weight_format.hpp>
 
 namespace toeplitz::bench {
 
@@ -100,6 +102,16 @@ inline Array<float> random_array(Index rows, Index cols, std::uint64_t seed) {
         array.data()[i] = static_cast<float>(random.uniform(static_cast<std::uint64_t>(i), -1.0, 1.0));
     }
     return array;
+}
+
+/// Formats of weights by the words of benchmarks' names.
+inline constexpr std::pair<const char*, WeightFormat> weight_formats[] = {
+    {"float", WeightFormat::exact}, {"bf16", WeightFormat::bf16}, {"int8", WeightFormat::int8}};
+inline WeightFormat weight_format(const Shape& shape) {
+    for (const auto& [name, format] : weight_formats) {
+        if (std::string_view(name) == shape.weights) return format;
+    }
+    return WeightFormat::exact;
 }
 
 /// y = T x.

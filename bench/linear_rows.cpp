@@ -34,12 +34,14 @@ Work as_given(const Shape& s) {
 
 Work packed(const Shape& s) {
     struct Packed : Data {
-        explicit Packed(const Shape& shape) : Data(shape), prepared(linear.prepare(parameters)) {}
+        explicit Packed(const Shape& shape)
+            : Data(shape),
+              prepared(linear.prepare(parameters, {.length = shape.n, .weights = weight_format(shape)})) {}
         Linear<float>::Prepared prepared;
     };
     const auto data = std::make_shared<Packed>(s);
     return {[data] { data->prepared.evaluate(data->x, data->y, data->ws); }, data->prepared.state_bytes(),
-            data->prepared.required_workspace(s.n)};
+            data->prepared.required_workspace()};
 }
 
 /// Eight sums, so that none waits for another.
@@ -60,8 +62,9 @@ Work packed(const Shape& s) {
 
 Work read_weights(const Shape& s) {
     struct Bytes {
-        explicit Bytes(const Shape& shape) : weights(random_array(shape.d, shape.inputs, 1)) {}
-        Array<float> weights;
+        explicit Bytes(const Shape& shape)
+            : weights(static_cast<Index>(packed(shape).state_bytes / sizeof(float))) {}
+        Buffer<float> weights;
         std::vector<float> results = std::vector<float>(64 * 64);
     };
     const auto data = std::make_shared<Bytes>(s);
@@ -87,9 +90,11 @@ void add_linear_rows(Cases& cases) {
                 Shape shape{.n = rows, .d = outputs, .inputs = inputs, .threads = threads};
                 cases.push_back({"FloorFma", shape, multiply_adds});
                 cases.push_back({"LinearAsGiven", shape, as_given});
-                shape.weights = "float";
-                cases.push_back({"FloorBytes", shape, read_weights});
-                cases.push_back({"LinearRows", shape, packed});
+                for (const auto& [word, format] : weight_formats) {
+                    shape.weights = word;
+                    cases.push_back({"FloorBytes", shape, read_weights});
+                    cases.push_back({"LinearRows", shape, packed});
+                }
             }
         }
     }
