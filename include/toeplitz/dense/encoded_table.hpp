@@ -33,7 +33,7 @@ public:
         with_numbers<Scalar>(format_, [&]<class Numbers>(Numbers) {
             const auto* from = row<typename Numbers::Number>(row_index);
             const float scale = Numbers::has_scales ? scales_[row_index] : 1;
-            for (Index i = 0; i < cols_; ++i) to[i] = Numbers::decode(from[i], scale);
+            for (Index i = 0; i < cols_; ++i) to[i] = static_cast<Scalar>(Numbers::decode(from[i], scale));
         });
     }
     /// Bytes held.

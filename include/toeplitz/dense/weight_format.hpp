@@ -17,7 +17,7 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 ///
 /// exact: as they are. bf16: weights, and the rows they are multiplied by, rounded to 8 significant bits;
 /// sums in float. int8: integers in ±127 times a scale for each output, and for each row that they are
-/// multiplied by; sums exact. Results of bf16 and int8 are the same bits with and without instructions for
+/// multiplied by; sums exact. Sums of bf16 and int8 are the same bits with and without instructions for
 /// them. A row with a NaN or an infinity gives NaN in int8, one of numbers below 2⁻¹⁰⁰ counts as zero there.
 enum class WeightFormat { exact, bf16, int8 };
 

@@ -109,8 +109,8 @@ struct WordProduct<Int8, Arithmetic::native> : NativeWords {
 };
 #endif
 
-/// The faster one. Processors with matrix units for bf16 (AMX) take four times as long for its vectors as for
-/// those of float, and have the instruction for completeness.
+/// The faster one. Processors with matrix units for bf16 (AMX) take four times as long for an instruction on
+/// vectors of it as for a multiply-add of floats, which does half as much.
 template <class Numbers>
 inline constexpr Arithmetic word_arithmetic =
     has_word_instruction<Numbers> ? Arithmetic::native : Arithmetic::portable;
