@@ -113,7 +113,9 @@ TYPED_TEST(PackedWordsTest, ErrsByNoMoreThanItsBound) {
                     most = (std::max)(most, error / bound);
                 }
             }
-            if (is_even) EXPECT_GT(most, 0.02L);  // the bound says something
+            if (is_even && inputs > 1) {
+                EXPECT_GT(most, 0.02L);  // the bound says something
+            }
         }
     }
 }
