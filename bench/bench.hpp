@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,13 +16,16 @@
 #include <toeplitz/core/random.hpp>
 #include <toeplitz/core/view.hpp>
 #include <toeplitz/core/workspace.hpp>
+#include <toeplitz/dense/weight_format.hpp>
 
 namespace toeplitz::bench {
 
-/// The sizes in a benchmark's name; taps, rank, block and streams are 0 where the path has none.
+/// The sizes in a benchmark's name; those that a path has not are 0 or empty.
 struct Shape {
-    Index n = 0;
-    Index d = 0;
+    Index n = 0;               ///< time steps, or rows
+    Index d = 0;               ///< channels, or outputs of a map
+    Index inputs = 0;          ///< of a map
+    const char* weights = "";  ///< how they are stored
     Index taps = 0;
     Index rank = 0;
     Index block = 0;    ///< steps of a call
@@ -98,6 +102,16 @@ inline Array<float> random_array(Index rows, Index cols, std::uint64_t seed) {
         array.data()[i] = static_cast<float>(random.uniform(static_cast<std::uint64_t>(i), -1.0, 1.0));
     }
     return array;
+}
+
+/// Formats of weights by the words of benchmarks' names.
+inline constexpr std::pair<const char*, WeightFormat> weight_formats[] = {
+    {"float", WeightFormat::exact}, {"bf16", WeightFormat::bf16}, {"int8", WeightFormat::int8}};
+inline WeightFormat weight_format(const Shape& shape) {
+    for (const auto& [name, format] : weight_formats) {
+        if (std::string_view(name) == shape.weights) return format;
+    }
+    return WeightFormat::exact;
 }
 
 /// y = T x.
@@ -201,6 +215,7 @@ void add_block_floor(Cases& cases);
 void add_block_tno(Cases& cases);
 void add_block_fd(Cases& cases);
 void add_block_ski(Cases& cases);
+void add_linear_rows(Cases& cases);
 void add_inference(Cases& cases);
 void add_stream(Cases& cases);
 void add_generate(Cases& cases);

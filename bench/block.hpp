@@ -70,6 +70,21 @@ Work block_forward(const Shape& s, typename Mixer::Options mixer) {
     }};
 }
 
+/// At inference, the kernel evaluated before.
+template <class Mixer>
+Work block_inference(const Shape& s, typename Mixer::Options mixer) {
+    struct Data : BlockData<Mixer> {
+        Data(const Shape& shape, typename Mixer::Options options)
+            : BlockData<Mixer>(shape, std::move(options)),
+              prepared(this->block.prepare(this->parameters,
+                                           {.length = shape.n, .weights = weight_format(shape)})) {}
+        typename Block<Mixer>::Prepared prepared;
+    };
+    const auto data = std::make_shared<Data>(s, std::move(mixer));
+    return {[data] { data->prepared.evaluate(data->x, data->y, data->ws); }, data->prepared.state_bytes(),
+            data->prepared.required_workspace()};
+}
+
 /// Forward and backward, with all gradients. Its state is the activations that backward needs.
 template <class Mixer>
 Work block_step(const Shape& s, typename Mixer::Options mixer) {
@@ -94,12 +109,19 @@ Work block_step(const Shape& s, typename Mixer::Options mixer) {
     return {run, activation_bytes<Mixer>(data->cache), data->ws.capacity()};
 }
 
-/// BlockForward/<name> and BlockStep/<name>. `options(shape)` are those of the mixer.
+/// BlockForward/<name>, with its weights in every format at inference, and BlockStep/<name>. `options(shape)`
+/// are those of the mixer.
 template <class Mixer, class MixerOptions>
 void add_block(Cases& cases, const std::string& name, MixerOptions options) {
     for_each_block_shape([&](const Shape& shape) {
         cases.push_back({"BlockForward/" + name, shape,
                          [options](const Shape& s) { return block_forward<Mixer>(s, options(s)); }});
+        for (const auto& [word, format] : weight_formats) {
+            Shape with_weights = shape;
+            with_weights.weights = word;
+            cases.push_back({"BlockForward/" + name, with_weights,
+                             [options](const Shape& s) { return block_inference<Mixer>(s, options(s)); }});
+        }
         cases.push_back({"BlockStep/" + name, shape,
                          [options](const Shape& s) { return block_step<Mixer>(s, options(s)); }});
     });

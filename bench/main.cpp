@@ -27,11 +27,19 @@ namespace toeplitz::bench {
 namespace {
 
 std::string name_of(const Case& c) {
-    std::string name = c.path + "/n:" + std::to_string(c.shape.n) + "/d:" + std::to_string(c.shape.d);
+    const std::string n = std::to_string(c.shape.n);
+    const std::string d = std::to_string(c.shape.d);
+    std::string name = c.path;
+    if (c.shape.inputs == 0) {
+        name += "/n:" + n + "/d:" + d;
+    } else {
+        name += "/rows:" + n + "/in:" + std::to_string(c.shape.inputs) + "/out:" + d;
+    }
     if (c.shape.taps != 0) name += "/taps:" + std::to_string(c.shape.taps);
     if (c.shape.rank != 0) name += "/r:" + std::to_string(c.shape.rank);
     if (c.shape.block != 0) name += "/block:" + std::to_string(c.shape.block);
     if (c.shape.streams != 0) name += "/streams:" + std::to_string(c.shape.streams);
+    if (c.shape.weights[0] != 0) name += std::string("/weights:") + c.shape.weights;
     return name + "/threads:" + std::to_string(c.shape.threads);
 }
 
@@ -51,13 +59,14 @@ Cases all_cases() {
     add_block_tno(cases);
     add_block_fd(cases);
     add_block_ski(cases);
+    add_linear_rows(cases);
     add_inference(cases);
     add_stream(cases);
     add_generate(cases);
     // Paths and floors of one shape run within seconds of each other, so that their ratio holds on a machine
     // whose speed drifts.
     std::stable_sort(cases.begin(), cases.end(), [](const Case& a, const Case& b) {
-        const auto key = [](const Shape& s) { return std::tuple(s.d, s.n, s.threads); };
+        const auto key = [](const Shape& s) { return std::tuple(s.inputs, s.d, s.n, s.threads); };
         return key(a.shape) < key(b.shape);
     });
     return cases;

@@ -7,14 +7,16 @@ import re
 import statistics
 import sys
 
-NAME = re.compile(r"(?P<path>\w+(?:/\w+)?)/n:(?P<n>\d+)/d:(?P<d>\d+)(?:/taps:(?P<taps>\d+))?(?:/r:(?P<r>\d+))?"
+NAME = re.compile(r"(?P<path>\w+(?:/\w+)?)(?:/n:(?P<n>\d+)/d:(?P<d>\d+)(?:/taps:(?P<taps>\d+))?(?:/r:(?P<r>\d+))?"
+                  r"|/rows:(?P<rows>\d+)/in:(?P<inputs>\d+)/out:(?P<outputs>\d+))(?:/weights:(?P<weights>\w+))?"
                   r"/threads:(?P<threads>\d+)")
 NANOSECONDS = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
 
 
 @dataclasses.dataclass(frozen=True)
 class Key:
-    """The parts of a benchmark's name; taps and r are 0 where the path has none."""
+    """The parts of a benchmark's name; taps and r are 0 where the path has none. Rows and outputs of a map are n
+    and d; its inputs, and how weights are stored, belong to the path."""
 
     path: str
     n: int
@@ -66,8 +68,10 @@ def parse_key(name):
     match = NAME.fullmatch(name)
     if not match:
         return None
-    numbers = {k: int(v or 0) for k, v in match.groupdict().items() if k != "path"}
-    return Key(path=match["path"], **numbers)
+    numbers = {k: int(match[k] or 0) for k in ("taps", "r", "threads")}
+    details = [f"{k}:{match[v]}" for k, v in (("in", "inputs"), ("weights", "weights")) if match[v]]
+    return Key(path="/".join([match["path"], *details]), n=int(match["n"] or match["rows"]),
+               d=int(match["d"] or match["outputs"]), **numbers)
 
 
 def add_clock_option(parser):

@@ -27,6 +27,8 @@ struct Settings {
     Index test = 0;
 };
 
+std::string percent(double part) { return fixed(100 * part, 2) + " %"; }
+
 void run(Settings& settings) {
     std::vector<MixerKind> kinds;
     for (const MixerKind kind : {MixerKind::tno, MixerKind::ski, MixerKind::fd}) {
@@ -68,7 +70,8 @@ void run(Settings& settings) {
               << ", mixers of " << settings.model.inner_width << " channels; guessing gets "
               << fixed(100 * test.majority(), 1) << " %\n"
               << std::flush;
-    Table table({"mixer", "parameters", "steps", "images seen", "ms/step", "training", "test accuracy"});
+    Table table({"mixer", "parameters", "steps", "images seen", "ms/step", "training", "test accuracy",
+                 "weights in bf16", "in int8"});
     TrainingPlot plot{.title = "Fashion-MNIST, pixel by pixel",
                       .y_label = "accuracy on images kept back",
                       .key = "bottom right"};
@@ -78,7 +81,8 @@ void run(Settings& settings) {
         table.add_row({mixer_name(kind), std::to_string(report.parameters), std::to_string(report.run.steps),
                        std::to_string(report.run.steps * settings.training.batch),
                        fixed(1e3 * report.run.seconds_per_step(), 0), clock_text(report.run.seconds),
-                       fixed(100 * report.accuracy, 2) + " %"});
+                       percent(report.accuracy), percent(report.bf16_accuracy),
+                       percent(report.int8_accuracy)});
         plot.curves.push_back(
             {std::string(mixer_name(kind)) + "_validation.csv", mixer_name(kind), "linespoints"});
         if (report.run.interrupted) break;

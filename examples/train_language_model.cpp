@@ -2,6 +2,7 @@
 // A causal language model of bytes. Trains it on any text, compares the bits per byte it needs for text it
 // has not seen with those of n-grams and of compressors, lets it write, saves it and loads it again.
 
+#include <cmath>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -37,6 +38,8 @@ std::string printable(std::string text) {
     }
     return text;
 }
+
+std::string change(double by) { return (by < 0 ? "-" : "+") + fixed(std::abs(by), 4); }
 
 void add_baselines(const Corpus& corpus, const std::string& out, Table& table, TrainingPlot& plot) {
     const auto add = [&](const std::string& name, double bits, const std::string& knows) {
@@ -109,6 +112,10 @@ void run(Settings& settings) {
     const Index bytes_read = report.run.steps * training.batch * model.length;
     table.add_row({"TNN, " + model.mixer, fixed(report.bits_per_byte, 3),
                    fixed(static_cast<double>(bytes_read) / 1e6, 1) + " MB of training text"});
+    table.add_row({"TNN, weights in bf16", fixed(report.bf16_bits_per_byte, 4),
+                   change(report.bf16_bits_per_byte - report.bits_per_byte)});
+    table.add_row({"TNN, weights in int8", fixed(report.int8_bits_per_byte, 4),
+                   change(report.int8_bits_per_byte - report.bits_per_byte)});
     std::cout << '\n';
     table.print(std::cout);
     const bool same = report.loaded_bits_per_byte == report.bits_per_byte;

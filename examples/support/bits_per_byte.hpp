@@ -20,13 +20,14 @@ inline toeplitz::Token token_of(char byte) { return static_cast<unsigned char>(b
 
 /// Bits that the model needs per byte of a text, given the bytes before in a window of its length. Windows
 /// begin every `stride` bytes, and only what no earlier one has seen counts: bytes beyond the first window
-/// are predicted from n − stride others at least.
+/// are predicted from n − stride others at least. The model's weights are in a format.
 template <class M>
 double bits_per_byte(const M& model, const typename M::Parameters& parameters, std::string_view text,
-                     toeplitz::Index n, toeplitz::Index stride) {
+                     toeplitz::Index n, toeplitz::Index stride,
+                     toeplitz::WeightFormat weights = toeplitz::WeightFormat::exact) {
     using namespace toeplitz;
     constexpr Index together = 8;
-    const typename M::Prepared prepared = model.prepare(parameters, n);
+    const typename M::Prepared prepared = model.prepare(parameters, {.length = n, .weights = weights});
     const Index size = static_cast<Index>(text.size());
     const Index windows = 1 + std::max<Index>(0, (size - 1 - n + stride - 1) / stride);
     const Index batches = (windows + together - 1) / together;

@@ -39,11 +39,13 @@ toeplitz::Model<Mixer> make_model(const ClassifierOptions& options, Index length
     return toeplitz::Model<Mixer>(model);
 }
 
-/// Loss and accuracy at inference.
+/// Loss and accuracy at inference, with weights in a format.
 template <class M>
 toeplitz::CrossEntropyLoss evaluate(const M& model, const typename M::Parameters& parameters,
-                                    const LabelledSequences& data, Index batch) {
-    const typename M::Prepared prepared = model.prepare(parameters, data.length);
+                                    const LabelledSequences& data, Index batch,
+                                    toeplitz::WeightFormat weights = toeplitz::WeightFormat::exact) {
+    const typename M::Prepared prepared =
+        model.prepare(parameters, {.length = data.length, .weights = weights});
     const Index batches = (data.count() + batch - 1) / batch;
     std::vector<toeplitz::CrossEntropyLoss> losses(static_cast<std::size_t>(batches));
     std::vector<toeplitz::Workspace> workspaces(static_cast<std::size_t>(parallel_threads()));

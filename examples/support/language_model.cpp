@@ -131,6 +131,11 @@ LanguageModelReport run(const LanguageModelOptions& options, const TrainingSetti
     save_model(report.file, model, parameters, probe, static_cast<Index>(probe.size()));
     const LoadedModel<M> loaded = load_model<M>(report.file);
     report.loaded_bits_per_byte = bits_per_byte(loaded.model, loaded.parameters, corpus.validation, n, n / 2);
+    const auto in_format = [&](WeightFormat weights) {
+        return bits_per_byte(model, parameters, corpus.validation, n, n / 2, weights);
+    };
+    report.bf16_bits_per_byte = in_format(WeightFormat::bf16);
+    report.int8_bits_per_byte = in_format(WeightFormat::int8);
 
     report.prompt = options.prompt.empty() ? std::string(corpus.validation.substr(0, 100)) : options.prompt;
     report.written = continue_text(model, parameters, report.prompt, options, settings.seed);

@@ -32,7 +32,9 @@ struct LanguageModelReport {
     Index parameters = 0;
     double bits_per_byte = 0;         ///< of the validation text
     double loaded_bits_per_byte = 0;  ///< the same of the model that was saved and loaded again
-    std::string file{};               ///< with the model
+    double bf16_bits_per_byte = 0;    ///< and with weights in fewer bits
+    double int8_bits_per_byte = 0;
+    std::string file{};  ///< with the model
     std::string prompt{};
     std::string written{};
 };

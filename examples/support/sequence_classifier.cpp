@@ -77,6 +77,8 @@ ClassifierReport run(MixerKind kind, const ClassifierOptions& options, const Tra
     report.evaluation_seconds = seconds([&] { loss = evaluate(model, parameters, test, 16); });
     report.accuracy = loss.accuracy();
     report.loss = loss.mean();
+    report.bf16_accuracy = evaluate(model, parameters, test, 16, WeightFormat::bf16).accuracy();
+    report.int8_accuracy = evaluate(model, parameters, test, 16, WeightFormat::int8).accuracy();
 
     report.file = settings.out + "/" + mixer_name(kind) + ".safetensors";
     LabelledBatch probe;

@@ -35,8 +35,10 @@ struct ClassifierOptions {
 struct ClassifierReport {
     RunReport run;
     Index parameters = 0;
-    double accuracy = 0;  ///< on all test sequences
-    double loss = 0;      ///< on these, in nats
+    double accuracy = 0;       ///< on all test sequences
+    double bf16_accuracy = 0;  ///< with weights in fewer bits
+    double int8_accuracy = 0;
+    double loss = 0;  ///< on these, in nats
     double evaluation_seconds = 0;
     std::string file{};  ///< with the model
 };

@@ -51,6 +51,10 @@
     extern_or_not template class Spectral<Scalar, Causality::causal>;                       \
     extern_or_not template class Ski<Scalar>;                                               \
     extern_or_not template class PositionMlp<Scalar>;                                       \
+    extern_or_not template class detail::PackedExact<Scalar>;                               \
+    extern_or_not template class detail::PackedWords<detail::Bf16, Scalar>;                 \
+    extern_or_not template class detail::PackedWords<detail::Int8, Scalar>;                 \
+    extern_or_not template class detail::EncodedTable<Scalar>;                              \
     extern_or_not template class PackedLinear<Scalar>;                                      \
     extern_or_not template class RowNorm<Scalar>;                                           \
     extern_or_not template class BatchNorm<Scalar>;                                         \

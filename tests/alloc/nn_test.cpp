@@ -90,10 +90,11 @@ protected:
 
     /// forward, backward and inference, with one thread and two.
     template <class Module>
-    static void expect_none(const Module& module, Index length, Index channels) {
+    static void expect_none(const Module& module, Index length, Index channels,
+                            WeightFormat weights = WeightFormat::exact) {
         const auto parameters = start(module, 1);
         auto gradients = zeros_like(parameters);
-        const auto prepared = Calls<Module>::prepare(module, parameters, length);
+        const auto prepared = Calls<Module>::prepare(module, parameters, length, weights);
         for (const Index batch : batches) {
             const Matrix<double> x = random_matrix<double>(batch * length, channels, 1);
             Matrix<double> y = x;
@@ -128,7 +129,9 @@ TEST_F(ModuleAllocations, NoneInBlocks) {
             options.placement = placement;
             options.dropout = 0.1;
             options.glu.final_activation = Activation::silu;
-            expect_none(PlainBlock<double>(options), width == 3 ? 8 : 50, width);
+            for (const WeightFormat weights : {WeightFormat::exact, WeightFormat::bf16, WeightFormat::int8}) {
+                expect_none(PlainBlock<double>(options), width == 3 ? 8 : 50, width, weights);
+            }
         }
     }
     expect_none(PlainBatchBlock({.width = 5}), 8, 5);
@@ -163,7 +166,9 @@ TEST_F(ModuleAllocations, NoneInModels) {
             const Net net(options);
             const auto parameters = ModelCalls<Net>::make_parameters(net, 1);
             auto gradients = zeros_like(parameters);
+            const WeightFormat format = head == Head::mean_pool ? WeightFormat::bf16 : WeightFormat::int8;
             const auto prepared = ModelCalls<Net>::prepare(net, parameters, length);
+            const auto small = ModelCalls<Net>::prepare(net, parameters, length, format);
             for (const Index batch : batches) {
                 const std::vector<Token> tokens(static_cast<std::size_t>(batch * length), 7);
                 const Index rows = net.output_rows(batch * length, length);
@@ -182,6 +187,10 @@ TEST_F(ModuleAllocations, NoneInModels) {
                         expect_enough(prepared.required_workspace(batch), batch, length, "inference",
                                       [&](Workspace& ws, Lengths lengths) {
                                           ModelCalls<Net>::evaluate(prepared, tokens, y, ws, lengths);
+                                      });
+                        expect_enough(small.required_workspace(batch), batch, length, "fewer bits",
+                                      [&](Workspace& ws, Lengths lengths) {
+                                          ModelCalls<Net>::evaluate(small, tokens, y, ws, lengths);
                                       });
                     });
                 }

@@ -24,8 +24,8 @@ using ModelOptionsOf = typename Model<Mixer, Layers...>::Options;
 
 using BuiltInOptions =
     testing::Types<FftOptions, BandOptions, SkiOptions, SpectralOptions, DenseOptions, NormEstimateOptions,
-                   ApproximationOptions, ChooseOptions, DistillOptions, CrossEntropyOptions, StreamOptions,
-                   TrainerOptions, PositionKernelOptions, FrequencyKernelOptions,
+                   ApproximationOptions, ChooseOptions, DistillOptions, CrossEntropyOptions, PrepareOptions,
+                   StreamOptions, TrainerOptions, PositionKernelOptions, FrequencyKernelOptions,
                    ModelOptionsOf<Tno<float, Causality::causal>, BatchNorm<float>, Linear<float>>,
                    ModelOptionsOf<FdTno<float, Causality::causal>>,
                    ModelOptionsOf<SkiTno<float, Causality::bidirectional>>,

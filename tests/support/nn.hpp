@@ -148,7 +148,8 @@ struct Calls {
                         std::uint64_t dropout_seed = 0);
     static void backward(const Module& module, const Parameters& parameters, View x, const Cache& cache,
                          View g, MatrixView<Scalar> dx, Parameters& gradients, Workspace& ws);
-    static Prepared prepare(const Module& module, const Parameters& parameters, Index length);
+    static Prepared prepare(const Module& module, const Parameters& parameters, Index length,
+                            WeightFormat weights = WeightFormat::exact);
     static void evaluate(const Prepared& prepared, View x, MatrixView<Scalar> y, Workspace& ws,
                          Lengths lengths = {});
 };
@@ -169,7 +170,8 @@ struct ModelCalls {
     static void backward(const ModelType& model, const Parameters& parameters, Inputs inputs,
                          const Cache& cache, MatrixView<const Scalar> g, Parameters& gradients,
                          Workspace& ws);
-    static Prepared prepare(const ModelType& model, const Parameters& parameters, Index length);
+    static Prepared prepare(const ModelType& model, const Parameters& parameters, Index length,
+                            WeightFormat weights = WeightFormat::exact);
     static void evaluate(const Prepared& prepared, Inputs inputs, MatrixView<Scalar> outputs, Workspace& ws,
                          Lengths lengths = {});
 };

@@ -31,8 +31,13 @@ void Calls<Module>::backward(const Module& module, const Parameters& parameters,
 }
 
 template <class Module>
-auto Calls<Module>::prepare(const Module& module, const Parameters& parameters, Index length) -> Prepared {
-    return module.prepare(parameters, length);
+auto Calls<Module>::prepare(const Module& module, const Parameters& parameters, Index length,
+                            WeightFormat weights) -> Prepared {
+    if constexpr (!requires { module.prepare(parameters, PrepareOptions{}); }) {
+        return module.prepare(parameters, length);
+    } else {
+        return module.prepare(parameters, {.length = length, .weights = weights});
+    }
 }
 
 template <class Module>
@@ -61,9 +66,9 @@ void ModelCalls<ModelType>::backward(const ModelType& model, const Parameters& p
 }
 
 template <class ModelType>
-auto ModelCalls<ModelType>::prepare(const ModelType& model, const Parameters& parameters, Index length)
-    -> Prepared {
-    return model.prepare(parameters, length);
+auto ModelCalls<ModelType>::prepare(const ModelType& model, const Parameters& parameters, Index length,
+                                    WeightFormat weights) -> Prepared {
+    return model.prepare(parameters, {.length = length, .weights = weights});
 }
 
 template <class ModelType>

@@ -101,7 +101,8 @@
     TOEPLITZ_ABI_JOIN(v, TOEPLITZ_VERSION_MAJOR, _, TOEPLITZ_VERSION_MINOR, _simd, TOEPLITZ_SIMD_BYTES, , )
 #define TOEPLITZ_ABI_CPU                                                                                   \
     TOEPLITZ_ABI_JOIN(TOEPLITZ_ABI_LEVEL, TOEPLITZ_ABI_AVX512, TOEPLITZ_ABI_AVX512_MORE, TOEPLITZ_ABI_AVX, \
-                      TOEPLITZ_ABI_BITS, TOEPLITZ_ABI_IF(__PRFCHW__, _prfchw), TOEPLITZ_ABI_ARM, )
+                      TOEPLITZ_ABI_BITS, TOEPLITZ_ABI_IF(__PRFCHW__, _prfchw), TOEPLITZ_ABI_ARM,           \
+                      TOEPLITZ_ABI_IF(__AMX_BF16__, _amxbf16))
 
 /// The inline namespace of everything but errors and the state of the process (core/parallel.hpp,
 /// fft/fftw.hpp).

@@ -160,11 +160,12 @@ public:
 
     /// Evaluates the kernels of all layers for sequences of `length`, which need not be that of training.
     /// \throws as Model::prepare
-    Prepared prepare(Index length) const {
+    Prepared prepare(const PrepareOptions& options) const {
         return visit([&](const auto& model, const auto& parameters) {
-            return Prepared(model.prepare(parameters, length));
+            return Prepared(model.prepare(parameters, options));
         });
     }
+    Prepared prepare(Index length) const { return prepare(PrepareOptions{.length = length}); }
 
 private:
     AnyModel(Kinds kind, std::string options) : kind_(std::move(kind)), options_(std::move(options)) {}

@@ -211,7 +211,7 @@ public:
                 glu_norm_.evaluate(sum, y, ws, sequences);
             }
         }
-        Prepared(const Block& block, const Parameters& all, Index length);
+        Prepared(const Block& block, const Parameters& all, const PrepareOptions& options);
 
         Block block_;
         typename Gtu<Mixer>::Prepared gtu_;
@@ -221,9 +221,13 @@ public:
         Index length_;
     };
 
-    /// For inference at one length; the parameters are copied. \throws shape_error 405 and those of the mixer
+    /// For inference at one length; the parameters are copied.
+    /// \throws shape_error 405, config_error 440 and those of the mixer
+    Prepared prepare(const Parameters& parameters, const PrepareOptions& options) const {
+        return Prepared(*this, parameters, options);
+    }
     Prepared prepare(const Parameters& parameters, Index length) const {
-        return Prepared(*this, parameters, length);
+        return prepare(parameters, PrepareOptions{.length = length});
     }
 
 private:
@@ -366,12 +370,13 @@ void Block<MixerType, NormLayerType>::Prepared::evaluate(MatrixView<const Scalar
 }
 
 template <TokenMixer MixerType, class NormLayerType>
-Block<MixerType, NormLayerType>::Prepared::Prepared(const Block& block, const Parameters& all, Index length)
+Block<MixerType, NormLayerType>::Prepared::Prepared(const Block& block, const Parameters& all,
+                                                    const PrepareOptions& options)
     : block_(block),
-      gtu_(block.gtu_.prepare(all.gtu, length)),
-      glu_(block.glu_.prepare(all.glu, length)),
-      gtu_norm_(block.norm_.prepare(all.gtu_norm, length)),
-      glu_norm_(block.norm_.prepare(all.glu_norm, length)),
-      length_(length) {}
+      gtu_(block.gtu_.prepare(all.gtu, options)),
+      glu_(block.glu_.prepare(all.glu, options)),
+      gtu_norm_(block.norm_.prepare(all.gtu_norm, options.length)),
+      glu_norm_(block.norm_.prepare(all.glu_norm, options.length)),
+      length_(options.length) {}
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

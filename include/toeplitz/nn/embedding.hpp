@@ -7,7 +7,9 @@
 #include <toeplitz/core/checks.hpp>
 #include <toeplitz/core/sequences.hpp>
 #include <toeplitz/dense/activation.hpp>
+#include <toeplitz/dense/encoded_table.hpp>
 #include <toeplitz/dense/packed.hpp>
+#include <toeplitz/nn/prepare.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -105,29 +107,29 @@ public:
         /// y: one row per token. \throws shape_error 704 (y); value_error 711
         /// heap: none | thread-safe: yes
         void evaluate(Inputs tokens, MatrixView<Scalar> y, Workspace& /*ws*/) const {
-            embedding_.look_up(tokens, y, [&](Token token, Scalar* to) {
-                std::copy_n(&parameters_.weight(token, 0), y.cols(), to);
-            });
+            embedding_.look_up(tokens, y, [&](Token token, Scalar* to) { table_.copy_row(token, to); });
         }
         /// Bytes that evaluate takes from its workspace.
         std::size_t required_workspace(Index /*batch*/ = 1) const noexcept { return 0; }
+        std::size_t row_workspace(Index /*rows*/) const noexcept { return 0; }
         /// Bytes held.
-        std::size_t state_bytes() const noexcept {
-            return static_cast<std::size_t>(parameters_.weight.size()) * sizeof(Scalar);
-        }
+        std::size_t state_bytes() const noexcept { return table_.state_bytes(); }
 
     private:
         friend Embedding;
-        Prepared(const Embedding& embedding, const Parameters& parameters)
-            : embedding_(embedding), parameters_(parameters) {}
+        Prepared(const Embedding& embedding, const Parameters& parameters, WeightFormat weights)
+            : embedding_(embedding), table_(parameters.weight, weights) {}
         Embedding embedding_;
-        Parameters parameters_;
+        detail::EncodedTable<Scalar> table_;
     };
 
     /// For inference; the parameters are copied. \throws shape_error 405
-    Prepared prepare(const Parameters& parameters, Index /*length*/ = 0) const {
+    Prepared prepare(const Parameters& parameters, const PrepareOptions& options) const {
         require_table(parameters, "Embedding::prepare");
-        return Prepared(*this, parameters);
+        return Prepared(*this, parameters, options.weights);
+    }
+    Prepared prepare(const Parameters& parameters, Index length = 1) const {
+        return prepare(parameters, PrepareOptions{.length = length});
     }
 
 private:

@@ -110,7 +110,9 @@ public:
         std::size_t required_workspace(Index batch = 1) const { return row_workspace(batch * length_); }
         /// The same for some rows.
         std::size_t row_workspace(Index rows) const {
-            return 2 * Workspace::bytes_for<Scalar>(rows * glu_.inner_width());
+            return 2 * Workspace::bytes_for<Scalar>(rows * glu_.inner_width()) +
+                   (std::max)({maps_.l1.row_workspace(rows), maps_.l2.row_workspace(rows),
+                               maps_.l3.row_workspace(rows)});
         }
         /// Bytes held.
         std::size_t state_bytes() const noexcept {
@@ -122,21 +124,25 @@ public:
         struct Maps {
             PackedLinear<Scalar> l1, l2, l3;
         };
-        Prepared(const Glu& glu, const Parameters& parameters, Index length)
+        Prepared(const Glu& glu, const Parameters& parameters, const PrepareOptions& options)
             : glu_(glu),
-              maps_{PackedLinear<Scalar>(parameters.l1), PackedLinear<Scalar>(parameters.l2),
-                    PackedLinear<Scalar>(parameters.l3)},
-              length_(length) {}
+              maps_{PackedLinear<Scalar>(parameters.l1, options.weights),
+                    PackedLinear<Scalar>(parameters.l2, options.weights),
+                    PackedLinear<Scalar>(parameters.l3, options.weights)},
+              length_(options.length) {}
         Glu glu_;
         Maps maps_;
         Index length_;
     };
 
     /// For inference; the parameters are copied. Rows of any number can be evaluated: the length is for
-    /// required_workspace alone. \throws shape_error 405
-    Prepared prepare(const Parameters& parameters, Index length = 1) const {
+    /// required_workspace alone. \throws shape_error 405, config_error 440
+    Prepared prepare(const Parameters& parameters, const PrepareOptions& options) const {
         require_set(parameters, "parameters", "Glu::prepare");
-        return Prepared(*this, parameters, length);
+        return Prepared(*this, parameters, options);
+    }
+    Prepared prepare(const Parameters& parameters, Index length = 1) const {
+        return prepare(parameters, PrepareOptions{.length = length});
     }
 
 private:

@@ -144,7 +144,9 @@ public:
         }
         /// Bytes that evaluate_with takes for some rows.
         std::size_t row_workspace(Index rows) const {
-            return 2 * Workspace::bytes_for<Scalar>(rows * gtu_.inner_width());
+            return 2 * Workspace::bytes_for<Scalar>(rows * gtu_.inner_width()) +
+                   (std::max)({maps_.v_proj.row_workspace(rows), maps_.u_proj.row_workspace(rows),
+                               maps_.o.row_workspace(rows)});
         }
         const typename Mixer::Prepared& mixer() const noexcept { return mixer_; }
         /// Bytes held.
@@ -158,7 +160,7 @@ public:
         struct Maps {
             PackedLinear<Scalar> v_proj, u_proj, o;
         };
-        Prepared(const Gtu& gtu, const Parameters& parameters, Index length);
+        Prepared(const Gtu& gtu, const Parameters& parameters, const PrepareOptions& options);
 
         Gtu gtu_;
         Maps maps_;
@@ -167,10 +169,14 @@ public:
         Index length_;
     };
 
-    /// For inference at one length; the parameters are copied. \throws shape_error 405 and those of the mixer
-    Prepared prepare(const Parameters& parameters, Index length) const {
+    /// For inference at one length; the parameters are copied.
+    /// \throws shape_error 405, config_error 440 and those of the mixer
+    Prepared prepare(const Parameters& parameters, const PrepareOptions& options) const {
         require_set(parameters, "parameters", "Gtu::prepare");
-        return Prepared(*this, parameters, length);
+        return Prepared(*this, parameters, options);
+    }
+    Prepared prepare(const Parameters& parameters, Index length) const {
+        return prepare(parameters, PrepareOptions{.length = length});
     }
 
 private:
@@ -355,12 +361,14 @@ void Gtu<MixerType>::Prepared::evaluate(MatrixView<const Scalar> x, MatrixView<S
 }
 
 template <TokenMixer MixerType>
-Gtu<MixerType>::Prepared::Prepared(const Gtu& gtu, const Parameters& parameters, Index length)
+Gtu<MixerType>::Prepared::Prepared(const Gtu& gtu, const Parameters& parameters,
+                                   const PrepareOptions& options)
     : gtu_(gtu),
-      maps_{PackedLinear<Scalar>(parameters.v_proj), PackedLinear<Scalar>(parameters.u_proj),
-            PackedLinear<Scalar>(parameters.o)},
-      mixer_(gtu.mixer_.prepare(parameters.toep, length)),
-      length_(length) {
+      maps_{PackedLinear<Scalar>(parameters.v_proj, options.weights),
+            PackedLinear<Scalar>(parameters.u_proj, options.weights),
+            PackedLinear<Scalar>(parameters.o, options.weights)},
+      mixer_(gtu.mixer_.prepare(parameters.toep, options.length)),
+      length_(options.length) {
     if (gtu.norm_) norm_.emplace(gtu.norm_->prepare(parameters.norm));
 }
 

@@ -7,6 +7,7 @@
 #include <toeplitz/core/checks.hpp>
 #include <toeplitz/core/sequences.hpp>
 #include <toeplitz/dense/packed.hpp>
+#include <toeplitz/nn/prepare.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -110,29 +111,39 @@ public:
     class Prepared {
     public:
         /// y = W x + b. \throws shape_error 703 (x), 704 (y)
-        /// heap: none | thread-safe: yes
-        void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& /*ws*/,
+        /// heap: none with a reserved workspace | thread-safe: yes
+        void evaluate(MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
                       const Sequences& /*sequences*/ = {}) const {
             linear_.check(x, y, "Linear::Prepared::evaluate");
-            map_.apply(x, y);
+            map_.apply(x, y, ws);
         }
-        /// Bytes that evaluate takes from its workspace.
-        std::size_t required_workspace(Index /*batch*/ = 1) const noexcept { return 0; }
+        /// Bytes that evaluate takes from its workspace for some rows.
+        std::size_t row_workspace(Index rows) const noexcept { return map_.row_workspace(rows); }
+        /// The same for B sequences of the length that was prepared for.
+        std::size_t required_workspace(Index batch = 1) const noexcept {
+            return row_workspace(batch * length_);
+        }
         /// Bytes held.
         std::size_t state_bytes() const noexcept { return map_.state_bytes(); }
 
     private:
         friend Linear;
-        Prepared(const Linear& linear, const Parameters& parameters) : linear_(linear), map_(parameters) {}
+        Prepared(const Linear& linear, const Parameters& parameters, const PrepareOptions& options)
+            : linear_(linear), map_(parameters, options.weights), length_(options.length) {}
         Linear linear_;
         PackedLinear<Scalar> map_;
+        Index length_;
     };
 
-    /// For inference; the parameters are copied. \throws shape_error 405
-    Prepared prepare(const Parameters& parameters, Index /*length*/ = 0) const {
+    /// For inference; the parameters are copied. Rows of any number can be evaluated: the length is for
+    /// required_workspace alone. \throws shape_error 405, config_error 440
+    Prepared prepare(const Parameters& parameters, const PrepareOptions& options) const {
         detail::require_linear(parameters, options_.outputs, options_.inputs, options_.bias, "parameters",
                                "Linear::prepare");
-        return Prepared(*this, parameters);
+        return Prepared(*this, parameters, options);
+    }
+    Prepared prepare(const Parameters& parameters, Index length = 1) const {
+        return prepare(parameters, PrepareOptions{.length = length});
     }
 
 private:

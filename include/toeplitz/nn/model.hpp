@@ -216,19 +216,20 @@ public:
             use(MatrixView<const Scalar>(stream));
         }
         /// outputs = the head's, of features or of their means.
-        void apply_head(MatrixView<const Scalar> features, MatrixView<Scalar> outputs) const {
-            head_.apply(features, outputs);
+        void apply_head(MatrixView<const Scalar> features, MatrixView<Scalar> outputs, Workspace& ws) const {
+            head_.apply(features, outputs, ws);
         }
-        /// Bytes that evaluate_with takes from its workspace for some rows.
+        /// Bytes that evaluate_with takes from its workspace for some rows, with apply_head in `use`.
         std::size_t row_workspace(Index rows) const {
-            std::size_t part = 0;
+            std::size_t part = ends_workspace(rows);
             for (const auto& layer : layers_) part = (std::max)(part, layer.row_workspace(rows));
             return 2 * Workspace::bytes_for<Scalar>(rows * model_.width()) + part;
         }
 
         /// Bytes that evaluate takes from its workspace for B sequences, one after another.
         std::size_t required_workspace(Index batch = 1) const {
-            std::size_t part = norm_ ? norm_->required_workspace(batch) : 0;
+            std::size_t part =
+                (std::max)(norm_ ? norm_->required_workspace(batch) : 0, ends_workspace(batch * length_));
             for (const auto& layer : layers_) part = (std::max)(part, layer.required_workspace(batch));
             return 2 * Workspace::bytes_for<Scalar>(batch * length_ * model_.width()) + part;
         }
@@ -242,7 +243,12 @@ public:
 
     private:
         friend Model;
-        Prepared(const Model& model, const Parameters& parameters, Index length);
+        Prepared(const Model& model, const Parameters& parameters, const PrepareOptions& options);
+
+        /// Bytes that the input map and the head take for some rows.
+        std::size_t ends_workspace(Index rows) const {
+            return (std::max)(input_ ? input_->row_workspace(rows) : 0, head_.row_workspace(rows));
+        }
 
         /// stream = what the head sees or pools; `next` is scratch. The two may change places.
         template <class Layer>
@@ -279,8 +285,11 @@ public:
 
     /// Evaluates the kernels of all layers for sequences of `length`, which need not be that of training, and
     /// packs all weights; the parameters are not needed any more.
-    /// \throws shape_error 405, config_error 201 (length) and those of the mixer
-    Prepared prepare(const Parameters& parameters, Index length) const;
+    /// \throws shape_error 405, config_error 201 (length), 440 and those of the mixer
+    Prepared prepare(const Parameters& parameters, const PrepareOptions& options) const;
+    Prepared prepare(const Parameters& parameters, Index length) const {
+        return prepare(parameters, PrepareOptions{.length = length});
+    }
 
 private:
     static void fill(EmbeddingOptions& options, Index width) { options.width = width; }
@@ -322,10 +331,10 @@ private:
                                                Inputs inputs, MatrixView<Scalar> stream, Workspace& ws) {
         input.evaluate(table, inputs, stream, ws);
     };
-    PackedLinear<Scalar> table(const Parameters& parameters) const {
+    PackedLinear<Scalar> table(const Parameters& parameters, WeightFormat weights) const {
         detail::require_shape<Scalar>(parameters.embed.weight, outputs(), width(), 405, "Model::prepare",
                                       "embed.weight");
-        return PackedLinear<Scalar>(parameters.embed.weight);
+        return PackedLinear<Scalar>(parameters.embed.weight, {}, weights);
     }
 
     Scalar input_scale() const noexcept { return static_cast<Scalar>(options_.input_scale); }
@@ -519,10 +528,10 @@ typename Model<MixerType, NormLayer, InputType>::Options Model<MixerType, NormLa
 
 template <TokenMixer MixerType, class NormLayer, class InputType>
 typename Model<MixerType, NormLayer, InputType>::Prepared Model<MixerType, NormLayer, InputType>::prepare(
-    const Parameters& parameters, Index length) const {
-    detail::require_positive(length, "Model::prepare", "length");
+    const Parameters& parameters, const PrepareOptions& options) const {
+    detail::require_positive(options.length, "Model::prepare", "length");
     require_set(parameters, "parameters", "Model::prepare");
-    return Prepared(*this, parameters, length);
+    return Prepared(*this, parameters, options);
 }
 
 template <TokenMixer MixerType, class NormLayer, class InputType>
@@ -544,19 +553,20 @@ void Model<MixerType, NormLayer, InputType>::Prepared::evaluate(Inputs inputs, M
         pool(stream, checked, next);
         stream = next;
     }
-    apply_head(stream, outputs);
+    apply_head(stream, outputs, ws);
     if (model_.options_.head == Head::per_token) detail::clear_padding(outputs, checked);
 }
 
 template <TokenMixer MixerType, class NormLayer, class InputType>
 Model<MixerType, NormLayer, InputType>::Prepared::Prepared(const Model& model, const Parameters& parameters,
-                                                           Index length)
+                                                           const PrepareOptions& options)
     : model_(model),
-      head_(model.is_tied() ? model.table(parameters) : PackedLinear<Scalar>(parameters.out)),
-      length_(length) {
-    if (!model.is_tied()) input_.emplace(model.input_.prepare(parameters.embed));
+      head_(model.is_tied() ? model.table(parameters, options.weights)
+                            : PackedLinear<Scalar>(parameters.out, options.weights)),
+      length_(options.length) {
+    if (!model.is_tied()) input_.emplace(model.input_.prepare(parameters.embed, options));
     for (std::size_t l = 0; l < parameters.layers.size(); ++l) {
-        layers_.push_back(model.blocks_[l].prepare(parameters.layers[l], length));
+        layers_.push_back(model.blocks_[l].prepare(parameters.layers[l], options));
     }
     if (model.has_norm()) norm_.emplace(model.norm_.prepare(parameters.norm));
 }

@@ -242,7 +242,7 @@ private:
             [&](MatrixView<const Scalar> features) {
                 state.time_ += features.rows() / streams();
                 if (!pools()) {
-                    if (outputs != nullptr) model_.apply_head(features, *outputs);
+                    if (outputs != nullptr) model_.apply_head(features, *outputs, state.scratch_);
                 } else {
                     pool(features, outputs, state);
                 }
@@ -261,7 +261,7 @@ private:
         for (Index i = 0; i < means.size(); ++i) {
             means.data()[i] = static_cast<Scalar>(state.sums_[static_cast<std::size_t>(i)] / time);
         }
-        model_.apply_head(means, *outputs);
+        model_.apply_head(means, *outputs, state.scratch_);
     }
 
     static Inputs part(Inputs inputs, Index first, Index rows) noexcept {

@@ -40,7 +40,8 @@ TYPED_TEST(PackedLinearTest, HasTheBitsOfTheProductThatPacksAtEachCall) {
                 const Matrix<Scalar> expected = this->unpacked(linear, x);
                 for (const int threads : {1, 2, 7}) {
                     Matrix<Scalar> y = Matrix<Scalar>::Constant(rows, outputs, 7);
-                    with_threads(threads, [&] { packed.apply(x, y); });
+                    Workspace none;
+                    with_threads(threads, [&] { packed.apply(x, y, none); });
                     ASSERT_EQ(y, expected) << threads << " threads";
                 }
             }
@@ -54,7 +55,8 @@ TYPED_TEST(PackedLinearTest, WritesNothingBesideAPartOfAMatrix) {
         const auto linear = this->map(45, 30, true);
         const Matrix<Scalar> x = random_matrix<Scalar>(rows, 30, 3);
         Matrix<Scalar> around = Matrix<Scalar>::Constant(rows + 3, 50, 7);
-        PackedLinear<Scalar>(linear).apply(x, MatrixView<Scalar>(&around(2, 3), rows, 45, 50));
+        Workspace none;
+        PackedLinear<Scalar>(linear).apply(x, MatrixView<Scalar>(&around(2, 3), rows, 45, 50), none);
         EXPECT_EQ(around.block(2, 3, rows, 45), this->unpacked(linear, x));
         around.block(2, 3, rows, 45).setConstant(7);
         EXPECT_TRUE((around.array() == 7).all());
@@ -73,7 +75,8 @@ TYPED_TEST(PackedLinearTest, FinishesEveryElementOnceWhenItHasItsValue) {
         for (const int threads : {1, 2, 7}) {
             seen.setZero();
             Matrix<Scalar> y(rows, 600);
-            with_threads(threads, [&] { packed.apply(x, y, finish); });
+            Workspace none;
+            with_threads(threads, [&] { packed.apply(x, y, none, finish); });
             EXPECT_EQ(seen, y) << rows << " rows, " << threads << " threads";
         }
     }

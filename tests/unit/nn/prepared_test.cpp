@@ -102,6 +102,26 @@ TEST(PreparedTest, ModelsHaveTheBitsOfTrainingAndHoldTiedWeightsOnce) {
     EXPECT_EQ(bytes[0] - bytes[1], (70 * 30 + 70) * sizeof(double));
 }
 
+TEST(PreparedTest, ModelsOutliveTheirParameters) {
+    for (const OutputWeights weights : {OutputWeights::separate, OutputWeights::tied}) {
+        const Net net(net_options(weights));
+        auto parameters = ModelCalls<Net>::make_parameters(net, 1);
+        const auto prepared = ModelCalls<Net>::prepare(net, parameters, 8);
+        const std::vector<Token> tokens = some_tokens(16);
+        Matrix<double> before(16, 70), after(16, 70);
+        Workspace ws;
+        ModelCalls<Net>::evaluate(prepared, tokens, before, ws);
+        detail::for_each_tensor(
+            [](const ParameterName&, const detail::TensorRef* tensor) {
+                tensor->with_data([&](auto* data) { std::fill_n(data, tensor->size(), 99); });
+            },
+            parameters);
+        parameters = {};
+        ModelCalls<Net>::evaluate(prepared, tokens, after, ws);
+        EXPECT_TRUE(same_bits(before, after));
+    }
+}
+
 TEST(PreparedTest, ModelsOfFeaturesHaveTheBitsOfTraining) {
     FeatureNet::Options options{.input = {.inputs = 5}, .width = 9, .layers = 1};
     options.head = Head::mean_pool;
@@ -118,6 +138,95 @@ TEST(PreparedTest, ModelsOfFeaturesHaveTheBitsOfTraining) {
     EXPECT_TRUE(same_bits(y, expected));
     EXPECT_EQ(prepared.state_bytes(), packed_bytes(parameters.embed) + packed_bytes(parameters.out) +
                                           plain_bytes(parameters.norm) + layer_bytes(parameters.layers[0]));
+}
+
+constexpr WeightFormat formats[] = {WeightFormat::bf16, WeightFormat::int8};
+
+/// ‖a − b‖ / ‖b‖
+double relative_error(const Matrix<double>& a, const Matrix<double>& b) { return (a - b).norm() / b.norm(); }
+
+/// Somewhat more than the products of a layer make of a rounding to 8 bits, and to 127 steps of the largest.
+double tolerance_of(WeightFormat format) { return format == WeightFormat::bf16 ? 0.02 : 0.06; }
+
+TEST(PreparedTest, LayersInFewerBitsAreCloseAndHaveTheSameBitsForAnyThreadsAndRows) {
+    const Layer block(layer_options(NormPlacement::pre));
+    const auto parameters = start(block, 1);
+    const Matrix<double> x = random_matrix<double>(140, 60, 3);
+    const std::size_t exact = Calls<Layer>::prepare(block, parameters, 20).state_bytes();
+    const Matrix<double> expected = evaluate(block, parameters, x, {20});
+    for (const WeightFormat format : formats) {
+        const auto prepared = Calls<Layer>::prepare(block, parameters, 20, format);
+        EXPECT_LT(prepared.state_bytes(), exact);
+        Matrix<double> y(140, 60);
+        Workspace ws;
+        Calls<Layer>::evaluate(prepared, x, y, ws);
+        EXPECT_LE(relative_error(y, expected), tolerance_of(format));
+        EXPECT_GT(relative_error(y, expected), 1e-5);
+        for (const int threads : {1, 2, 7}) {
+            Matrix<double> again(140, 60), alone(20, 60);
+            with_threads(threads, [&] {
+                Calls<Layer>::evaluate(prepared, x, again, ws);
+                Calls<Layer>::evaluate(prepared, x.middleRows(40, 20), alone, ws);
+            });
+            EXPECT_TRUE(same_bits(again, y)) << threads;
+            EXPECT_TRUE(same_bits(alone, Matrix<double>(y.middleRows(40, 20)))) << threads;
+        }
+    }
+}
+
+TEST(PreparedTest, ModelsInFewerBitsAreCloseAndHoldTheirParts) {
+    for (const OutputWeights weights : {OutputWeights::separate, OutputWeights::tied}) {
+        const Net net(net_options(weights));
+        const auto parameters = ModelCalls<Net>::make_parameters(net, 1);
+        const std::vector<Token> tokens = some_tokens(24);
+        const auto prepared = [&](WeightFormat format) {
+            return ModelCalls<Net>::prepare(net, parameters, 8, format);
+        };
+        const auto outputs = [&](WeightFormat format) {
+            Matrix<double> y(24, 70);
+            Workspace ws;
+            ModelCalls<Net>::evaluate(prepared(format), tokens, y, ws);
+            return y;
+        };
+        const Matrix<double> expected = outputs(WeightFormat::exact);
+        for (const WeightFormat format : formats) {
+            EXPECT_LE(relative_error(outputs(format), expected), tolerance_of(format));
+            const auto bytes = [&](const LinearParameters<double>& linear) {
+                return PackedLinear<double>(linear, format).state_bytes();
+            };
+            std::size_t parts = plain_bytes(parameters.norm);
+            for (const auto& layer : parameters.layers) {
+                parts += layer_bytes(layer);
+                for (const auto* map : {&layer.gtu.v_proj, &layer.gtu.u_proj, &layer.gtu.o, &layer.glu.l1,
+                                        &layer.glu.l2, &layer.glu.l3}) {
+                    parts += bytes(*map) - packed_bytes(*map);
+                }
+            }
+            if (weights == OutputWeights::tied) {
+                parts += bytes({parameters.embed.weight, {}});
+            } else {
+                parts += bytes(parameters.out) +
+                         detail::EncodedTable<double>(parameters.embed.weight, format).state_bytes();
+            }
+            EXPECT_EQ(prepared(format).state_bytes(), parts);
+        }
+    }
+}
+
+TEST(PreparedTest, MapsInFewerBitsNeedNoLength) {
+    const Linear<double> linear({.inputs = 20, .outputs = 9});
+    const auto parameters = linear.make_parameters(1);
+    const Matrix<double> x = random_matrix<double>(5, 20, 2);
+    for (const WeightFormat format : formats) {
+        const auto prepared = linear.prepare(parameters, {.weights = format});
+        Matrix<double> y(5, 9), expected(5, 9);
+        Workspace ws(prepared.row_workspace(5));
+        const std::size_t bytes = ws.capacity();
+        prepared.evaluate(x, y, ws);
+        EXPECT_EQ(ws.capacity(), bytes);
+        PackedLinear<double>(parameters, format).apply(x, expected, ws);
+        EXPECT_TRUE(same_bits(y, expected));
+    }
 }
 
 TEST(PreparedTest, RefusesWrongParametersWhenPreparing) {

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+#include "word_unit_impl.hpp"
+
+WordUnit avx512_256_unit() { return toeplitz::this_unit(); }
