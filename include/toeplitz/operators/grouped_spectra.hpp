@@ -25,7 +25,7 @@ public:
     static constexpr Index lanes = Engine::lanes;
 
     GroupedSpectra(Index length, Index channels, Index negative)
-        : engine_(length),
+        : engine_(length, channels),
           channels_(channels),
           negative_(negative),
           lags_(negative + length),
@@ -161,8 +161,10 @@ private:
         });
     }
 
-    // A transform point costs a few nanoseconds for a whole group.
-    int threads_for(Index items) const noexcept { return thread_count(items, items * engine_.size() * 16); }
+    // A transform point costs about a nanosecond.
+    int threads_for(Index items) const noexcept {
+        return thread_count(items, items * engine_.spectrum_size(widest()) / 2);
+    }
 
     std::size_t scratch_bytes(Index items, Index scratch_size) const {
         return ThreadScratch<Scalar>::bytes(scratch_size, threads_for(items));
