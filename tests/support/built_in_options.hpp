@@ -23,7 +23,7 @@ template <class Mixer, class... Layers>
 using ModelOptionsOf = typename Model<Mixer, Layers...>::Options;
 
 using BuiltInOptions =
-    testing::Types<FftOptions, BandOptions, SkiOptions, SpectralOptions, DenseOptions, NormEstimateOptions,
+    testing::Types<FftOptions, BandOptions, CausalFilterOptions, SkiOptions, SpectralOptions, DenseOptions, NormEstimateOptions,
                    ApproximationOptions, ChooseOptions, DistillOptions, CrossEntropyOptions, StreamOptions,
                    TrainerOptions, PositionKernelOptions, FrequencyKernelOptions,
                    ModelOptionsOf<Tno<float, Causality::causal>, BatchNorm<float>, Linear<float>>,

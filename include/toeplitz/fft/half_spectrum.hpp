@@ -40,14 +40,15 @@ public:
     /// Channels per group: one cache line of a row.
     static constexpr Index lanes = TreeConvolution<Scalar>::lanes;
 
+    /// \param channels d: calls are given `lanes` or d % lanes of them
     /// \throws config_error 201 or 202
-    explicit HalfSpectrum(Index grid) : grid_(grid) {
+    explicit HalfSpectrum(Index grid, Index channels = lanes) : grid_(grid) {
         detail::require_positive(grid, "HalfSpectrum", "grid");
         if (grid > (std::numeric_limits<std::int32_t>::max)()) {
             detail::raise<config_error>(202, "HalfSpectrum", "a grid below 2^31", std::to_string(grid));
         }
         if (detail::HalfComplexTree<Scalar>::serves(grid)) {
-            tree_.emplace(grid);
+            tree_.emplace(grid, channels);
         } else {
             chirp_.emplace(grid);
         }

@@ -50,6 +50,14 @@ public:
     /// Scalars of a pack's points.
     Index pack_size() const noexcept { return packs() * Complex::size; }
 
+    /// Where the coefficient a_t and the point z_p, in the order of the tree, of the first channel are; those
+    /// of others are its neighbours, and its imaginary part a vector further.
+    Index coefficient(Index t) const noexcept { return place(t / phases(), t % phases()); }
+    Index point(Index p) const noexcept {
+        const Index pack = p / phases();
+        return place(pack / phases() * phases() + p % phases(), pack % phases());
+    }
+
     /// Coefficients a_t to points Σ a_t z_p^t.
     [[gnu::noinline]] void split(Scalar* points) const noexcept {
         with_root([&]<Index R>() { split_block<Root<R>, R>(points, packs(), root_factors()); });
@@ -103,6 +111,10 @@ public:
     }
 
 private:
+    Index place(Index pack, Index phase) const noexcept {
+        return pack * Complex::size + phase * (Complex::lanes / phases());
+    }
+
     // Nodes whose blocks share half a first-level cache are split one after another, so that the processor
     // finds independent work; larger ones are finished one by one, so that their data stays in the cache.
     static constexpr Index batch_bytes = 16384;
