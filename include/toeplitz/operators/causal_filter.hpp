@@ -99,8 +99,8 @@ private:
     // In whole lines of one channel, so that blocks begin where packs of time steps do.
     static Index history_of(Index taps) noexcept { return whole_lines<Scalar>(taps - 1); }
 
-    // The window that costs least per output. Points cost more where they and the spectrum leave the
-    // second-level cache.
+    // The window that costs least per output. Points cost more the further they and the spectrum exceed a
+    // second-level cache of 1 MB.
     static Index window_of(Index length, Index channels, Index taps) {
         const Index history = history_of(taps);
         const Index width = (std::min)(channels, Base::lanes);
@@ -108,7 +108,7 @@ private:
         const auto cost = [&](Index window) {
             const auto points = static_cast<double>(window);
             const double bytes = points * static_cast<double>(4 * width) * sizeof(Scalar);
-            const double slower = bytes <= 1 << 20 ? 1.0 : bytes <= 1 << 24 ? 1.4 : 2.0;
+            const double slower = 1 + 0.35 * (std::max)(0.0, std::log2(bytes) - 20);
             return slower * (points + 128) * (8 + std::log2(points)) / static_cast<double>(window - history);
         };
         Index best = last;

@@ -60,13 +60,13 @@ TYPED_TEST_SUITE(CausalFilterTest, Scalars);
 
 TYPED_TEST(CausalFilterTest, ManyBlocksEqualTheDefinition) {
     using S = TypeParam;
-    for (const auto& [n, taps, d] : std::vector<std::array<Index, 3>>{{5000, 40, 1},
-                                                                      {4001, 33, 2},
-                                                                      {6000, 200, 3},
-                                                                      {7000, 65, 5},
-                                                                      {4096, 300, 8},
-                                                                      {9000, 17, 1},
-                                                                      {3000, 64, 17}}) {
+    for (const auto& [n, taps, d] : std::vector<std::array<Index, 3>>{{3000, 40, 1},
+                                                                      {2501, 33, 2},
+                                                                      {3000, 100, 3},
+                                                                      {2500, 65, 5},
+                                                                      {2048, 150, 8},
+                                                                      {4000, 17, 1},
+                                                                      {1500, 64, 17}}) {
         SCOPED_TRACE(detail::text("n = ", n, ", ", taps, " taps, d = ", d));
         const Matrix<S> h = random_matrix<S>(taps, d, 1);
         const Matrix<S> x = random_matrix<S>(n, d, 2);
@@ -98,7 +98,9 @@ TYPED_TEST(CausalFilterTest, IntegersOfManyBlocksAreExactWhenRounded) {
     h = h.array().round();
     x = x.array().round();
     const Matrix<S> y = causal_filter(h, x);
-    EXPECT_TRUE(same_bits<S>(y.array().round(), filtered(h, x).template cast<S>()));
+    const Matrix<S> rounded = y.array().round();
+    const Matrix<S> exact = filtered(h, x).template cast<S>();
+    EXPECT_TRUE(same_bits(rounded, exact));
 }
 
 TYPED_TEST(CausalFilterTest, StridesAndPaddingAmongBlocks) {
@@ -129,7 +131,8 @@ TYPED_TEST(CausalFilterTest, ShortSignalsAndFewTapsKeepThePastBitForBit) {
         Matrix<S> x = random_matrix<S>(n, 16, 2);
         const Matrix<S> before = causal_filter(h, x).topRows(n / 2);
         x.bottomRows(n - n / 2) *= S(1e6);
-        EXPECT_TRUE(same_bits<S>(causal_filter(h, x).topRows(n / 2), before));
+        const Matrix<S> after = causal_filter(h, x).topRows(n / 2);
+        EXPECT_TRUE(same_bits(after, before));
     }
 }
 
@@ -137,7 +140,8 @@ TYPED_TEST(CausalFilterTest, TapsBeyondTheSignalDoNotMatter) {
     using S = TypeParam;
     const Matrix<S> h = random_matrix<S>(700, 1, 1);
     const Matrix<S> x = random_matrix<S>(300, 1, 2);
-    EXPECT_TRUE(same_bits(causal_filter(h, x), causal_filter<Matrix<S>>(h.topRows(300), x)));
+    const Matrix<S> first = h.topRows(300);
+    EXPECT_TRUE(same_bits(causal_filter(h, x), causal_filter(first, x)));
     // Not even in what the operator holds.
     const CausalFilter<S> op({.length = 300, .channels = 1, .taps = Index{1} << 40});
     EXPECT_LT(op.state_bytes(), std::size_t{1} << 14);
