@@ -110,15 +110,18 @@ public:
         const Index step = size_ - taps_ + 1;
         for (Index c = 0; c < d; ++c) {
             for (Index begin = 0; begin < n; begin += step) {
-                for (Index i = 0; i < size_; ++i) {
-                    const Index t = begin + i - (taps_ - 1);
-                    block_.data()[i] = t >= 0 && t < n ? x[t * d + c] : 0.0F;
-                }
-                forward_.execute(block_.data(), spectrum_.data());
+                float* window = block_.data();
+                const Index first = std::max<Index>(begin - (taps_ - 1), 0);
+                const Index last = std::min(begin - (taps_ - 1) + size_, n);
+                float* from = std::fill_n(window, first - (begin - (taps_ - 1)), 0.0F);
+                for (Index t = first; t < last; ++t) from[t - first] = x[t * d + c];
+                std::fill(from + (last - first), window + size_, 0.0F);
+                forward_.execute(window, spectrum_.data());
+                std::complex<float>* a = spectrum_.data();
+                const std::complex<float>* b = kernel_.data();
                 for (Index k = 0; k <= size_ / 2; ++k) {
-                    const std::complex<float> a = spectrum_[k], b = kernel_[k];
-                    spectrum_.data()[k] = {a.real() * b.real() - a.imag() * b.imag(),
-                                           a.real() * b.imag() + a.imag() * b.real()};
+                    a[k] = {a[k].real() * b[k].real() - a[k].imag() * b[k].imag(),
+                            a[k].real() * b[k].imag() + a[k].imag() * b[k].real()};
                 }
                 backward_.execute(spectrum_.data(), block_.data());
                 const Index end = std::min(begin + step, n);

@@ -24,7 +24,7 @@ class KernelSpectra {
 public:
     static constexpr Index lanes = Engine::lanes;
 
-    /// \param length rows of the longest sequence, \param negative, positive the outermost lags
+    /// \param length rows of the longest sequence; lags are −negative..positive
     KernelSpectra(Index length, Index channels, Index negative, Index positive)
         : engine_(length, channels),
           channels_(channels),
