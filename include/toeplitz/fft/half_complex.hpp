@@ -5,6 +5,7 @@
 /// Real signals of N points and their N/2+1 frequencies on the splitting tree, N/2 a size of the tree
 /// (docs/transform.md).
 
+#include <bit>
 #include <complex>
 
 #include <toeplitz/fft/tree.hpp>
@@ -32,7 +33,7 @@ public:
     static bool serves(Index grid) { return grid % 2 == 0 && tree_size(grid / 2) == grid / 2; }
 
     /// \param grid N, which serves
-    /// \param channels d: where they leave half of a pack free, time steps share it
+    /// \param channels d: where they do not fill a pack, time steps share it
     HalfComplexTree(Index grid, Index channels)
         : tree_(grid / 2, phases_of(grid / 2, channels)),
           order_(tree_order(grid / 2)),
@@ -47,6 +48,9 @@ public:
 
     /// Scalars of scratch, aligned to buffer_alignment.
     Index scratch_size() const noexcept { return tree_.pack_size(); }
+
+    /// Channels of a pack.
+    Index width() const noexcept { return S::lanes / tree_.phases(); }
 
     /// e from H: load(k, pack) gives the row of frequency k, store(s, pack, value) takes the row of time s.
     template <class Load, class Store>
@@ -106,10 +110,11 @@ public:
     }
 
 private:
-    // As many as leave the channels room, and the tree whole blocks of packs.
+    // As many as leave room for the largest power of two of the channels, and the tree whole blocks of packs.
     static Index phases_of(Index size, Index channels) noexcept {
+        const auto width = static_cast<Index>(std::bit_floor(static_cast<std::uint64_t>(channels)));
         Index phases = 1;
-        while (2 * phases * channels <= S::lanes && size / (2 * phases) >= 16 &&
+        while (2 * phases * width <= S::lanes && size / (2 * phases) >= 16 &&
                size % (4 * phases * phases) == 0) {
             phases *= 2;
         }
