@@ -76,6 +76,22 @@ void for_each_shape(F&& f) {
     }
 }
 
+/// Calls f(shape) for the lengths and numbers of channels at which lanes hold time steps, too. One thread.
+template <class F>
+void for_each_narrow_shape(F&& f) {
+    for (const Index d : {1, 2, 3, 5, 8}) {
+        for (const Index n : {512, 1500, 2048, 8192, 32768, 131072}) f(Shape{.n = n, .d = d});
+    }
+}
+
+/// Calls f(shape) for signals and the taps of their filters. One thread.
+template <class F>
+void for_each_filter(F&& f) {
+    for (const Index d : {1, 2, 16}) {
+        for (const Index taps : {100, 1000, 10000}) f(Shape{.n = 1000000, .d = d, .taps = taps});
+    }
+}
+
 /// A matrix of its own, row-major, on huge pages where it is large.
 template <class T>
 class Array {
@@ -84,6 +100,7 @@ public:
     Array(Index rows, Index cols) : storage_(rows * cols), rows_(rows), cols_(cols) {}
 
     T* data() noexcept { return storage_.data(); }
+    const T& operator[](Index i) const noexcept { return storage_[i]; }
     Index size() const noexcept { return storage_.size(); }
     operator MatrixView<T>() noexcept { return {storage_.data(), rows_, cols_}; }
     operator MatrixView<const T>() const noexcept { return {storage_.data(), rows_, cols_}; }
@@ -204,6 +221,7 @@ Work fma_floor(const Shape& shape);
 void add_floors(Cases& cases);
 void add_dense(Cases& cases);
 void add_fft(Cases& cases);
+void add_causal_filter(Cases& cases);
 void add_band(Cases& cases);
 void add_ski(Cases& cases);
 void add_band_ski(Cases& cases);

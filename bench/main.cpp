@@ -48,6 +48,7 @@ Cases all_cases() {
     add_floors(cases);
     add_dense(cases);
     add_fft(cases);
+    add_causal_filter(cases);
     add_band(cases);
     add_ski(cases);
     add_band_ski(cases);

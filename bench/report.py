@@ -25,10 +25,11 @@ FFTW_PATHS = ["Fft", "FftCausal", "FftGradient", "FftStep", "Hilbert", "HilbertS
 MEMCPY_PATHS = ["Ski", "BandSki", "BandSkiGradient", "BandSkiStep"]
 FMA_PATHS = ["Band", "BandStep"]
 FLOOR = {**dict.fromkeys(FFTW_PATHS, "FloorFftw"), **dict.fromkeys(MEMCPY_PATHS, "FloorMemcpy"),
-         **dict.fromkeys(FMA_PATHS, "FloorFma"), "PositionMlp": "PositionMlpGemmFloor"}
+         **dict.fromkeys(FMA_PATHS, "FloorFma"), "PositionMlp": "PositionMlpGemmFloor",
+         "CausalFilter": "FloorOverlapSave"}
 ORDER = ["FloorMemcpy", "FloorFftw", "FloorFma", "Dense", *FFTW_PATHS, *FMA_PATHS, *MEMCPY_PATHS,
          "PositionMlpGemmFloor", "PositionMlp", "TnoBidirectional", "TnoBidirectionalStep", "TnoCausal",
-         "TnoCausalStep"]
+         "TnoCausalStep", "FloorOverlapSave", "CausalFilter"]
 
 # Colour, gnuplot point type and dash of each plotted path.
 STYLES = {
@@ -51,7 +52,7 @@ def floor_of(key, samples):
     path = FLOOR.get(key.path)
     if key.path.startswith("Block") and not key.path.endswith("/GemmFloor"):
         path = key.path.split("/")[0] + "/GemmFloor"
-    taps = key.taps if path == "FloorFma" else 0
+    taps = key.taps if path in ("FloorFma", "FloorOverlapSave") else 0
     return samples.get(results.Key(path, key.n, key.d, taps, 0, key.threads)) if path else None
 
 

@@ -38,6 +38,8 @@ protected:
     static std::vector<Spec> shapes(Kind kind) {
         std::vector<Spec> specs = {{.kind = kind, .length = 30, .channels = 5}};
         if (kind != Kind::dense && kind != Kind::dense_causal) {
+            // Packs of several time steps.
+            specs.push_back({.kind = kind, .length = 333, .channels = 3, .rank = 80});
             // Long and wide enough for several threads.
             specs.push_back({.kind = kind, .length = 400, .channels = 100, .rank = 180});
         }
@@ -88,6 +90,10 @@ TEST_F(OperatorAllocations, NoneInSetKernel) {
     expect(Dense<float>({.length = 3, .channels = d}, taps), 5);
     expect(Fft<float>({.length = n, .channels = d}), 2 * n - 1);
     expect(Fft<float>({.length = 20, .channels = d}), 39);
+    expect(Fft<float>({.length = n, .channels = 3}), 2 * n - 1);
+    expect(CausalFilter<float>({.length = 4 * n, .channels = d, .taps = 80}), 80);
+    expect(CausalFilter<float>({.length = 4 * n, .channels = 1, .taps = 80}), 80);
+    expect(CausalFilter<float>({.length = n, .channels = d, .taps = 3}), 3);
     expect(Ski<float>({.length = n, .channels = d, .rank = 100}), 199);
     expect(CausalSpectral<float>({.length = n, .channels = d}), default_frequency_grid(n) / 2 + 1);
     expect(BidirectionalSpectral<float>({.length = n, .channels = d}), default_frequency_grid(n) / 2 + 1);

@@ -50,11 +50,11 @@ TYPED_TEST_SUITE(OperatorConcurrency, Scalars);
 TYPED_TEST(OperatorConcurrency, ThreadsShareAConstOperator) {
     using S = TypeParam;
     for (const Kind kind : all_kinds) {
-        for (const Index n : {20, 150}) {
-            const Spec spec{.kind = kind, .length = n, .channels = 19, .rank = 70};
+        for (const auto& [n, d] : std::vector<std::pair<Index, Index>>{{20, 19}, {150, 19}, {150, 1}}) {
+            const Spec spec{.kind = kind, .length = n, .channels = d, .rank = 70};
             SCOPED_TRACE(text(spec));
             const std::unique_ptr<const Model<S>> model = make_model<S>(spec);
-            const Matrix<S> x = random_matrix<S>(2 * n, 19, 1);
+            const Matrix<S> x = random_matrix<S>(2 * n, d, 1);
             const Results<S> serial = compute(*model, x);
             std::array<bool, 4> same{};
             in_threads(4, [&](int thread) {

@@ -47,6 +47,7 @@ PROGRAMS = {
     "kernels/ski_kernel.hpp": ["unit/kernels/time_warp_test.cpp", "unit/kernels/position_kernel_test.cpp"],
     "kernels/time_warp.hpp": ["unit/kernels/time_warp_test.cpp"],
     "operators/any_operator.hpp": ["unit/operators/any_operator_test.cpp"],
+    "operators/causal_filter.hpp": ["unit/operators/causal_filter_test.cpp"],
     "operators/dense.hpp": ["unit/operators/dense_test.cpp", "unit/operators/error_test.cpp"],
     "operators/exact_product.hpp": ["unit/operators/fft_test.cpp +support/oracle.cpp"],
     "operators/fft.hpp": ["unit/operators/fft_test.cpp +support/oracle.cpp", "unit/operators/error_test.cpp",

@@ -158,10 +158,12 @@ void expect_exact(Index n, Index d) {
 
 TEST(ExactIntegers, FloatProductsAreExactWhenRounded) {
     for (const Index n : {65, 100, 1000, 1024, 5000}) expect_exact<float>(n, 3);
+    for (const Index d : {2, 8, 13}) expect_exact<float>(700, d);
     for (const Index n : {20000, 65536}) expect_exact<float>(n, 1);
 }
 TEST(ExactIntegers, DoubleProductsAreExactWhenRounded) {
     for (const Index n : {65, 100, 1000, 1024, 5000}) expect_exact<double>(n, 3);
+    for (const Index d : {2, 4, 7}) expect_exact<double>(700, d);
     for (const Index n : {20000, 65536}) expect_exact<double>(n, 1);
 }
 TEST(SlowExactIntegers, FloatProductsOfMillionsOfStepsAreExactWhenRounded) {

@@ -32,6 +32,7 @@ enum class Kind {
     nested_sum,   // (Ski + Band) + Fft
     state_space,  // parameters: direct, residues of fixed poles
     band_plus_state_space,
+    causal_filter,
 };
 
 inline constexpr std::array all_kinds = {
@@ -49,22 +50,25 @@ inline constexpr std::array all_kinds = {
     Kind::nested_sum,
     Kind::state_space,
     Kind::band_plus_state_space,
+    Kind::causal_filter,
 };
 
 inline constexpr std::array toeplitz_kinds = {
-    Kind::dense,       Kind::dense_causal,
-    Kind::band,        Kind::band_causal,
-    Kind::fft,         Kind::fft_causal,
-    Kind::spectral,    Kind::spectral_causal,
-    Kind::state_space, Kind::band_plus_state_space,
+    Kind::dense,         Kind::dense_causal,
+    Kind::band,          Kind::band_causal,
+    Kind::fft,           Kind::fft_causal,
+    Kind::spectral,      Kind::spectral_causal,
+    Kind::state_space,   Kind::band_plus_state_space,
+    Kind::causal_filter,
 };
 
 inline constexpr std::array causal_kinds = {
-    Kind::dense_causal, Kind::band_causal, Kind::fft_causal, Kind::spectral_causal, Kind::state_space,
+    Kind::dense_causal,    Kind::band_causal, Kind::fft_causal,
+    Kind::spectral_causal, Kind::state_space, Kind::causal_filter,
 };
 
-/// What to build. Zeros stand for the defaults: about a third of n, 5 taps (4 where causal), and the
-/// library's own grid.
+/// What to build. Zeros stand for the defaults: about a third of n, 5 taps (4 where causal; of a
+/// filter two thirds of n), and the library's own grid.
 struct Spec {
     Kind kind = Kind::dense;
     Index length = 0;

@@ -214,6 +214,15 @@ Built<Band<S, causality>> build_band(const Spec& spec) {
 }
 
 template <class S>
+Built<CausalFilter<S>> build_causal_filter(const Spec& spec) {
+    const Index taps = spec.taps > 0 ? spec.taps : (2 * spec.length + 2) / 3;
+    Oracle oracle(spec.length);
+    oracle.add(lag_part(spec.length, 0, taps));
+    return {CausalFilter<S>({.length = spec.length, .channels = spec.channels, .taps = taps}),
+            Matrix<S>::Zero(taps, spec.channels), oracle};
+}
+
+template <class S>
 Built<Ski<S>> build_ski(const Spec& spec) {
     const Index rank = spec.rank > 0 ? spec.rank : (spec.length + 2) / 3;
     Oracle oracle(spec.length);
@@ -289,6 +298,8 @@ std::unique_ptr<Model<S>> make_model(const Spec& spec, std::uint64_t seed) {
                 (build_ski<S>(spec) + build_band<S, both>(spec)) + build_fft<S, causal>(spec), seed);
         case Kind::state_space:
             return with_random_kernel<S>(build_state_space<S>(spec), seed);
+        case Kind::causal_filter:
+            return with_random_kernel<S>(build_causal_filter<S>(spec), seed);
         case Kind::band_plus_state_space:
             return with_random_kernel<S>(build_band<S, both>(spec) + build_state_space<S>(spec), seed);
     }

@@ -68,9 +68,39 @@ struct Simd {
         store_unaligned(p + lanes, high);
     }
 
+    /// Of `count` vectors, each of `count` blocks of lanes, the r-th block of vector k changes places with
+    /// the k-th of vector r. `count` is a power of two.
+    template <Index count>
+    TOEPLITZ_INLINE static void transpose_blocks(Pack* v) noexcept {
+        swap_blocks<count, 1>(v);
+    }
+
     TOEPLITZ_INLINE static Pack broadcast(Scalar x) noexcept { return x - Pack{}; }
 
 private:
+    // The bit `bit` of the numbers of vectors and blocks, and those above it.
+    template <Index count, Index bit>
+    TOEPLITZ_INLINE static void swap_blocks(Pack* v) noexcept {
+        if constexpr (bit < count) {
+            for (Index high = 0; high < count; high += 2 * bit) {
+                for (Index low = 0; low < bit; ++low) {
+                    exchange<bit*(lanes / count)>(v[high + low], v[high + low + bit],
+                                                  std::make_integer_sequence<int, static_cast<int>(lanes)>{});
+                }
+            }
+            swap_blocks<count, 2 * bit>(v);
+        }
+    }
+    // The lanes of a whose number has the bit `width` for those of b that lack it.
+    template <Index width, int... i>
+    TOEPLITZ_INLINE static void exchange(Pack& a, Pack& b, std::integer_sequence<int, i...>) noexcept {
+        constexpr int w = static_cast<int>(width);
+        constexpr int other = static_cast<int>(lanes);
+        const Pack first = __builtin_shufflevector(a, b, ((i & w) == 0 ? i : other + i - w)...);
+        b = __builtin_shufflevector(a, b, ((i & w) == 0 ? i + w : other + i)...);
+        a = first;
+    }
+
     [[gnu::noinline]] static Pack load_tail(const Scalar* p, Index count) noexcept {
         return load_partial(p, count);
     }

@@ -24,7 +24,7 @@ template <class Engine, class Scalar>
 concept ConvolutionEngine = requires(const Engine& engine, MatrixView<const Scalar> from,
                                      MatrixView<Scalar> to, const Scalar* in, Scalar* out, Index size) {
     { Engine::lanes } -> std::convertible_to<Index>;
-    Engine(size);
+    Engine(size, size);  // length, channels
     { engine.size() } -> std::convertible_to<Index>;
     { engine.spectrum_size(size) } -> std::convertible_to<Index>;
     { engine.scratch_size(size) } -> std::convertible_to<Index>;

@@ -32,7 +32,7 @@ public:
     static constexpr Index lanes = detail::tile_lanes<Scalar>;
 
     /// \throws config_error 201 or 202, plan_error 301
-    explicit FftwConvolution(Index length) {
+    explicit FftwConvolution(Index length, Index /*channels*/ = lanes) {
         detail::require_positive(length, "FftwConvolution", "length");
         size_ = smooth_even_size(length);
         // Lanes of a power-of-two size would all fall into the same cache sets.

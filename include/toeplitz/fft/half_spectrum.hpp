@@ -40,14 +40,16 @@ public:
     /// Channels per group: one cache line of a row.
     static constexpr Index lanes = TreeConvolution<Scalar>::lanes;
 
+    /// \param channels d: calls are given `lanes` or d % lanes of them
     /// \throws config_error 201 or 202
-    explicit HalfSpectrum(Index grid) : grid_(grid) {
+    explicit HalfSpectrum(Index grid, Index channels = lanes) : grid_(grid) {
         detail::require_positive(grid, "HalfSpectrum", "grid");
         if (grid > (std::numeric_limits<std::int32_t>::max)()) {
             detail::raise<config_error>(202, "HalfSpectrum", "a grid below 2^31", std::to_string(grid));
         }
         if (detail::HalfComplexTree<Scalar>::serves(grid)) {
-            tree_.emplace(grid);
+            tree_.emplace(grid, channels);
+            pack_width_ = tree_->width();
         } else {
             chirp_.emplace(grid);
         }
@@ -73,8 +75,8 @@ public:
                     if (s < grid_ - negative) return;
                     t = s - grid_;
                 }
-                S::store_row(lags.row(t + negative) + pack * S::lanes, scale * window(t, causality) * value,
-                             channels_of(pack, lags.cols()));
+                S::store_row(lags.row(t + negative) + pack * pack_width_,
+                             scale * window(t, causality) * value, channels_of(pack, lags.cols()));
             });
     }
 
@@ -86,7 +88,7 @@ public:
         const Scalar scale = Scalar(1) / static_cast<Scalar>(grid_);
         analyze(dlags.cols(), scratch, windowed(dlags, negative, causality),
                 [&](Index k, Index pack, Complex value) {
-                    Spectrum* to = dspectrum.row(k) + pack * S::lanes;
+                    Spectrum* to = dspectrum.row(k) + pack * pack_width_;
                     const Index count = channels_of(pack, dspectrum.cols());
                     if constexpr (std::is_same_v<Spectrum, Scalar>) {
                         S::store_row(to, S::load_row(to, count) + scale * value.re, count);
@@ -103,7 +105,7 @@ public:
         analyze(lags.cols(), scratch, windowed(lags, 0, Causality::bidirectional),
                 [&](Index k, Index pack, Complex value) {
                     const Scalar scale = 1 / weight(k);
-                    store_row(spectrum.row(k) + pack * S::lanes, {scale * value.re, scale * value.im},
+                    store_row(spectrum.row(k) + pack * pack_width_, {scale * value.re, scale * value.im},
                               channels_of(pack, lags.cols()));
                 });
     }
@@ -121,9 +123,9 @@ private:
         return 2 * t > grid_ ? Scalar(0) : weight(t);
     }
 
-    static Index packs_of(Index width) noexcept { return (width + S::lanes - 1) / S::lanes; }
-    static Index channels_of(Index pack, Index width) noexcept {
-        return (std::min)(S::lanes, width - pack * S::lanes);
+    Index packs_of(Index width) const noexcept { return (width + pack_width_ - 1) / pack_width_; }
+    Index channels_of(Index pack, Index width) const noexcept {
+        return (std::min)(pack_width_, width - pack * pack_width_);
     }
 
     template <class Load, class Store>
@@ -145,8 +147,8 @@ private:
 
     // One pack of row k of a spectrum.
     template <class Spectrum>
-    static Complex row(MatrixView<Spectrum> spectrum, Index k, Index pack) noexcept {
-        const Spectrum* from = spectrum.row(k) + pack * S::lanes;
+    Complex row(MatrixView<Spectrum> spectrum, Index k, Index pack) const noexcept {
+        const Spectrum* from = spectrum.row(k) + pack * pack_width_;
         const Index count = channels_of(pack, spectrum.cols());
         if constexpr (std::is_same_v<std::remove_const_t<Spectrum>, Scalar>) {
             return {S::load_row(from, count), Pack{}};
@@ -184,12 +186,13 @@ private:
                 if (s < grid_ - negative) return Pack{};
                 t = s - grid_;
             }
-            const Scalar* from = lags.row(t + negative) + pack * S::lanes;
+            const Scalar* from = lags.row(t + negative) + pack * pack_width_;
             return window(t, causality) * S::load_row(from, channels_of(pack, lags.cols()));
         };
     }
 
     Index grid_ = 0;
+    Index pack_width_ = S::lanes;
     std::optional<detail::HalfComplexTree<Scalar>> tree_;
     std::optional<detail::Chirp<Scalar>> chirp_;
 };

@@ -20,10 +20,11 @@ TOEPLITZ_INLINE void store_points(Scalar* p, Index step, const ComplexPack<Scala
 }
 
 /// Transforms of one pack of channels: N coefficients to the N points z_p of the tree, z_p^N = i, and back.
+/// With s > 1 phases a pack of `lanes` numbers is s consecutive coefficients of lanes/s channels.
 ///
 /// Split after split, z^L − e^{iθ} = (z^{L/2} − e^{iθ/2})(z^{L/2} + e^{iθ/2}) leads to the N roots. The
 /// factors are the same for a whole block, the array stays in place, and the points come out in the order of
-/// the leaves (tree_order). Memory: N ComplexPacks, aligned to buffer_alignment.
+/// the leaves (tree_order). Memory: N/s ComplexPacks, aligned to buffer_alignment.
 ///
 /// Cost O(N log N) | heap: none after construction | thread-safe: const, on distinct memory.
 template <Real Scalar>
@@ -37,24 +38,36 @@ public:
     using Root = std::conditional_t<R % 2 == 0, NodeRadix<R>, OddRoot<R>>;
 
     /// \throws config_error 201 or 202
-    explicit SplittingTree(Index length) : plan_(length) {}
+    explicit SplittingTree(Index length, Index phases = 1) : plan_(length, phases) {}
 
     /// N, see tree_size.
     Index size() const noexcept { return plan_.size(); }
 
+    /// N/s.
+    Index packs() const noexcept { return plan_.packs(); }
+    Index phases() const noexcept { return plan_.phases(); }
+
     /// Scalars of a pack's points.
-    Index pack_size() const noexcept { return size() * Complex::size; }
+    Index pack_size() const noexcept { return packs() * Complex::size; }
+
+    /// Where the coefficient a_t and the point z_p, in the order of the tree, of the first channel are; those
+    /// of others are its neighbours, and its imaginary part a vector further.
+    Index coefficient(Index t) const noexcept { return place(t / phases(), t % phases()); }
+    Index point(Index p) const noexcept {
+        const Index pack = p / phases();
+        return place(pack / phases() * phases() + p % phases(), pack % phases());
+    }
 
     /// Coefficients a_t to points Σ a_t z_p^t.
     [[gnu::noinline]] void split(Scalar* points) const noexcept {
-        with_root([&]<Index R>() { split_block<Root<R>, R>(points, size(), root_factors()); });
+        with_root([&]<Index R>() { split_block<Root<R>, R>(points, packs(), root_factors()); });
         walk(Descent{points, points, {}});
     }
 
     /// The adjoint of split, N times its inverse: points y_p to Σ y_p conj(z_p)^t.
     [[gnu::noinline]] void join(Scalar* points) const noexcept {
         walk(Ascent{points, points, {}});
-        with_root([&]<Index R>() { join_block<Root<R>, R>(points, size(), root_factors()); });
+        with_root([&]<Index R>() { join_block<Root<R>, R>(points, packs(), root_factors()); });
     }
 
     /// What split does below the root, whose children `points` hold.
@@ -98,6 +111,10 @@ public:
     }
 
 private:
+    Index place(Index pack, Index phase) const noexcept {
+        return pack * Complex::size + phase * (Complex::lanes / phases());
+    }
+
     // Nodes whose blocks share half a first-level cache are split one after another, so that the processor
     // finds independent work; larger ones are finished one by one, so that their data stays in the cache.
     static constexpr Index batch_bytes = 16384;
@@ -151,6 +168,34 @@ private:
             if constexpr (up) Node<R>::join(z, f);
             store_points<R, Scalar>(points + offset, Complex::size, z);
         }
+
+        // R neighbouring packs of R phases, whose lanes are the packs while they are points.
+        template <Index R>
+        TOEPLITZ_INLINE void phases(Index offset, const Scalar* factors, const Scalar* turns) const noexcept {
+            const typename Node<R>::template Factors<Scalar> f(factors, turns);
+            Complex z[std::size_t{R}];
+            load_points<R, Scalar>(source + offset, Complex::size, z);
+            if constexpr (down) {
+                transpose<R>(z);
+                Node<R>::split(z, f);
+            }
+            product.template apply<R>(offset, z);
+            if constexpr (up) {
+                Node<R>::join(z, f);
+                transpose<R>(z);
+            }
+            store_points<R, Scalar>(points + offset, Complex::size, z);
+        }
+        template <Index R>
+        TOEPLITZ_INLINE static void transpose(Complex* z) noexcept {
+            typename Complex::Pack part[std::size_t{R}];
+            unroll<R>([&](auto k) TOEPLITZ_LAMBDA { part[k] = z[k].re; });
+            Simd<Scalar>::template transpose_blocks<R>(part);
+            unroll<R>([&](auto k) TOEPLITZ_LAMBDA { z[k].re = part[k]; });
+            unroll<R>([&](auto k) TOEPLITZ_LAMBDA { part[k] = z[k].im; });
+            Simd<Scalar>::template transpose_blocks<R>(part);
+            unroll<R>([&](auto k) TOEPLITZ_LAMBDA { z[k].im = part[k]; });
+        }
     };
     using Descent = Way<true, false, Nothing>;
     using Ascent = Way<false, true, Nothing>;
@@ -186,13 +231,15 @@ private:
 
     template <class W>
     void walk(const W& way) const noexcept {
-        walk(way, 1, 0, plan_.radix(0), size() / plan_.radix(0));
+        walk(way, 1, 0, plan_.radix(0), packs() / plan_.radix(0));
     }
 
-    // Nodes first..first + count − 1 of a level, `length` coefficients each, and all below them.
+    // Nodes first..first + count − 1 of a level, `length` packs each, and all below them.
     template <class W>
     void walk(const W& way, Index level, Index first, Index count, Index length) const noexcept {
-        if (plan_.radix(level) == 8) {
+        if (length == 1) {
+            walk_phases(way, first, count);
+        } else if (plan_.radix(level) == 8) {
             walk_nodes<8>(way, level, first, count, length);
         } else {
             walk_nodes<4>(way, level, first, count, length);
@@ -205,7 +252,7 @@ private:
         const Scalar* factors = plan_.factors(level) + first * factor_size;
         const Index block = length * Complex::size;
         const Index start = first * block;
-        if (level + 1 == plan_.levels()) {
+        if (length == R && phases() == 1) {
             for (Index k = 0; k < count; ++k) {
                 way.template leaf<R>(start + k * R * Complex::size, factors + k * factor_size);
             }
@@ -225,6 +272,31 @@ private:
                 for (Index k = begin; k < end; ++k) {
                     join_block<Node<R>, R>(way.points + start + k * block, length, factors + k * factor_size);
                 }
+            }
+        }
+    }
+
+    // The level of phases: `count` packs from `first` on, whole blocks of s.
+    template <class W>
+    void walk_phases(const W& way, Index first, Index count) const noexcept {
+        switch (phases()) {
+            case 2:
+                return walk_phases<2>(way, first, count);
+            case 4:
+                return walk_phases<4>(way, first, count);
+            case 8:
+                return walk_phases<8>(way, first, count);
+            default:
+                return walk_phases<16>(way, first, count);
+        }
+    }
+    template <Index R, class W>
+    void walk_phases(const W& way, Index first, Index count) const noexcept {
+        if constexpr (R <= Complex::lanes) {
+            constexpr Index factor_size = Node<R>::factor_size;
+            const Scalar* factors = plan_.factors(plan_.levels() - 1) + first / R * factor_size;
+            for (Index k = 0; k < count; k += R, factors += factor_size) {
+                way.template phases<R>((first + k) * Complex::size, factors, plan_.turns());
             }
         }
     }

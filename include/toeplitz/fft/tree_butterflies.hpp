@@ -74,11 +74,11 @@ TOEPLITZ_INLINE void butterfly_back(ComplexPack<Scalar>& a, ComplexPack<Scalar>&
     a = sum;
 }
 
-/// A node of radix 2, 4 or 8, at any place in the tree: z_k = Σ_m (a_m ρ^m) ω_k^m with ρ = e^{iθ/R} and the
-/// R-th roots of unity ω_k in the order of the tree: 1, −1, i, −i, then √i, −√i, i√i, −i√i.
+/// A node of radix 2, 4, 8 or 16, at any place in the tree: z_k = Σ_m (a_m ρ^m) ω_k^m with ρ = e^{iθ/R} and
+/// the R-th roots of unity ω_k in the order of the tree: 1, −1, i, −i, then √i, −√i, i√i, −i√i, ....
 template <Index R>
 struct NodeRadix {
-    static_assert(R == 2 || R == 4 || R == 8);
+    static_assert(R == 2 || R == 4 || R == 8 || R == 16);
 
     /// Scalars per node in the table of factors: ρ, ..., ρ^{R−1}.
     static constexpr Index factor_size = 2 * (R - 1);
@@ -88,6 +88,13 @@ struct NodeRadix {
         TOEPLITZ_INLINE explicit Factors(const Scalar* table) noexcept {
             unroll<R - 1>([&](auto k) TOEPLITZ_LAMBDA {
                 power[k + 1] = ComplexPack<Scalar>::broadcast(table + 2 * k);
+            });
+        }
+        /// Those of R neighbouring nodes in the lanes: of the first one, times what the others have more.
+        TOEPLITZ_INLINE Factors(const Scalar* table, const Scalar* turns) noexcept : Factors(table) {
+            unroll<R - 1>([&](auto k) TOEPLITZ_LAMBDA {
+                power[k + 1] = multiply<Direction::forward>(
+                    ComplexPack<Scalar>::load(turns + k * ComplexPack<Scalar>::size), power[k + 1]);
             });
         }
         ComplexPack<Scalar> power[std::size_t{R}];  // [0] is unused
@@ -155,6 +162,19 @@ private:
             z[7] = {root_half<Scalar> * (z[7].re - z[7].im), root_half<Scalar> * (z[7].re + z[7].im)};
             butterfly(z[4], z[5]);
             butterfly_turned(z[6], z[7]);
+        } else if constexpr (R == 16) {
+            unroll<4>([&](auto k) TOEPLITZ_LAMBDA {
+                butterfly(z[k], z[k + 4]);
+                butterfly_turned(z[k + 8], z[k + 12]);
+            });
+            unroll<4>([&](auto quarter) TOEPLITZ_LAMBDA {
+                ComplexPack<Scalar>* q = z + 4 * quarter;
+                turn_quarter<quarter, Direction::forward>(q);
+                butterfly(q[0], q[2]);
+                butterfly(q[1], q[3]);
+                butterfly(q[0], q[1]);
+                butterfly_turned(q[2], q[3]);
+            });
         }
     }
 
@@ -174,8 +194,61 @@ private:
             butterfly(z[1], z[3]);
             butterfly_back(z[4], z[6]);
             butterfly_back(z[5], z[7]);
+        } else if constexpr (R == 16) {
+            unroll<4>([&](auto quarter) TOEPLITZ_LAMBDA {
+                ComplexPack<Scalar>* q = z + 4 * quarter;
+                butterfly(q[0], q[1]);
+                butterfly_back(q[2], q[3]);
+                butterfly(q[0], q[2]);
+                butterfly(q[1], q[3]);
+                turn_quarter<quarter, Direction::adjoint>(q);
+            });
+            unroll<4>([&](auto k) TOEPLITZ_LAMBDA {
+                butterfly(z[k], z[k + 4]);
+                butterfly_back(z[k + 8], z[k + 12]);
+            });
         }
     }
+
+    // The factors of the four nodes modulo z^4 − e^{iθ}, θ = 0, π, π/2, 3π/2.
+    template <Index quarter, Direction direction, Real Scalar>
+    TOEPLITZ_INLINE static void turn_quarter(ComplexPack<Scalar>* q) noexcept {
+        if constexpr (quarter == 1) {
+            turn<direction, 2>(q[1]);
+            turn<direction, 4>(q[2]);
+            turn<direction, 6>(q[3]);
+        } else if constexpr (quarter == 2) {
+            turn<direction, 1>(q[1]);
+            turn<direction, 2>(q[2]);
+            turn<direction, 3>(q[3]);
+        } else if constexpr (quarter == 3) {
+            turn<direction, 3>(q[1]);
+            turn<direction, 6>(q[2]);
+            turn<direction, 9>(q[3]);
+        }
+    }
+
+    // z·e^{2πi sixteenths/16}, or by the conjugate.
+    template <Direction direction, Index sixteenths, Real Scalar>
+    TOEPLITZ_INLINE static void turn(ComplexPack<Scalar>& z) noexcept {
+        constexpr Scalar c = cosine<Scalar>[sixteenths];
+        constexpr Scalar s = direction == Direction::forward ? cosine<Scalar>[(sixteenths + 12) % 16]
+                                                             : -cosine<Scalar>[(sixteenths + 12) % 16];
+        if constexpr (sixteenths == 4) {
+            z = {-s * z.im, s * z.re};
+        } else {
+            z = {c * z.re - s * z.im, c * z.im + s * z.re};
+        }
+    }
+
+    // Of sixteenths of a turn.
+    template <Real Scalar>
+    static constexpr std::array<Scalar, 16> cosine = [] {
+        constexpr Scalar a = static_cast<Scalar>(0.92387953251128675613);
+        constexpr Scalar b = static_cast<Scalar>(0.70710678118654752440);
+        constexpr Scalar c = static_cast<Scalar>(0.38268343236508977173);
+        return std::array<Scalar, 16>{1, a, b, c, 0, -c, -b, -a, -1, -a, -b, -c, 0, c, b, a};
+    }();
 
     template <Real Scalar>
     static constexpr Scalar root_half = static_cast<Scalar>(0.70710678118654752440);

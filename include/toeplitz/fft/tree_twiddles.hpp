@@ -49,6 +49,14 @@ inline Index tree_size(Index length) {
     return size;
 }
 
+/// The same of trees whose packs hold `phases` coefficients of a channel: a whole number of blocks of as many
+/// packs. \throws config_error 201 or 202
+inline Index tree_size(Index length, Index phases) {
+    Index packs = tree_size((length + phases - 1) / phases);
+    while (packs % phases != 0) packs = tree_size(packs + 1);
+    return packs * phases;
+}
+
 /// The largest odd divisor: the radix of the root, where it is not 1.
 constexpr Index odd_part(Index size) noexcept {
     return size >> std::countr_zero(static_cast<std::uint64_t>(size));
@@ -80,12 +88,18 @@ inline Buffer<Index> tree_order(Index size) {
 /// The levels of a tree and the factors of their nodes.
 ///
 /// The nodes of a level, from left to right, are consecutive blocks of the array that holds the polynomials.
+///
+/// Where packs hold s > 1 phases, lanes are coefficients sj + m, m < s, of a polynomial in z: s polynomials
+/// in u = z^s, split alike down to z^s − u_p, which the lanes of one pack hold. The last level, of radix s,
+/// splits these.
 template <Real Scalar>
 class TreePlan {
 public:
-    explicit TreePlan(Index length) : size_(tree_size(length)) {
-        const Index odd = odd_part(size_);
-        Index block = size_;
+    /// \param phases s, a power of two ≤ 16 and the number of lanes at most
+    explicit TreePlan(Index length, Index phases = 1)
+        : packs_(tree_size(length, phases) / phases), phases_(phases) {
+        const Index odd = odd_part(packs_);
+        Index block = packs_;
         Index factors = 0;
         if (odd > 1) {
             levels_[0] = {odd, 0};
@@ -95,18 +109,26 @@ public:
         while (block > 1) {
             const Index radix = choose_radix(block, count_ == 0);
             levels_[static_cast<std::size_t>(count_++)] = {radix, factors};
-            factors += size_ / block * 2 * (radix - 1);
+            factors += packs_ / block * 2 * (radix - 1);
             block /= radix;
         }
+        const int phase_bits = std::countr_zero(static_cast<std::uint64_t>(phases));
+        if (phases > 1) {
+            levels_[static_cast<std::size_t>(count_++)] = {phases, factors};
+            factors += packs_ / phases * 2 * (phases - 1);
+        }
         factors_ = Buffer<Scalar>(factors);
-        const RootsOfUnity roots(4 * size_);
+        const RootsOfUnity roots(4 * size());
         int depth = 0;
         for (Index level = odd > 1 ? 1 : 0; level < count_; ++level) {
             Scalar* to = factors_.data() + levels_[static_cast<std::size_t>(level)].factors;
             const Index r = radix(level);
+            const bool splits_packs = phases > 1 && level + 1 == count_;
+            if (splits_packs) depth -= phase_bits;
             for (Index node = 0; node < odd << depth; ++node) {
                 const Turn angle = root_of_i(odd, depth, node);
-                const Index step = angle.numerator * (roots.order() / (r * angle.denominator));
+                const Index parts = splits_packs ? phases * phases : r;
+                const Index step = angle.numerator * (roots.order() / (parts * angle.denominator));
                 for (Index m = 1; m < r; ++m) {
                     const auto power = roots.template at<Scalar>(m * step);
                     *to++ = power[0];
@@ -115,10 +137,15 @@ public:
             }
             depth += std::countr_zero(static_cast<std::uint64_t>(r));
         }
+        if (phases > 1) fill_turns(phase_bits);
     }
 
-    /// N, the number of coefficients and of points.
-    Index size() const noexcept { return size_; }
+    /// N, the number of coefficients and of points of a channel.
+    Index size() const noexcept { return packs_ * phases_; }
+
+    /// N/s packs hold them.
+    Index packs() const noexcept { return packs_; }
+    Index phases() const noexcept { return phases_; }
 
     Index levels() const noexcept { return count_; }
 
@@ -130,7 +157,25 @@ public:
         return factors_.data() + levels_[static_cast<std::size_t>(level)].factors;
     }
 
+    /// Of s packs that one node of u has been split into, what the factors of the level of phases m = 1..s−1
+    /// have more than those of the first: a pack each, whose lanes are the s packs.
+    const Scalar* turns() const noexcept { return turns_.data(); }
+
 private:
+    void fill_turns(int phase_bits) {
+        using Complex = ComplexPack<Scalar>;
+        turns_ = Buffer<Scalar>((phases_ - 1) * Complex::size);
+        const RootsOfUnity roots(phases_ * phases_);
+        for (Index lane = 0; lane < Complex::lanes; ++lane) {
+            const Index step = Turn{0, 1}.root(phase_bits, lane * phases_ / Complex::lanes).numerator;
+            for (Index m = 1; m < phases_; ++m) {
+                const auto [cos, sin] = roots.template at<Scalar>(m * step);
+                turns_[(m - 1) * Complex::size + lane] = cos;
+                turns_[(m - 1) * Complex::size + Complex::lanes + lane] = sin;
+            }
+        }
+    }
+
     struct Level {
         Index radix;
         Index factors;
@@ -145,11 +190,13 @@ private:
         return root ? 2 : 8;
     }
 
-    Index size_;
+    Index packs_;
+    Index phases_;
     Index count_ = 0;
-    // One of an odd radix, and at most one for every other of 62 bits but the root's.
-    std::array<Level, 34> levels_{};
+    // One of an odd radix, at most one for every other of 62 bits but the root's, and one of phases.
+    std::array<Level, 35> levels_{};
     Buffer<Scalar> factors_;
+    Buffer<Scalar> turns_;
 };
 
 }  // namespace detail

@@ -49,7 +49,7 @@ public:
     /// The zero operator, until set_kernel is called.
     /// \throws config_error 201, 202 or 521 (grid < 2n−1), plan_error 301
     explicit Spectral(const Options& options)
-        : Base(options.length, options.channels, kind), transform_(checked_grid(options)) {}
+        : Base(options.length, options.channels, kind), transform_(checked_grid(options), options.channels) {}
 
     /// \throws config_error 201, 202 or 521, shape_error 501, value_error 530, plan_error 301
     Spectral(const Options& options, Kernel kernel) : Spectral(options) { this->set_kernel(kernel); }

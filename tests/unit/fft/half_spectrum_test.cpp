@@ -16,7 +16,7 @@ constexpr long double pi = std::numbers::pi_v<long double>;
 using LongComplex = std::complex<long double>;
 
 // Those from 32 on that are twice a size of the tree take another way than the rest.
-constexpr std::array grids = {1, 2, 3, 4, 5, 8, 9, 30, 31, 32, 48, 64, 97, 112, 160};
+constexpr std::array grids = {1, 2, 3, 4, 5, 8, 9, 30, 31, 32, 48, 64, 97, 112, 160, 512};
 
 template <class S>
 class HalfSpectrumTest : public testing::Test {
@@ -88,7 +88,7 @@ protected:
 
     /// The spectrum of the causal lags that have the real part R.
     static Matrix<Complex> causal_spectrum(const Matrix<S>& real_part, Index grid) {
-        const HalfSpectrum<S> transform(grid);
+        const HalfSpectrum<S> transform(grid, real_part.cols());
         Matrix<Complex> spectrum(real_part.rows(), real_part.cols());
         Buffer<S> scratch(transform.scratch_size());
         transform.to_spectrum(lags_of(transform, real_part, Causality::causal, grid / 2, 0), spectrum,
@@ -102,46 +102,49 @@ TYPED_TEST_SUITE(HalfSpectrumTest, Scalars);
 
 TYPED_TEST(HalfSpectrumTest, LagsOfAComplexSpectrumAreItsInverseTransform) {
     using S = TypeParam;
-    for (const Index grid : grids) {
-        SCOPED_TRACE(grid);
-        const HalfSpectrum<S> transform(grid);
-        EXPECT_EQ(transform.grid(), grid);
-        EXPECT_EQ(transform.frequencies(), grid / 2 + 1);
-        const auto spectrum = this->random_complex(grid / 2 + 1, 3, 1);
-        const Index positive = (grid - 1) / 2;
-        const Index negative = grid - 1 - positive;
-        const Matrix<S> lags =
-            this->lags_of(transform, spectrum, Causality::bidirectional, positive, negative);
-        for (Index t = -negative; t <= positive; ++t) {
-            for (Index c = 0; c < 3; ++c) {
-                EXPECT_TRUE(near(lags(t + negative, c), this->inverse(spectrum, (t + grid) % grid, c, grid),
-                                 this->tolerance(grid, this->norm_of(spectrum))));
+    for (const Index grid : grids)
+        for (const Index channels : {HalfSpectrum<S>::lanes, Index{3}}) {
+            SCOPED_TRACE(grid);
+            const HalfSpectrum<S> transform(grid, channels);
+            EXPECT_EQ(transform.grid(), grid);
+            EXPECT_EQ(transform.frequencies(), grid / 2 + 1);
+            const auto spectrum = this->random_complex(grid / 2 + 1, 3, 1);
+            const Index positive = (grid - 1) / 2;
+            const Index negative = grid - 1 - positive;
+            const Matrix<S> lags =
+                this->lags_of(transform, spectrum, Causality::bidirectional, positive, negative);
+            for (Index t = -negative; t <= positive; ++t) {
+                for (Index c = 0; c < 3; ++c) {
+                    EXPECT_TRUE(near(lags(t + negative, c),
+                                     this->inverse(spectrum, (t + grid) % grid, c, grid),
+                                     this->tolerance(grid, this->norm_of(spectrum))));
+                }
             }
         }
-    }
 }
 
 TYPED_TEST(HalfSpectrumTest, CausalLagsAreWindowedAndLagNHalfHasWeightOne) {
     using S = TypeParam;
-    for (const Index grid : grids) {
-        SCOPED_TRACE(grid);
-        const HalfSpectrum<S> transform(grid);
-        const Matrix<S> spectrum = random_matrix<S>(grid / 2 + 1, HalfSpectrum<S>::lanes, 2);
-        const Matrix<S> lags = this->lags_of(transform, spectrum, Causality::causal, grid - 1, 0);
-        for (Index t = 0; t < grid; ++t) {
-            for (Index c = 0; c < spectrum.cols(); ++c) {
-                EXPECT_TRUE(near(lags(t, c), this->window(t, grid) * this->inverse(spectrum, t, c, grid),
-                                 this->tolerance(grid, norm(spectrum))));
+    for (const Index grid : grids)
+        for (const Index channels : {HalfSpectrum<S>::lanes, Index{1}}) {
+            SCOPED_TRACE(grid);
+            const HalfSpectrum<S> transform(grid, channels);
+            const Matrix<S> spectrum = random_matrix<S>(grid / 2 + 1, channels, 2);
+            const Matrix<S> lags = this->lags_of(transform, spectrum, Causality::causal, grid - 1, 0);
+            for (Index t = 0; t < grid; ++t) {
+                for (Index c = 0; c < spectrum.cols(); ++c) {
+                    EXPECT_TRUE(near(lags(t, c), this->window(t, grid) * this->inverse(spectrum, t, c, grid),
+                                     this->tolerance(grid, norm(spectrum))));
+                }
             }
         }
-    }
 }
 
 TYPED_TEST(HalfSpectrumTest, SpectrumOfLagsIsTheirTransform) {
     using S = TypeParam;
     for (const Index grid : grids) {
         SCOPED_TRACE(grid);
-        const HalfSpectrum<S> transform(grid);
+        const HalfSpectrum<S> transform(grid, 2);
         for (const Index positive : {grid / 2, grid - 1}) {
             const Matrix<S> lags = random_matrix<S>(positive + 1, 2, 3);
             Matrix<std::complex<S>> spectrum(grid / 2 + 1, 2);
@@ -164,25 +167,27 @@ TYPED_TEST(HalfSpectrumTest, SpectrumOfLagsIsTheirTransform) {
 
 TYPED_TEST(HalfSpectrumTest, AccumulateSpectrumIsTheAdjointOfToLags) {
     using S = TypeParam;
-    for (const Index grid : grids) {
-        SCOPED_TRACE(grid);
-        const HalfSpectrum<S> transform(grid);
-        const Index positive = (grid - 1) / 2;
-        Buffer<S> scratch(transform.scratch_size());
-        const auto check = [&](const auto& spectrum, Causality causality, Index negative) {
-            const Matrix<S> lags = this->lags_of(transform, spectrum, causality, positive, negative);
-            const Matrix<S> dlags = random_matrix<S>(lags.rows(), lags.cols(), 4);
-            auto dspectrum = spectrum;
-            dspectrum.setZero();
-            transform.accumulate_spectrum(dlags, negative, causality,
-                                          MatrixView<typename decltype(dspectrum)::Scalar>(dspectrum),
-                                          scratch.data());
-            const long double tolerance = this->tolerance(grid, this->norm_of(spectrum) * norm(dlags) * 2);
-            EXPECT_TRUE(near(this->dot(dlags, lags), this->dot(dspectrum, spectrum), tolerance));
-        };
-        check(random_matrix<S>(grid / 2 + 1, 2, 5), Causality::causal, 0);
-        check(this->random_complex(grid / 2 + 1, 2, 6), Causality::bidirectional, positive);
-    }
+    for (const Index grid : grids)
+        for (const Index channels : {Index{2}, HalfSpectrum<S>::lanes}) {
+            SCOPED_TRACE(grid);
+            const HalfSpectrum<S> transform(grid, channels);
+            const Index positive = (grid - 1) / 2;
+            Buffer<S> scratch(transform.scratch_size());
+            const auto check = [&](const auto& spectrum, Causality causality, Index negative) {
+                const Matrix<S> lags = this->lags_of(transform, spectrum, causality, positive, negative);
+                const Matrix<S> dlags = random_matrix<S>(lags.rows(), lags.cols(), 4);
+                auto dspectrum = spectrum;
+                dspectrum.setZero();
+                transform.accumulate_spectrum(dlags, negative, causality,
+                                              MatrixView<typename decltype(dspectrum)::Scalar>(dspectrum),
+                                              scratch.data());
+                const long double tolerance =
+                    this->tolerance(grid, this->norm_of(spectrum) * norm(dlags) * 2);
+                EXPECT_TRUE(near(this->dot(dlags, lags), this->dot(dspectrum, spectrum), tolerance));
+            };
+            check(random_matrix<S>(grid / 2 + 1, 2, 5), Causality::causal, 0);
+            check(this->random_complex(grid / 2 + 1, 2, 6), Causality::bidirectional, positive);
+        }
 }
 
 // --- The discrete Hilbert transform ------------------------------------------------------------------------

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <array>
+#include <bit>
 #include <complex>
 #include <vector>
 
@@ -109,7 +111,8 @@ protected:
         }
         ASSERT_EQ(static_cast<Index>(factors.size()), detail::NodeRadix<R>::factor_size);
         std::vector<detail::Turn> roots;
-        for (Index k = 0; k < R; ++k) roots.push_back(node.root(R == 8 ? 3 : R == 4 ? 2 : 1, k));
+        for (Index k = 0; k < R; ++k)
+            roots.push_back(node.root(std::countr_zero(static_cast<unsigned>(R)), k));
         expect_definition<detail::NodeRadix<R>, R>(factors, turns_of(roots));
     }
 
@@ -142,6 +145,7 @@ TYPED_TEST(TreeButterflyTest, BinaryNodesEvaluateAtTheirRoots) {
         this->template expect_node<2>(node);
         this->template expect_node<4>(node);
         this->template expect_node<8>(node);
+        this->template expect_node<16>(node);
     }
 }
 
@@ -230,9 +234,8 @@ protected:
 
     /// Every way to T x for one direction, at length n.
     template <Direction direction>
-    static void expect_products(Index n, Index width) {
+    static void expect_products(const Engine& engine, Index n, Index width) {
         SCOPED_TRACE("n = " + std::to_string(n) + ", width = " + std::to_string(width));
-        const Engine engine(n);
         const Matrix<S> lags = random_matrix<S>(2 * n - 1, width, 1);
         const Matrix<S> x = random_matrix<S>(n, width, 2);
         const Buffer<S> kernel = spectrum_of(engine, lags, n - 1);
@@ -273,14 +276,24 @@ protected:
         EXPECT_TRUE(same_bits(sum, start + again));
     }
 
+    /// With a channel in each lane, and with channels and time steps in the lanes.
+    static std::array<Engine, 2> engines(Index n, Index width) { return {Engine(n), Engine(n, width)}; }
+
     static void expect_products(Index n, Index width) {
-        expect_products<Direction::forward>(n, width);
-        expect_products<Direction::adjoint>(n, width);
+        for (const Engine& engine : engines(n, width)) {
+            SCOPED_TRACE(std::to_string(engine.spectrum_size(width)) + " scalars");
+            expect_products<Direction::forward>(engine, n, width);
+            expect_products<Direction::adjoint>(engine, n, width);
+        }
     }
 
     static void expect_lag_gradient(Index n, Index width, Index positive, Index negative) {
+        expect_lag_gradient(Engine(n), n, width, positive, negative);
+        expect_lag_gradient(Engine(n, width), n, width, positive, negative);
+    }
+    static void expect_lag_gradient(const Engine& engine, Index n, Index width, Index positive,
+                                    Index negative) {
         SCOPED_TRACE("n = " + std::to_string(n) + ", width = " + std::to_string(width));
-        const Engine engine(n);
         Buffer<S> scratch(engine.scratch_size());
         Buffer<S> x_spectrum(engine.spectrum_size());
         Buffer<S> g_spectrum(engine.spectrum_size());
@@ -369,61 +382,62 @@ TYPED_TEST(TreeConvolutionTest, EveryWidthOfAGroup) {
 TYPED_TEST(TreeConvolutionTest, KernelsMayStopAtAnyLag) {
     using S = TypeParam;
     for (const Index n : {21, 64}) {
-        const TreeConvolution<S> engine(n);
-        const Index last = engine.size() - 1;
+        const Index last = detail::tree_size(n) - 1;
         const Matrix<S> x = random_matrix<S>(n, 3, 2);
-        for (const auto& [positive, negative] : std::vector<std::pair<Index, Index>>{
-                 {0, 0}, {20, 0}, {0, 20}, {3, 7}, {20, 5}, {last, last}, {last, 0}, {0, last}}) {
-            const Matrix<S> lags = random_matrix<S>(positive + negative + 1, 3, 1);
-            const Matrix<S> y = this->convolve(engine, this->spectrum_of(engine, lags, negative), x);
-            EXPECT_TRUE(near_all(y, this->product(lags, negative, x, n),
-                                 transform_error(engine.size()) * unit<S> * norm(lags) * norm(x)))
-                << "n = " << n << ", lags " << -negative << ".." << positive;
-        }
+        for (const TreeConvolution<S>& engine : this->engines(n, 3))
+            for (const auto& [positive, negative] : std::vector<std::pair<Index, Index>>{
+                     {0, 0}, {20, 0}, {0, 20}, {3, 7}, {20, 5}, {last, last}, {last, 0}, {0, last}}) {
+                const Matrix<S> lags = random_matrix<S>(positive + negative + 1, 3, 1);
+                const Matrix<S> y = this->convolve(engine, this->spectrum_of(engine, lags, negative), x);
+                EXPECT_TRUE(near_all(y, this->product(lags, negative, x, n),
+                                     transform_error(engine.size()) * unit<S> * norm(lags) * norm(x)))
+                    << "n = " << n << ", lags " << -negative << ".." << positive;
+            }
     }
 }
 
 TYPED_TEST(TreeConvolutionTest, ReadsAndWritesOnlyTheRowsItIsGiven) {
     using S = TypeParam;
-    const Index width = TreeConvolution<S>::lanes - 1;
-    for (const Index n : {50, 64}) {
-        const TreeConvolution<S> engine(n);
-        const Matrix<S> lags = random_matrix<S>(2 * n - 1, width, 1);
-        const Buffer<S> kernel = this->spectrum_of(engine, lags, n - 1);
-        Buffer<S> scratch(engine.scratch_size());
-        for (const Index rows_in : {Index{0}, Index{1}, Index{30}, n}) {
-            for (const Index rows_out : {Index{0}, Index{1}, Index{17}, n}) {
-                Matrix<S> x = random_matrix<S>(n, width, 2);
-                x.bottomRows(n - rows_in).setConstant(std::numeric_limits<S>::quiet_NaN());
-                Matrix<S> y = Matrix<S>::Constant(n, width, this->untouched);
-                engine.template convolve<Direction::forward, Update::assign>(
-                    x.topRows(rows_in), kernel.data(), y.topRows(rows_out), scratch.data());
-                const Matrix<S> valid = x.topRows(rows_in);
-                EXPECT_TRUE(near_all(y.topRows(rows_out), this->product(lags, n - 1, valid, rows_out),
+    for (const Index width : {TreeConvolution<S>::lanes - 1, Index{2}, Index{1}})
+        for (const Index n : {50, 64})
+            for (const TreeConvolution<S>& engine : this->engines(n, width)) {
+                const Matrix<S> lags = random_matrix<S>(2 * n - 1, width, 1);
+                const Buffer<S> kernel = this->spectrum_of(engine, lags, n - 1);
+                Buffer<S> scratch(engine.scratch_size());
+                for (const Index rows_in : {Index{0}, Index{1}, Index{30}, n}) {
+                    for (const Index rows_out : {Index{0}, Index{1}, Index{17}, n}) {
+                        Matrix<S> x = random_matrix<S>(n, width, 2);
+                        x.bottomRows(n - rows_in).setConstant(std::numeric_limits<S>::quiet_NaN());
+                        Matrix<S> y = Matrix<S>::Constant(n, width, this->untouched);
+                        engine.template convolve<Direction::forward, Update::assign>(
+                            x.topRows(rows_in), kernel.data(), y.topRows(rows_out), scratch.data());
+                        const Matrix<S> valid = x.topRows(rows_in);
+                        EXPECT_TRUE(
+                            near_all(y.topRows(rows_out), this->product(lags, n - 1, valid, rows_out),
                                      transform_error(engine.size()) * unit<S> * norm(lags) * norm(valid)));
-                EXPECT_TRUE((y.bottomRows(n - rows_out).array() == this->untouched).all());
+                        EXPECT_TRUE((y.bottomRows(n - rows_out).array() == this->untouched).all());
+                    }
+                }
             }
-        }
-    }
 }
 
 TYPED_TEST(TreeConvolutionTest, AdjointMovesToTheOtherSideOfTheInnerProduct) {
     using S = TypeParam;
-    for (const Index n : {7, 96, 320, 1024}) {
-        const TreeConvolution<S> engine(n);
-        const Matrix<S> lags = random_matrix<S>(2 * n - 1, 1, 1);
-        const Matrix<S> x = random_matrix<S>(n, 1, 2);
-        const Matrix<S> g = random_matrix<S>(n, 1, 3);
-        const Buffer<S> kernel = this->spectrum_of(engine, lags, n - 1);
-        const auto inner = [](const Matrix<S>& a, const Matrix<S>& b) {
-            return a.template cast<long double>().cwiseProduct(b.template cast<long double>()).sum();
-        };
-        const Matrix<S> y = this->convolve(engine, kernel, x);
-        const Matrix<S> back = this->template convolve<Direction::adjoint>(engine, kernel, g);
-        const long double tolerance =
-            transform_error(engine.size()) * unit<S> * (norm(y) * norm(g) + norm(x) * norm(back));
-        EXPECT_TRUE(near(inner(y, g), inner(x, back), tolerance)) << "n = " << n;
-    }
+    for (const Index n : {7, 96, 320, 1024})
+        for (const TreeConvolution<S>& engine : this->engines(n, 1)) {
+            const Matrix<S> lags = random_matrix<S>(2 * n - 1, 1, 1);
+            const Matrix<S> x = random_matrix<S>(n, 1, 2);
+            const Matrix<S> g = random_matrix<S>(n, 1, 3);
+            const Buffer<S> kernel = this->spectrum_of(engine, lags, n - 1);
+            const auto inner = [](const Matrix<S>& a, const Matrix<S>& b) {
+                return a.template cast<long double>().cwiseProduct(b.template cast<long double>()).sum();
+            };
+            const Matrix<S> y = this->convolve(engine, kernel, x);
+            const Matrix<S> back = this->template convolve<Direction::adjoint>(engine, kernel, g);
+            const long double tolerance =
+                transform_error(engine.size()) * unit<S> * (norm(y) * norm(g) + norm(x) * norm(back));
+            EXPECT_TRUE(near(inner(y, g), inner(x, back), tolerance)) << "n = " << n;
+        }
 }
 
 TYPED_TEST(TreeConvolutionTest, LagGradientIsTheCorrelation) {
@@ -436,50 +450,50 @@ TYPED_TEST(TreeConvolutionTest, LagGradientIsTheCorrelation) {
 
 TYPED_TEST(TreeConvolutionTest, CausalKernelsLeakNoMoreThanRoundingIntoThePast) {
     using S = TypeParam;
-    for (const Index n : {100, 512, 1280}) {
-        const TreeConvolution<S> engine(n);
-        const Matrix<S> lags = random_matrix<S>(n, 1, 1);
-        const Buffer<S> kernel = this->spectrum_of(engine, lags, 0);
-        Matrix<S> x = random_matrix<S>(n, 1, 2);
-        const Matrix<S> before = this->convolve(engine, kernel, x);
-        const Index now = 2 * n / 3;
-        x.bottomRows(n - now) *= S(1e6);
-        const Matrix<S> after = this->convolve(engine, kernel, x);
-        EXPECT_TRUE(near_all(after.topRows(now), before.topRows(now).template cast<long double>(),
-                             2 * unit<S> * norm(lags) * norm(x)));
-    }
+    for (const Index n : {100, 512, 1280})
+        for (const TreeConvolution<S>& engine : this->engines(n, 1)) {
+            const Matrix<S> lags = random_matrix<S>(n, 1, 1);
+            const Buffer<S> kernel = this->spectrum_of(engine, lags, 0);
+            Matrix<S> x = random_matrix<S>(n, 1, 2);
+            const Matrix<S> before = this->convolve(engine, kernel, x);
+            const Index now = 2 * n / 3;
+            x.bottomRows(n - now) *= S(1e6);
+            const Matrix<S> after = this->convolve(engine, kernel, x);
+            EXPECT_TRUE(near_all(after.topRows(now), before.topRows(now).template cast<long double>(),
+                                 2 * unit<S> * norm(lags) * norm(x)));
+        }
 }
 
 TYPED_TEST(TreeConvolutionTest, LongKernelsOfOneLagShift) {
     using S = TypeParam;
-    const Index width = TreeConvolution<S>::lanes;
-    for (const Index n : {65536, 80000, 98304, 114688, 131072}) {
-        const TreeConvolution<S> engine(n);
-        const Matrix<S> x = random_matrix<S>(n, width, 1);
-        // Column c is shifted by its own lag, the last one backwards.
-        std::vector<Index> shift(static_cast<std::size_t>(width));
-        Index positive = 0;
-        for (Index c = 0; c < width; ++c) {
-            shift[static_cast<std::size_t>(c)] = c == width - 1 ? -3 : c * 37;
-            positive = std::max(positive, c * 37);
-        }
-        Matrix<S> lags = Matrix<S>::Zero(positive + 4, width);
-        LongMatrix expected = LongMatrix::Zero(n, width);
-        for (Index c = 0; c < width; ++c) {
-            const Index s = shift[static_cast<std::size_t>(c)];
-            lags(s + 3, c) = S(1);
-            for (Index i = std::max<Index>(0, s); i < std::min(n, n + s); ++i) {
-                expected(i, c) = static_cast<long double>(x(i - s, c));
+    for (const Index width : {TreeConvolution<S>::lanes, Index{3}})
+        for (const Index n : {65536, 80000, 98304, 114688, 131072}) {
+            const TreeConvolution<S> engine(n, width);
+            const Matrix<S> x = random_matrix<S>(n, width, 1);
+            // Column c is shifted by its own lag, the last one backwards.
+            std::vector<Index> shift(static_cast<std::size_t>(width));
+            Index positive = 0;
+            for (Index c = 0; c < width; ++c) {
+                shift[static_cast<std::size_t>(c)] = c == width - 1 ? -3 : c * 37;
+                positive = std::max(positive, c * 37);
             }
+            Matrix<S> lags = Matrix<S>::Zero(positive + 4, width);
+            LongMatrix expected = LongMatrix::Zero(n, width);
+            for (Index c = 0; c < width; ++c) {
+                const Index s = shift[static_cast<std::size_t>(c)];
+                lags(s + 3, c) = S(1);
+                for (Index i = std::max<Index>(0, s); i < std::min(n, n + s); ++i) {
+                    expected(i, c) = static_cast<long double>(x(i - s, c));
+                }
+            }
+            const Matrix<S> y = this->convolve(engine, this->spectrum_of(engine, lags, 3), x);
+            EXPECT_LE(relative_error(y, expected), transform_error(engine.size()) * unit<S>) << "n = " << n;
         }
-        const Matrix<S> y = this->convolve(engine, this->spectrum_of(engine, lags, 3), x);
-        EXPECT_LE(relative_error(y, expected), transform_error(engine.size()) * unit<S>) << "n = " << n;
-    }
 }
 
 TYPED_TEST(TreeConvolutionTest, CopiesComputeTheSameAfterTheOriginalIsGone) {
     using S = TypeParam;
-    auto engine = std::make_unique<TreeConvolution<S>>(48);
+    auto engine = std::make_unique<TreeConvolution<S>>(48, 2);
     const Matrix<S> lags = random_matrix<S>(95, 2, 1);
     const Matrix<S> x = random_matrix<S>(48, 2, 2);
     const Matrix<S> y = this->convolve(*engine, this->spectrum_of(*engine, lags, 47), x);

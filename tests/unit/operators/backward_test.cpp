@@ -20,7 +20,7 @@ class CountingEngine : public TreeConvolution<double> {
 public:
     static inline Index count = 0;
 
-    explicit CountingEngine(Index length) : Tree(length) {}
+    CountingEngine(Index length, Index channels) : Tree(length, channels) {}
 
     template <class... Args>
     void transform_kernel(Args... args) const {
