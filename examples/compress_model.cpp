@@ -39,12 +39,21 @@ struct Settings {
     std::vector<double> tolerances{0.001, 0.003, 0.01, 0.03, 0.1};
     double saved = 0.01;
     Index length = 0;
+    std::vector<Index> kernel_lengths{};
+    Index most_modes = 0;
     Index test = 0;
 };
 
+/// Taps of a band / r; of state spaces taps + modes, of both directions of time.
+std::string sizes_of(const Approximation<float>& made) {
+    const bool has_modes = made.method() == Method::state_space || made.method() == Method::two_sided;
+    return std::to_string(made.tap_count()) + (has_modes ? "+" : "/") +
+           std::to_string(has_modes ? made.modes() : made.rank());
+}
+
 /// What a layer of a compressed model is, and how far from the exact one.
 struct LayerReport {
-    std::string groups;  ///< method, taps/r and channels
+    std::string groups;  ///< sizes and channels
     double bound = 0;    ///< largest of a channel, relative to its norm
     double error = 0;    ///< likewise, estimated
     double cost = 1;
@@ -76,8 +85,7 @@ LayerReport report_layer(const ExactModel& exact, const FullTno::Parameters& par
     for (std::size_t g = 0; g < made.groups.size(); ++g) {
         const Approximation<float>& group = made.groups[g];
         const Index first = std::exchange(next, next + group.channels());
-        report.groups += (g == 0 ? "" : " ") + std::to_string(group.tap_count()) + "/" +
-                         std::to_string(group.rank()) +
+        report.groups += (g == 0 ? "" : " ") + sizes_of(group) +
                          (made.groups.size() > 1 ? "×" + std::to_string(group.channels()) : "");
         if (group.method() == Method::fft) continue;
         const Matrix<float> part = lags.middleCols(first, group.channels());
@@ -223,8 +231,42 @@ void print_causal_kernels(const Settings& settings) {
     table.print(std::cout);
 }
 
+/// What the kernels of train_image_classifier --mixer tno become at other lengths, by band and low rank
+/// alone, and where state spaces are allowed.
+void print_lengths(const Settings& settings) {
+    const auto [model, parameters, metadata] = load_model<ExactModel>(settings.model);
+    std::cout << "Costs by the model, of the exact product: band and low rank alone / with up to "
+              << settings.most_modes << " modes\n\n";
+    Table table({"n", "layer", "tolerance", "alone", "cost", "with modes", "cost"});
+    for (const Index n : settings.kernel_lengths) {
+        for (Index l = 0; l < model.options().layers; ++l) {
+            const auto& kernel = parameters.layers[static_cast<std::size_t>(l)].gtu.toep;
+            const Matrix<float> lags = model.block(l).gtu().mixer().kernel_lags(kernel, n);
+            for (const double tolerance : settings.tolerances) {
+                std::vector<std::string> row{std::to_string(n), std::to_string(l), scientific(tolerance, 0)};
+                for (const Index modes : {Index{0}, settings.most_modes}) {
+                    const auto made =
+                        compress_lags<float>(lags, {.tolerance = tolerance,
+                                                    .kind = ToleranceKind::relative,
+                                                    .cost = read_cost_model(settings.cost_model),
+                                                    .most_modes = modes});
+                    std::string groups;
+                    for (const Approximation<float>& group : made.parameters.groups) {
+                        groups += sizes_of(group) + "×" + std::to_string(group.channels()) + " ";
+                    }
+                    row.push_back(groups);
+                    row.push_back(fixed(made.parameters.cost_ratio(), 2));
+                }
+                table.add_row(row);
+            }
+        }
+    }
+    table.print(std::cout);
+}
+
 void run(Settings& settings) {
     if (settings.length > 0) return print_causal_kernels(settings);
+    if (!settings.kernel_lengths.empty()) return print_lengths(settings);
     const auto loaded = load_model<ExactModel>(settings.model);
     LabelledSequences test =
         settings.common.quick ? made_up_images(50, 2) : read_images(settings.data, "t10k");
@@ -240,20 +282,25 @@ void run(Settings& settings) {
     const Index images = static_cast<Index>(batch.labels.size());
     Matrix<float> logits(images, model.outputs());
 
-    std::cout << "Model  " << model.options().layers << " layers of width " << model.width() << ", n = " << n
-              << "; accuracy with the exact mixers " << fixed(100 * before.accuracy(), 2) << " % of "
-              << test.count() << " test images\n"
-              << "Bound, error   of the worst channel, relative to its 2-norm; tolerance likewise\n"
-              << "taps/r         of all channels, or of groups of channels (×); 0/0 is the exact FFT\n"
-              << "Cost           of the mixer by the cost model; speed-up as measured, " << images
-              << " images at a time\n\n";
+    std::cout
+        << "Model  " << model.options().layers << " layers of width " << model.width() << ", n = " << n
+        << "; accuracy with the exact mixers " << fixed(100 * before.accuracy(), 2) << " % of "
+        << test.count() << " test images\n"
+        << "Bound, error   of the worst channel, relative to its 2-norm; tolerance likewise\n"
+        << "taps/r         of all channels, or of groups of channels (×); 0/0 is the exact FFT, taps+modes "
+           "are state spaces\n"
+        << "Cost           of the mixer by the cost model; speed-up as measured, " << images
+        << " images at a time\n\n";
     Table table({"tolerance", "layer", "taps/r", "bound", "error", "cost", "mixer", "model", "output error",
                  "accuracy"});
     const CostModel cost = read_cost_model(settings.cost_model);
     bool saved = false;
     for (const double tolerance : settings.tolerances) {
-        const CompressedClassifier made = compress(
-            model, parameters, n, {.tolerance = tolerance, .kind = ToleranceKind::relative, .cost = cost});
+        const CompressedClassifier made = compress(model, parameters, n,
+                                                   {.tolerance = tolerance,
+                                                    .kind = ToleranceKind::relative,
+                                                    .cost = cost,
+                                                    .most_modes = settings.most_modes});
         const auto other = made.module.prepare(made.parameters, n);
         const OutputError error = output_error<float>(prepared, other, tokens, images, model.outputs());
         const CrossEntropyLoss after = evaluate(made.module, made.parameters, test, timed_batch);
@@ -318,6 +365,12 @@ int main(int argc, char** argv) {
            "Only print certificates of the kernels of a model of train_language_model --mixer tno, at "
            "this length")
         ->check(CLI::Range(1, 1 << 20));
+    app.add_option("--most-modes", settings.most_modes, "Modes of state spaces at most; 0: none")
+        ->check(CLI::Range(0, 1024))
+        ->capture_default_str();
+    app.add_option("--kernel-lengths", settings.kernel_lengths,
+                   "Only print what becomes of the kernels at these lengths, without modes and with them")
+        ->check(CLI::Range(2, 1 << 20));
     app.add_flag("--quick", settings.common.quick, "The images of train_image_classifier --quick");
     return run_program(app, argc, argv, settings.common, [&] { run(settings); });
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Takes a language model that train_language_model has trained and replaces its mixers by state spaces within
 // several tolerances: the order that each layer needs, what is proven of the error, what the outputs lose,
-// and what a token costs. The distilled model goes into a file.
+// and what a token costs. The distilled model goes into a file. Of the model of train_denoiser it prints the
+// orders and the cost of a frame.
 //
 //   distill_model MODEL.safetensors [TEXT...] [--tolerance EPS...] [--length N] [--out FILE --saved EPS]
 
@@ -32,6 +33,8 @@ using CausalFdTno = FdTno<float, Causality::causal>;
 // What distill() makes of such a model is one of them, so that it can be distilled again.
 using Net = Model<AnyOf<CausalFdTno, CausalTno, StateSpaceTno<float>>>;
 static_assert(std::is_same_v<DistilledModel<Net::Mixer, RowNorm<float>, Embedding<float>>, Net>);
+// A model of frames of sound.
+using FrameNet = Model<CausalTno, RowNorm<float>, Linear<float>>;
 
 struct Settings {
     TrainingSettings common{.out = "distill_model_out"};  // threads, out and quick of it
@@ -42,6 +45,7 @@ struct Settings {
     Index length = 512;
     std::vector<double> tolerances{1e-2, 1e-3, 1e-4};
     double saved = 1e-3;
+    bool is_denoiser = false;
     DistillOptions options{.keep = KeepExact::where_needed};
 };
 
@@ -79,32 +83,27 @@ void save(const Distilled<Net>& made, std::string_view text, Index n, const std:
     std::cout << "Distilled model: " << path << ", loaded again: the same bits\n";
 }
 
-void run(const Settings& settings) {
-    const auto loaded = load_model<Net>(settings.model);
-    const std::string text =
-        read_all(list_files(settings.text.empty() ? default_text() : settings.text, settings.extension));
-    const std::string_view validation = split_corpus(text, settings.validation_bytes).validation;
+/// A line for each layer and tolerance; `measure(made, prepared, tolerance)` are more columns of the first
+/// layer's.
+template <class M, class Measure>
+void print_layers(const M& model, const typename M::Parameters& parameters, const Settings& settings,
+                  const std::vector<std::string>& measured, Measure&& measure) {
     const Index n = settings.length;
-    if (validation.size() < 2) throw std::runtime_error("the text is too short");
-    const Net& model = loaded.model;
-    const Net::Prepared exact = model.prepare(loaded.parameters, n);
-    const auto exact_plan = stream(exact);
-    const double before = bits_per_byte(model, loaded.parameters, validation, n, std::max<Index>(n / 2, 1));
     std::cout
-        << "Model  " << model.options().layers << " layers of width " << model.width()
-        << ", kernels of n = " << n << " lags: " << fixed(before, 4) << " bits per byte of "
-        << validation.size() << " bytes of text\n"
         << "order  eigenvalues of a channel, pairs of conjugates are two; modes of a layer are complex\n"
+        << "taps   lags in front of the modes that are exact\n"
         << "bound  of the worst channel, proven, relative to its 2-norm; tolerance likewise\n"
-        << "step   vector operations of the mixers for one token, at most; exact: "
-        << exact_plan.mixer_step_bound() << "\n\n";
-    Table table({"tolerance", "layer", "mixer", "mean", "median", "largest order", "modes", "bound", "step",
-                 "bits per byte", "largest logit change"});
+        << "step   vector operations of the mixers for one step, at most; exact: "
+        << stream(model.prepare(parameters, n)).mixer_step_bound() << "\n\n";
+    std::vector<std::string> columns{"tolerance",     "layer", "mixer", "mean",  "median",
+                                     "largest order", "taps",  "modes", "bound", "step"};
+    columns.insert(columns.end(), measured.begin(), measured.end());
+    Table table(columns);
     for (const double tolerance : settings.tolerances) {
         DistillOptions options = settings.options;
         options.tolerance = tolerance;
-        const Distilled<Net> made = distill(model, loaded.parameters, n, options);
-        const Net::Prepared prepared = made.module.prepare(made.parameters, n);
+        const auto made = distill(model, parameters, n, options);
+        const auto prepared = made.module.prepare(made.parameters, n);
         for (std::size_t l = 0; l < made.layers.size(); ++l) {
             const DistilledLayer& layer = made.layers[l];
             std::vector<std::string> row{l == 0 ? scientific(tolerance, 0) : "",
@@ -113,22 +112,52 @@ void run(const Settings& settings) {
                                          fixed(layer.mean_order(), 2),
                                          std::to_string(layer.order_quantile(0.5)),
                                          std::to_string(layer.order_quantile(1)),
+                                         std::to_string(layer.taps),
                                          std::to_string(layer.modes),
                                          scientific(relative_bound(layer, tolerance), 1)};
             if (l == 0) {
-                const double after =
-                    bits_per_byte(made.module, made.parameters, validation, n, std::max<Index>(n / 2, 1));
                 row.push_back(std::to_string(stream(prepared).mixer_step_bound()));
-                row.push_back((after < before ? "-" : "+") + fixed(std::abs(after - before), 6));
-                row.push_back(scientific(largest_change(exact, prepared, validation), 1));
+                for (const std::string& value : measure(made, prepared, tolerance)) row.push_back(value);
             }
             table.add_row(row);
         }
-        if (tolerance == settings.saved) {
-            save(made, validation, n, settings.common.out + "/distilled.safetensors");
-        }
     }
     table.print(std::cout);
+}
+
+void run_denoiser(const Settings& settings) {
+    const auto loaded = load_model<FrameNet>(settings.model);
+    std::cout << "Model  " << loaded.model.options().layers << " layers of width " << loaded.model.width()
+              << ", kernels of n = " << settings.length << " frames\n";
+    print_layers(loaded.model, loaded.parameters, settings, {},
+                 [](const auto&, const auto&, double) { return std::vector<std::string>(); });
+}
+
+void run(const Settings& settings) {
+    if (settings.is_denoiser) return run_denoiser(settings);
+    const auto loaded = load_model<Net>(settings.model);
+    const std::string text =
+        read_all(list_files(settings.text.empty() ? default_text() : settings.text, settings.extension));
+    const std::string_view validation = split_corpus(text, settings.validation_bytes).validation;
+    const Index n = settings.length;
+    if (validation.size() < 2) throw std::runtime_error("the text is too short");
+    const Net& model = loaded.model;
+    const Net::Prepared exact = model.prepare(loaded.parameters, n);
+    const double before = bits_per_byte(model, loaded.parameters, validation, n, std::max<Index>(n / 2, 1));
+    std::cout << "Model  " << model.options().layers << " layers of width " << model.width()
+              << ", kernels of n = " << n << " lags: " << fixed(before, 4) << " bits per byte of "
+              << validation.size() << " bytes of text\n";
+    print_layers(
+        model, loaded.parameters, settings, {"bits per byte", "largest logit change"},
+        [&](const Distilled<Net>& made, const Net::Prepared& prepared, double tolerance) {
+            const double after =
+                bits_per_byte(made.module, made.parameters, validation, n, std::max<Index>(n / 2, 1));
+            if (tolerance == settings.saved) {
+                save(made, validation, n, settings.common.out + "/distilled.safetensors");
+            }
+            return std::vector<std::string>{(after < before ? "-" : "+") + fixed(std::abs(after - before), 6),
+                                            scientific(largest_change(exact, prepared, validation), 1)};
+        });
 }
 
 }  // namespace
@@ -137,7 +166,9 @@ int main(int argc, char** argv) {
     Settings settings;
     CLI::App app("State spaces in place of the mixers of a trained language model, with proven bounds.",
                  "distill_model");
-    app.add_option("model", settings.model, "Model of train_language_model")->required();
+    app.add_option("model", settings.model, "Model of train_language_model, or of train_denoiser")
+        ->required();
+    app.add_flag("--denoiser", settings.is_denoiser, "It is one of train_denoiser: only print the orders");
     app.add_option("text", settings.text,
                    "What it was trained on: files, or directories of files; without: Perl's documentation");
     app.add_option("--extension", settings.extension, "Which files of directories")->capture_default_str();

@@ -12,7 +12,7 @@ namespace {
 
 TEST_F(Allocations, NoneInStreamsOfStateSpaces) {
     const Index d = 21;
-    const auto kernel = random_state_space<float>(5, d, 1);
+    const auto kernel = random_state_space<float>(5, d, 1, 0.9, 4);
     const StateSpaceStream<float> plan(kernel.views());
     auto state = plan.make_state();
     auto fork = state;

@@ -51,7 +51,7 @@ TEST_F(StreamAllocations, NoneInStepsOfModels) {
         options.block.gtu.norm = Norm::rms;
         options.blocks.assign(2, options.block);
         options.blocks[0].gtu.mixer = Net::Mixer::options<Exact>({.mlp = {.width = 8, .layers = 1}});
-        options.blocks[1].gtu.mixer = Net::Mixer::options<StateSpaceTno<float>>({.modes = 3});
+        options.blocks[1].gtu.mixer = Net::Mixer::options<StateSpaceTno<float>>({.modes = 3, .taps = 4});
         options.head = head;
         const Net net(options);
         const auto plan = stream(net.prepare(net.make_parameters(1), 200), {.streams = 3, .max_block = 50});

@@ -116,7 +116,9 @@ TEST(SkiTnoGradientTest, AgreesWithDifferences) {
 }
 
 TEST(StateSpaceTnoGradientTest, AgreesWithDifferences) {
-    for (const Index modes : {1, 5}) expect_mixer_gradients<StateSpaceTno<double>>({.modes = modes});
+    for (const Index modes : {1, 5}) {
+        expect_mixer_gradients<StateSpaceTno<double>>({.modes = modes, .taps = modes});
+    }
 }
 
 TEST(StateSpaceTnoGradientTest, AgreesWithDifferencesOutsideTheUnitCircle) {

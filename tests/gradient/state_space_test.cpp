@@ -16,8 +16,9 @@ TEST(StateSpaceGradientTest, AgreesWithDifferences) {
         for (const Index modes : {1, 3}) {
             const Index d = 2;
             const std::vector<Index> lengths = {n, n - n / 3};
-            auto kernel = random_state_space<double>(modes, d, 1);
-            StateSpace<double> op({.length = n, .channels = d, .modes = modes}, kernel.views());
+            const Index taps = modes;
+            auto kernel = random_state_space<double>(modes, d, 1, 0.9, taps);
+            StateSpace<double> op({.length = n, .channels = d, .modes = modes, .taps = taps}, kernel.views());
             Matrix<double> x = random_matrix<double>(2 * n, d, 2) / (2 * n);
             const Matrix<double> g = random_matrix<double>(2 * n, d, 3);
             Matrix<double> y(2 * n, d);
@@ -27,7 +28,7 @@ TEST(StateSpaceGradientTest, AgreesWithDifferences) {
                 op.apply(x, y, ws, lengths);
                 return y.cwiseProduct(g).sum();
             };
-            auto gradient = zero_state_space<double>(modes, d);
+            auto gradient = zero_state_space<double>(modes, d, taps);
             Matrix<double> dx(2 * n, d);
             NoCache cache;
             op.forward(x, y, cache, ws, lengths);

@@ -31,7 +31,8 @@ enum class Kind {
     ski_plus_band,
     nested_sum,   // (Ski + Band) + Fft
     state_space,  // parameters: direct, residues of fixed poles
-    band_plus_state_space,
+    state_space_with_taps,
+    two_sided,  // a state space, and another one of reversed time
     causal_filter,
 };
 
@@ -49,22 +50,23 @@ inline constexpr std::array all_kinds = {
     Kind::ski_plus_band,
     Kind::nested_sum,
     Kind::state_space,
-    Kind::band_plus_state_space,
+    Kind::state_space_with_taps,
+    Kind::two_sided,
     Kind::causal_filter,
 };
 
 inline constexpr std::array toeplitz_kinds = {
-    Kind::dense,         Kind::dense_causal,
-    Kind::band,          Kind::band_causal,
-    Kind::fft,           Kind::fft_causal,
-    Kind::spectral,      Kind::spectral_causal,
-    Kind::state_space,   Kind::band_plus_state_space,
-    Kind::causal_filter,
+    Kind::dense,       Kind::dense_causal,
+    Kind::band,        Kind::band_causal,
+    Kind::fft,         Kind::fft_causal,
+    Kind::spectral,    Kind::spectral_causal,
+    Kind::state_space, Kind::state_space_with_taps,
+    Kind::two_sided,   Kind::causal_filter,
 };
 
 inline constexpr std::array causal_kinds = {
-    Kind::dense_causal,    Kind::band_causal, Kind::fft_causal,
-    Kind::spectral_causal, Kind::state_space, Kind::causal_filter,
+    Kind::dense_causal, Kind::band_causal,           Kind::fft_causal,    Kind::spectral_causal,
+    Kind::state_space,  Kind::state_space_with_taps, Kind::causal_filter,
 };
 
 /// What to build. Zeros stand for the defaults: about a third of n, 5 taps (4 where causal; of a

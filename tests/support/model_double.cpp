@@ -19,7 +19,8 @@ std::string text(const Spec& spec) {
                                   "ski + band causal",
                                   "nested sum",
                                   "state space",
-                                  "band + state space",
+                                  "state space with taps",
+                                  "two-sided",
                                   "causal filter"};
     static_assert(names.size() == all_kinds.size());
     std::string result = names[static_cast<std::size_t>(spec.kind)];

@@ -25,7 +25,7 @@ Index parameter_rows(const Matrix<std::complex<S>>& kernel) {
 /// A state space as a linear function: of its kernel the poles stay as they are.
 template <class S>
 Index parameter_rows(const OwnedStateSpace<S>& kernel) {
-    return 1 + parameter_rows(kernel.residues);
+    return kernel.direct.rows() + parameter_rows(kernel.residues);
 }
 template <class A, class B>
 Index parameter_rows(const std::pair<A, B>& kernel) {
@@ -44,7 +44,7 @@ void read_parameters(const Matrix<S>& parameters, Index first, Matrix<std::compl
 template <class S>
 void read_parameters(const Matrix<S>& parameters, Index first, OwnedStateSpace<S>& kernel) {
     read_parameters(parameters, first, kernel.direct);
-    read_parameters(parameters, first + 1, kernel.residues);
+    read_parameters(parameters, first + kernel.direct.rows(), kernel.residues);
 }
 template <class S, class A, class B>
 void read_parameters(const Matrix<S>& parameters, Index first, std::pair<A, B>& kernel) {
@@ -64,7 +64,7 @@ void write_parameters(const Matrix<std::complex<S>>& kernel, Index first, Matrix
 template <class S>
 void write_parameters(const OwnedStateSpace<S>& kernel, Index first, Matrix<S>& parameters) {
     write_parameters(kernel.direct, first, parameters);
-    write_parameters(kernel.residues, first + 1, parameters);
+    write_parameters(kernel.residues, first + kernel.direct.rows(), parameters);
 }
 template <class S, class A, class B>
 void write_parameters(const std::pair<A, B>& kernel, Index first, Matrix<S>& parameters) {
@@ -249,8 +249,8 @@ std::unique_ptr<Model<S>> with_random_kernel(Built<Op> built, std::uint64_t seed
     return model;
 }
 
-template <class S>
-Built<StateSpace<S>> build_state_space(const Spec& spec) {
+template <class S, Direction time = Direction::forward>
+Built<StateSpace<S, time>> build_state_space(const Spec& spec, Index taps) {
     // Real ones, an oscillation, an alternation, and enough of them that blocks of modes have rests.
     const std::vector<std::complex<long double>> poles = {
         {0.75L, 0}, {0.5L, 0.625L}, {-0.75L, 0.25L}, {0, 0.5L}, {0, 0}, {-0.5L, 0}, {0.25L, -0.75L}};
@@ -260,10 +260,11 @@ Built<StateSpace<S>> build_state_space(const Spec& spec) {
         all.row(i).setConstant(std::complex<S>(poles[static_cast<std::size_t>(i)]));
     }
     Oracle oracle(spec.length);
-    oracle.add(state_space_part(spec.length, poles));
-    return {StateSpace<S>({.length = spec.length, .channels = spec.channels, .modes = modes}),
-            {all, Matrix<std::complex<S>>::Zero(modes, spec.channels), Matrix<S>::Zero(1, spec.channels)},
-            oracle};
+    oracle.add(state_space_part(spec.length, poles, taps, time));
+    return {
+        StateSpace<S, time>({.length = spec.length, .channels = spec.channels, .modes = modes, .taps = taps}),
+        {all, Matrix<std::complex<S>>::Zero(modes, spec.channels), Matrix<S>::Zero(taps, spec.channels)},
+        oracle};
 }
 
 template <class S>
@@ -297,11 +298,14 @@ std::unique_ptr<Model<S>> make_model(const Spec& spec, std::uint64_t seed) {
             return with_random_kernel<S>(
                 (build_ski<S>(spec) + build_band<S, both>(spec)) + build_fft<S, causal>(spec), seed);
         case Kind::state_space:
-            return with_random_kernel<S>(build_state_space<S>(spec), seed);
+            return with_random_kernel<S>(build_state_space<S>(spec, 1), seed);
+        case Kind::state_space_with_taps:
+            return with_random_kernel<S>(build_state_space<S>(spec, 6), seed);
+        case Kind::two_sided:
+            return with_random_kernel<S>(
+                build_state_space<S>(spec, 3) + build_state_space<S, Direction::adjoint>(spec, 2), seed);
         case Kind::causal_filter:
             return with_random_kernel<S>(build_causal_filter<S>(spec), seed);
-        case Kind::band_plus_state_space:
-            return with_random_kernel<S>(build_band<S, both>(spec) + build_state_space<S>(spec), seed);
     }
     return nullptr;
 }

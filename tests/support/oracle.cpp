@@ -219,16 +219,18 @@ OraclePart bidirectional_spectrum_part(Index length, Index grid) {
     return part;
 }
 
-OraclePart state_space_part(Index length, const std::vector<std::complex<long double>>& poles) {
+OraclePart state_space_part(Index length, const std::vector<std::complex<long double>>& poles, Index taps,
+                            Direction time) {
     const auto modes = static_cast<Index>(poles.size());
-    OraclePart part{LongMatrix::Zero(2 * length - 1, 1 + 2 * modes), {}};
-    part.lags(length - 1, 0) = 1;
+    OraclePart part{LongMatrix::Zero(2 * length - 1, taps + 2 * modes), {}};
+    const auto row = [&](Index t) { return length - 1 + (time == Direction::forward ? t : -t); };
+    for (Index t = 0; t < (std::min)(taps, length); ++t) part.lags(row(t), t) = 1;
     for (Index i = 0; i < modes; ++i) {
         const std::complex<long double> pole = poles[static_cast<std::size_t>(i)];
         std::complex<long double> power = 1;
-        for (Index t = 1; t < length; ++t, power *= pole) {
-            part.lags(t + length - 1, 1 + i) = power.real();
-            part.lags(t + length - 1, 1 + modes + i) = -power.imag();
+        for (Index t = taps; t < length; ++t, power *= pole) {
+            part.lags(row(t), taps + i) = power.real();
+            part.lags(row(t), taps + modes + i) = -power.imag();
         }
         // A state forgets its roundings as it forgets its inputs.
         part.recurrence += 4 / (1 - std::abs(pole));

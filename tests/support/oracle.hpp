@@ -66,7 +66,9 @@ OraclePart causal_spectrum_part(Index length, Index grid);
 /// The kernel of a complex response: real parts of N/2+1 frequencies, then imaginary parts.
 OraclePart bidirectional_spectrum_part(Index length, Index grid);
 
-/// Parameters `direct`, real parts of residues, imaginary parts: of a state space with these poles.
-OraclePart state_space_part(Index length, const std::vector<std::complex<long double>>& poles);
+/// Parameters `direct`, real parts of residues, imaginary parts: of a state space with these poles; for
+/// Direction::adjoint of its transpose.
+OraclePart state_space_part(Index length, const std::vector<std::complex<long double>>& poles, Index taps = 1,
+                            Direction time = Direction::forward);
 
 }  // namespace toeplitz::test

@@ -25,17 +25,18 @@ struct OwnedStateSpace {
 };
 
 template <class S>
-OwnedStateSpace<S> zero_state_space(Index modes, Index channels) {
+OwnedStateSpace<S> zero_state_space(Index modes, Index channels, Index taps = 1) {
     return {Matrix<std::complex<S>>::Zero(modes, channels), Matrix<std::complex<S>>::Zero(modes, channels),
-            Matrix<S>::Zero(1, channels)};
+            Matrix<S>::Zero(taps, channels)};
 }
 
 /// Poles anywhere in the disc |λ| ≤ largest, residues and direct standard normal, all channels different.
 template <class S>
-OwnedStateSpace<S> random_state_space(Index modes, Index channels, std::uint64_t seed, double largest = 0.9) {
+OwnedStateSpace<S> random_state_space(Index modes, Index channels, std::uint64_t seed, double largest = 0.9,
+                                      Index taps = 1) {
     const CounterRandom random(seed);
     std::uint64_t next = 0;
-    OwnedStateSpace<S> made = zero_state_space<S>(modes, channels);
+    OwnedStateSpace<S> made = zero_state_space<S>(modes, channels, taps);
     for (Index c = 0; c < channels; ++c) {
         for (Index i = 0; i < modes; ++i) {
             const double modulus = largest * std::sqrt(random.uniform(next++, 0.0, 1.0));
@@ -43,7 +44,7 @@ OwnedStateSpace<S> random_state_space(Index modes, Index channels, std::uint64_t
             const double re = random.normal(next++);
             made.residues(i, c) = std::complex<S>(std::complex<double>(re, random.normal(next++)));
         }
-        made.direct(0, c) = static_cast<S>(random.normal(next++));
+        for (Index q = 0; q < taps; ++q) made.direct(q, c) = static_cast<S>(random.normal(next++));
     }
     return made;
 }
@@ -52,12 +53,15 @@ OwnedStateSpace<S> random_state_space(Index modes, Index channels, std::uint64_t
 template <class S>
 LongMatrix lags_by_definition(const OwnedStateSpace<S>& kernel, Index length) {
     LongMatrix lags = LongMatrix::Zero(length, kernel.cols());
+    const Index taps = kernel.direct.rows();
     for (Index c = 0; c < kernel.cols(); ++c) {
-        lags(0, c) = static_cast<long double>(kernel.direct(0, c));
+        for (Index t = 0; t < (std::min)(taps, length); ++t) {
+            lags(t, c) = static_cast<long double>(kernel.direct(t, c));
+        }
         for (Index i = 0; i < kernel.poles.rows(); ++i) {
             const std::complex<long double> pole(kernel.poles(i, c));
             std::complex<long double> response(kernel.residues(i, c));
-            for (Index t = 1; t < length; ++t, response *= pole) lags(t, c) += response.real();
+            for (Index t = taps; t < length; ++t, response *= pole) lags(t, c) += response.real();
         }
     }
     return lags;

@@ -4,6 +4,7 @@
 /// \file
 /// What stands in for a kernel given at all lags, and what is known of its error.
 
+#include <array>
 #include <limits>
 
 #include <toeplitz/core/parameter.hpp>
@@ -25,7 +26,8 @@ constexpr const char* name(InducingMode mode) noexcept {
     return names[static_cast<int>(mode)];
 }
 
-/// Of d neighbouring channels of a kernel: band + W A Wᵀ, one of the two, all lags, or a state space.
+/// Of d neighbouring channels of a kernel: band + W A Wᵀ, one of the two, all lags, or a state space: one of
+/// the lags t ≥ 0, or one of them and one of the lags −t.
 ///
 /// Taps, inducing values, lags and the numbers of state spaces are parameters that can be trained, and bounds
 /// are stored beside them; the rest says how they were found.
@@ -35,10 +37,13 @@ struct Approximation {
 
     Matrix<Scalar> taps{};  ///< m × d, m odd; row (m−1)/2 + q is lag q. No rows: no band.
     Matrix<Scalar> inducing{};  ///< (2r−1) × d; row δ + r − 1 is the value at lag δh. No rows: no low rank.
-    Matrix<Scalar> lags{};      ///< (2n−1) × d, where it is exact and has no other part
-    Matrix<Scalar> poles{};     ///< s × 2d, of a state space: real and imaginary part of each channel
-    Matrix<Scalar> residues{};  ///< s × 2d
-    Matrix<Scalar> direct{};    ///< 1 × d; no row: no state space
+    Matrix<Scalar> lags{};            ///< (2n−1) × d, where it is exact and has no other part
+    Matrix<Scalar> poles{};           ///< s × 2d, of a state space: real and imaginary part of each channel
+    Matrix<Scalar> residues{};        ///< s × 2d
+    Matrix<Scalar> direct{};          ///< m × d; no row: no state space
+    Matrix<Scalar> backward_poles{};  ///< s × 2d: the same of the lags −t
+    Matrix<Scalar> backward_residues{};  ///< s × 2d
+    Matrix<Scalar> backward_direct{};    ///< m × d; no row: no state space of them
     Vector<double> bounds{};  ///< ‖T − approximation‖₂ of each channel is proven to be no more than this
     Vector<double> tolerances{};               ///< absolute, of each channel, where it was chosen for them
     InducingMode mode = InducingMode::sample;  ///< where the inducing values came from
@@ -46,14 +51,23 @@ struct Approximation {
     double exact_cost = 0;  ///< the same of the exact operator
 
     Index channels() const noexcept {
-        return (std::max)({taps.cols(), inducing.cols(), lags.cols(), direct.cols()});
+        return (std::max)({taps.cols(), inducing.cols(), lags.cols(), direct.cols(), backward_direct.cols()});
     }
-    /// m, or 0 where there is no band.
-    Index tap_count() const noexcept { return taps.rows(); }
+    /// m of the band; of state spaces the lags that have values of their own; 0 where there are none.
+    Index tap_count() const noexcept { return taps.rows() + direct.rows() + backward_direct.rows(); }
     /// r, or 0 where there is no low-rank part.
     Index rank() const noexcept { return (inducing.rows() + 1) / 2; }
-    /// s, or 0 where there is no state space.
-    Index modes() const noexcept { return poles.rows(); }
+    /// s, of both state spaces; 0 where there is none.
+    Index modes() const noexcept { return poles.rows() + backward_poles.rows(); }
+    /// Whether channels of both can be channels of one.
+    bool has_shape_of(const Approximation& other) const noexcept {
+        const auto rows = [](const Approximation& a) {
+            return std::array{a.taps.rows(),           a.inducing.rows(), a.lags.rows(),
+                              a.poles.rows(),          a.direct.rows(),   a.backward_poles.rows(),
+                              a.backward_direct.rows()};
+        };
+        return rows(*this) == rows(other);
+    }
     /// The diagonals that are as they should be: taps, or all lags.
     const Matrix<Scalar>& diagonals() const noexcept { return lags.rows() > 0 ? lags : taps; }
     /// b = (m−1)/2, n−1 where it is exact, or −1 where there are no diagonals.
@@ -67,25 +81,14 @@ struct Approximation {
     double cost_ratio() const noexcept { return exact_cost > 0 ? cost / exact_cost : 1; }
 
     /// Views of what there is.
-    AnyKernel<const Scalar> kernel() const noexcept {
-        return {taps,
-                inducing,
-                lags,
-                {detail::complex_view(poles, direct.cols()), detail::complex_view(residues, direct.cols()),
-                 direct}};
-    }
-    AnyKernel<Scalar> kernel() noexcept {
-        return {taps,
-                inducing,
-                lags,
-                {detail::complex_view(poles, direct.cols()), detail::complex_view(residues, direct.cols()),
-                 direct}};
-    }
+    AnyKernel<const Scalar> kernel() const noexcept { return kernel_of(*this); }
+    AnyKernel<Scalar> kernel() noexcept { return kernel_of(*this); }
     /// The operator for sequences of n time steps.
     /// \throws shape_error 551, value_error 530, config_error 201 (no part at all)
     AnyOperator<Scalar> make_operator(Index length) const;
 
-    /// Names: taps, inducing, lags, poles, residues, direct, as far as they are there, and bounds.
+    /// Names: taps, inducing, lags, poles, residues, direct, backward_poles, backward_residues,
+    /// backward_direct, as far as they are there, and bounds.
     template <class F, class... Sets>
     static void for_each(F&& f, Sets&... sets) {
         detail::visit_present(f, "taps", sets.taps...);
@@ -94,7 +97,24 @@ struct Approximation {
         detail::visit_present(f, "poles", sets.poles...);
         detail::visit_present(f, "residues", sets.residues...);
         detail::visit_present(f, "direct", sets.direct...);
+        detail::visit_present(f, "backward_poles", sets.backward_poles...);
+        detail::visit_present(f, "backward_residues", sets.backward_residues...);
+        detail::visit_present(f, "backward_direct", sets.backward_direct...);
         f(ParameterName::buffer("bounds"), sets.bounds...);
+    }
+
+private:
+    template <class Self>
+    static auto kernel_of(Self& self) noexcept {
+        using T = std::conditional_t<std::is_const_v<Self>, const Scalar, Scalar>;
+        return AnyKernel<T>{self.taps,
+                            self.inducing,
+                            self.lags,
+                            {detail::complex_view(self.poles, self.direct.cols()),
+                             detail::complex_view(self.residues, self.direct.cols()), self.direct},
+                            {detail::complex_view(self.backward_poles, self.backward_direct.cols()),
+                             detail::complex_view(self.backward_residues, self.backward_direct.cols()),
+                             self.backward_direct}};
     }
 };
 
@@ -111,32 +131,36 @@ Index checked_length(MatrixView<const Scalar> lags, const char* where) {
     return (lags.rows() + 1) / 2;
 }
 
-/// The same for one with a state space.
+/// The same for one with state spaces.
 template <Real Scalar>
-void check_state_space(Index channels, const Approximation<Scalar>& approximation, const char* where) {
-    const auto& [poles, residues, direct] = approximation.kernel().state_space;
-    const Index modes = poles.rows();
-    const auto fits = [&](const Matrix<Scalar>& parts) {
-        return parts.rows() == modes && (parts.rows() == 0 || parts.cols() == 2 * channels);
+void check_state_spaces(Index channels, const Approximation<Scalar>& approximation, const char* where) {
+    const auto check = [&](const Matrix<Scalar>& poles, const Matrix<Scalar>& residues,
+                           const Matrix<Scalar>& direct) {
+        const auto fits = [&](const Matrix<Scalar>& parts) {
+            return parts.rows() == poles.rows() && (parts.rows() == 0 || parts.cols() == 2 * channels);
+        };
+        if (!fits(poles) || !fits(residues) || direct.rows() < 1 || direct.cols() != channels ||
+            approximation.half_width() >= 0 || approximation.rank() > 0) {
+            raise<shape_error>(551, where,
+                               text("poles and residues of s×", 2 * channels, ", direct of m×", channels,
+                                    " and nothing else"),
+                               text(shape_text(poles.rows(), poles.cols()), ", ",
+                                    shape_text(residues.rows(), residues.cols()), " and ",
+                                    shape_text(direct.rows(), direct.cols())));
+        }
+        require_finite(MatrixView<const Scalar>(poles), where, "pole", 0);
+        require_finite(MatrixView<const Scalar>(residues), where, "residue", 0);
+        require_finite(MatrixView<const Scalar>(direct), where, "direct", 0);
     };
-    if (!fits(approximation.poles) || !fits(approximation.residues) || direct.rows() != 1 ||
-        direct.cols() != channels || approximation.half_width() >= 0 || approximation.rank() > 0) {
-        raise<shape_error>(551, where,
-                           text("poles and residues of s×", 2 * channels, ", direct of ",
-                                shape_text(1, channels), " and nothing else"),
-                           text(shape_text(approximation.poles.rows(), approximation.poles.cols()), ", ",
-                                shape_text(approximation.residues.rows(), approximation.residues.cols()),
-                                " and ", shape_text(direct.rows(), direct.cols())));
-    }
-    require_finite(poles, where, "pole", 0);
-    require_finite(residues, where, "residue", 0);
-    require_finite(direct, where, "direct", 0);
+    const auto& a = approximation;
+    check(a.poles, a.residues, a.direct);
+    if (a.method() == Method::two_sided) check(a.backward_poles, a.backward_residues, a.backward_direct);
 }
 
 /// Throws shape_error 551 for a state space, whose bound is another one.
 template <Real Scalar>
 void refuse_state_space(const Approximation<Scalar>& approximation, const char* where) {
-    if (approximation.direct.rows() == 0) return;
+    if (approximation.direct.rows() + approximation.backward_direct.rows() == 0) return;
     raise<shape_error>(551, where, "taps, inducing values or lags", "a state space: see state_space_bound");
 }
 
@@ -145,11 +169,13 @@ void refuse_state_space(const Approximation<Scalar>& approximation, const char* 
 template <Real Scalar>
 void check_approximation(Index length, Index channels, const Approximation<Scalar>& approximation,
                          const char* where) {
-    const auto& [taps, inducing, lags, state_space] = approximation.kernel();
-    if (approximation.direct.rows() > 0) {
-        check_state_space(channels, approximation, where);
+    if (approximation.direct.rows() + approximation.backward_direct.rows() > 0) {
+        check_state_spaces(channels, approximation, where);
         return;
     }
+    const MatrixView<const Scalar> taps(approximation.taps);
+    const MatrixView<const Scalar> inducing(approximation.inducing);
+    const MatrixView<const Scalar> lags(approximation.lags);
     const auto fits = [&](MatrixView<const Scalar> part) {
         return part.rows() == 0 || (part.rows() % 2 == 1 && part.cols() == channels);
     };

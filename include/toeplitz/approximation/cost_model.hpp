@@ -51,9 +51,11 @@ struct CostModel {
         return cost;
     }
 
-    /// s modes, each six multiply-adds: StateSpace.
-    double state_space(Index length, Index modes) const {
-        return static_cast<double>(length) * (band_step + 6 * band_tap * static_cast<double>(modes));
+    /// s modes, each six multiply-adds, and m taps: StateSpace. A single tap costs nothing, more of them are
+    /// a pass of their own.
+    double state_space(Index length, Index modes, Index taps = 1) const {
+        const double band = taps > 1 ? band_step + band_tap * static_cast<double>(taps) : 0;
+        return static_cast<double>(length) * (band_step + 6 * band_tap * static_cast<double>(modes) + band);
     }
 };
 

@@ -18,7 +18,7 @@ namespace detail {
 struct ModalSystem {
     std::vector<std::complex<double>> poles{};
     std::vector<std::complex<double>> residues{};
-    double direct = 0;
+    std::vector<double> direct = std::vector<double>(1);
 };
 
 /// The exponent e with |values| < 2^e, all of them; 0 where all are zero.
@@ -46,15 +46,21 @@ struct ModalError {
 
 /// Numbers are scaled to the size of 1 first, which is exact but for what underflows: the bound of a kernel
 /// times a power of two is the bound times it.
-inline ModalError modal_error(const std::vector<double>& lags, const ModalSystem& system) {
+/// \param exponent common_exponent of these numbers, or a larger one
+inline ModalError modal_error(const std::vector<double>& lags, const ModalSystem& system, int exponent) {
     constexpr double unit = std::numeric_limits<double>::epsilon() / 2;
     const auto n = static_cast<Index>(lags.size());
     const std::size_t modes = system.poles.size();
     ModalError error;
-    error.exponent = common_exponent(lags, system.residues, std::vector<double>{system.direct});
-    const auto scaled = [&](double value) { return std::ldexp(value, -error.exponent); };
+    error.exponent = exponent;
+    double lost = 0;
+    const auto scaled = [&](double value) {
+        const double made = std::ldexp(value, -exponent);
+        if (std::ldexp(made, exponent) != value) lost += std::numeric_limits<double>::denorm_min();
+        return made;
+    };
 
-    // Responses r λ^{t−1}, as real and imaginary parts.
+    // Responses r λ^{t−m}, as real and imaginary parts.
     std::vector<double> re(modes);
     std::vector<double> im(modes);
     double growth = 1;
@@ -65,19 +71,23 @@ inline ModalError modal_error(const std::vector<double>& lags, const ModalSystem
     }
 
     error.lags = Matrix<double>::Zero(2 * n - 1, 1);
-    error.lags(n - 1, 0) = scaled(lags[0]) - scaled(system.direct);
-    double rounding = unit * std::abs(error.lags(n - 1, 0));
-    for (Index t = 1; t < n; ++t) {
+    double rounding = 0;
+    const auto taps = static_cast<Index>(system.direct.size());
+    for (Index t = 0; t < n; ++t) {
         double lag = 0;
         double magnitude = 0;
-        for (std::size_t i = 0; i < modes; ++i) {
-            lag += re[i];
-            magnitude += std::abs(re[i]) + std::abs(im[i]);
-            const double a = system.poles[i].real();
-            const double b = system.poles[i].imag();
-            const double turned = a * re[i] - b * im[i];
-            im[i] = a * im[i] + b * re[i];
-            re[i] = turned;
+        if (t < taps) {
+            lag = scaled(system.direct[static_cast<std::size_t>(t)]);
+        } else {
+            for (std::size_t i = 0; i < modes; ++i) {
+                lag += re[i];
+                magnitude += std::abs(re[i]) + std::abs(im[i]);
+                const double a = system.poles[i].real();
+                const double b = system.poles[i].imag();
+                const double turned = a * re[i] - b * im[i];
+                im[i] = a * im[i] + b * re[i];
+                re[i] = turned;
+            }
         }
         const double difference = scaled(lags[static_cast<std::size_t>(t)]) - lag;
         error.lags(t + n - 1, 0) = difference;
@@ -86,20 +96,19 @@ inline ModalError modal_error(const std::vector<double>& lags, const ModalSystem
                             std::abs(difference));
     }
     // What underflows, once per number and step, may grow as the modes do.
-    double underflow = 0;
+    double underflow = lost;
     if (modes > 0) {
         const double steps = static_cast<double>(n);
-        underflow = steps * steps * static_cast<double>(modes + 1) * 8 *
-                    (std::numeric_limits<double>::min)() * std::pow(growth, steps);
+        underflow += steps * steps * static_cast<double>(modes + 1) * 8 *
+                     (std::numeric_limits<double>::min)() * std::pow(growth, steps);
     }
     error.rounding = 1.01 * rounding + underflow;
     return error;
 }
 
-/// A proven bound on ‖T − T̂‖₂; infinite where the lags of T̂ overflow.
-inline double modal_error_bound(const std::vector<double>& lags, const ModalSystem& system) {
+/// A proven bound on the 2-norm of a difference; infinite where lags overflow.
+inline double modal_error_bound(const ModalError& error) {
     constexpr double infinity = std::numeric_limits<double>::infinity();
-    const ModalError error = modal_error(lags, system);
     if (!all_finite(error.lags.data(), error.lags.size()) || !is_finite(error.rounding)) return infinity;
     const double bound =
         (norm_bound(error.lags)(0) + error.rounding) * (1 + 4 * std::numeric_limits<double>::epsilon());
@@ -110,16 +119,27 @@ inline double modal_error_bound(const std::vector<double>& lags, const ModalSyst
                : result;
 }
 
-template <Real Scalar>
-ModalSystem modal_system(const StateSpaceKernel<const Scalar>& kernel, Index channel) {
-    ModalSystem system;
-    for (Index i = 0; i < kernel.poles.rows(); ++i) {
-        if (kernel.residues(i, channel) == std::complex<Scalar>(0)) continue;  // it adds nothing
-        system.poles.emplace_back(kernel.poles(i, channel));
-        system.residues.emplace_back(kernel.residues(i, channel));
-    }
-    system.direct = static_cast<double>(kernel.direct(0, channel));
-    return system;
+inline int common_exponent(const std::vector<double>& lags, const ModalSystem& system) noexcept {
+    return common_exponent(lags, system.residues, system.direct);
+}
+
+/// A proven bound on ‖T − T̂‖₂.
+inline double modal_error_bound(const std::vector<double>& lags, const ModalSystem& system) {
+    return modal_error_bound(modal_error(lags, system, common_exponent(lags, system)));
+}
+
+/// The same of a state space for each direction of time, of lags 0..n−1 and of lags 0, −1, .., 1−n, of which
+/// either may hold lag 0, or a part of it.
+inline double modal_error_bound(const std::vector<double>& lags, const ModalSystem& system,
+                                const std::vector<double>& backward_lags, const ModalSystem& backward) {
+    const int exponent = (std::max)(common_exponent(lags, system), common_exponent(backward_lags, backward));
+    ModalError error = modal_error(lags, system, exponent);
+    const ModalError other = modal_error(backward_lags, backward, exponent);
+    const Index last = error.lags.rows() - 1;
+    for (Index row = 0; row <= last; ++row) error.lags(row, 0) += other.lags(last - row, 0);
+    error.rounding +=
+        other.rounding + std::numeric_limits<double>::epsilon() * std::abs(error.lags(last / 2, 0));
+    return modal_error_bound(error);
 }
 
 /// Lags 0..n−1 of one channel.
@@ -130,6 +150,28 @@ std::vector<double> channel_lags(MatrixView<const Scalar> lags, Index channel) {
         column[static_cast<std::size_t>(t)] = static_cast<double>(lags(t, channel));
     }
     return column;
+}
+
+template <Real Scalar>
+ModalSystem modal_system(const StateSpaceKernel<const Scalar>& kernel, Index channel) {
+    ModalSystem system;
+    for (Index i = 0; i < kernel.poles.rows(); ++i) {
+        if (kernel.residues(i, channel) == std::complex<Scalar>(0)) continue;  // it adds nothing
+        system.poles.emplace_back(kernel.poles(i, channel));
+        system.residues.emplace_back(kernel.residues(i, channel));
+    }
+    system.direct = channel_lags(kernel.direct, channel);
+    return system;
+}
+
+/// Of (2n−1) × d lags, those from 0 on, and those from 0 back, of which the 0 is left out: both n × d.
+template <Real Scalar>
+std::pair<Matrix<Scalar>, Matrix<Scalar>> halves_of(MatrixView<const Scalar> lags) {
+    const Index n = (lags.rows() + 1) / 2;
+    std::pair<Matrix<Scalar>, Matrix<Scalar>> halves(lags.middle_rows(n - 1, n).eigen(),
+                                                     lags.middle_rows(0, n).eigen().colwise().reverse());
+    halves.second.row(0).setZero();
+    return halves;
 }
 
 /// Throws shape_error 550 unless there are lags, value_error 530 unless they are finite.
@@ -148,6 +190,17 @@ void for_each_channel(Index channels, Index work, F&& f) {
                                      [&](Index begin, Index end, int) {
                                          for (Index c = begin; c < end; ++c) f(c);
                                      });
+}
+
+/// Throws shape_error 501 or value_error 530 unless these are state spaces of d channels.
+template <Real Scalar>
+void require_state_space(const StateSpaceKernel<const Scalar>& kernel, Index channels, const char* where) {
+    require_kernel_shape(kernel.poles, kernel.poles.rows(), channels, where);
+    require_kernel_shape(kernel.residues, kernel.poles.rows(), channels, where);
+    require_kernel_shape(kernel.direct, (std::max)(kernel.direct.rows(), Index{1}), channels, where);
+    require_finite(kernel.poles, where, "pole", 0);
+    require_finite(kernel.residues, where, "residue", 0);
+    require_finite(kernel.direct, where, "direct", 0);
 }
 
 }  // namespace detail
@@ -170,12 +223,7 @@ Vector<double> state_space_bound(const Lags& lags,
     constexpr const char* where = "state_space_bound";
     const MatrixView<const Scalar> view(lags);
     detail::require_causal_lags(view, where);
-    require_kernel_shape(kernel.poles, kernel.poles.rows(), view.cols(), where);
-    require_kernel_shape(kernel.residues, kernel.poles.rows(), view.cols(), where);
-    require_kernel_shape(kernel.direct, 1, view.cols(), where);
-    require_finite(kernel.poles, where, "pole", 0);
-    require_finite(kernel.residues, where, "residue", 0);
-    require_finite(kernel.direct, where, "direct", 0);
+    detail::require_state_space(kernel, view.cols(), where);
     Vector<double> bounds(view.cols());
     detail::for_each_channel(view.cols(), view.size() * (kernel.poles.rows() + 16), [&](Index c) {
         bounds(c) = detail::modal_error_bound(detail::channel_lags(view, c), detail::modal_system(kernel, c));
@@ -183,27 +231,53 @@ Vector<double> state_space_bound(const Lags& lags,
     return bounds;
 }
 
+/// The same of a bidirectional kernel and the sum of a state space and the transpose of another one,
+/// `backward`, whose lag t stands for lag −t.
+/// \param lags (2n−1) × d; row t + n − 1 is lag t
+template <class Lags>
+Vector<double> state_space_bound(const Lags& lags,
+                                 const StateSpaceKernel<const typename Lags::Scalar>& forward,
+                                 const StateSpaceKernel<const typename Lags::Scalar>& backward) {
+    using Scalar = typename Lags::Scalar;
+    constexpr const char* where = "state_space_bound";
+    const MatrixView<const Scalar> view(lags);
+    static_cast<void>(detail::checked_length(view, where));
+    detail::require_causal_lags(view, where);
+    detail::require_state_space(forward, view.cols(), where);
+    detail::require_state_space(backward, view.cols(), where);
+    Vector<double> bounds(view.cols());
+    const Index modes = forward.poles.rows() + backward.poles.rows();
+    detail::for_each_channel(view.cols(), view.size() * (modes + 16), [&](Index c) {
+        const auto halves = detail::halves_of(view.middle_cols(c, 1));
+        bounds(c) = detail::modal_error_bound(
+            detail::channel_lags<Scalar>(halves.first, 0), detail::modal_system(forward, c),
+            detail::channel_lags<Scalar>(halves.second, 0), detail::modal_system(backward, c));
+    });
+    return bounds;
+}
+
 /// How much a product in floating point may round: ‖ŷ − T̂ x‖₂ ≤ rounding ‖x‖₂ for each channel of
 /// StateSpace<Scalar>, whatever x is, as long as nothing over- or underflows.
 ///
-/// Each step of a mode rounds by 4u of what it adds up, each output by (2s + 4)u, and a mode carries what it
-/// was off by on to later steps as it does its inputs: with G = Σ_{t<n} |λ|^t it loses at most 4u G · G per
-/// unit of input. A worst case, some ten times what is seen.
-/// \throws shape_error 501
-/// Cost O(s d) | heap: the result | thread-safe: yes
+/// Each step of a mode rounds by 4u of what it adds up, each output by (2s + m + 3)u, and a mode carries what
+/// it was off by on to later steps as it does its inputs: with G = Σ_{t<n} |λ|^t it loses at most 4u G · G
+/// per unit of input. A worst case, some ten times what is seen. \throws shape_error 501 Cost O((s + m) d) |
+/// heap: the result | thread-safe: yes
 template <Real Scalar>
 Vector<double> state_space_rounding(const StateSpaceKernel<const Scalar>& kernel, Index length) {
     constexpr const char* where = "state_space_rounding";
     const Index modes = kernel.poles.rows();
     const Index channels = kernel.poles.cols();
+    const Index taps = kernel.direct.rows();
     require_kernel_shape(kernel.residues, modes, channels, where);
-    require_kernel_shape(kernel.direct, 1, channels, where);
+    require_kernel_shape(kernel.direct, (std::max)(taps, Index{1}), channels, where);
     const double unit = static_cast<double>(std::numeric_limits<Scalar>::epsilon()) / 2;
     const double steps = static_cast<double>(length);
     Vector<double> roundings(channels);
     for (Index c = 0; c < channels; ++c) {
         double carried = 0;
-        double gains = std::abs(static_cast<double>(kernel.direct(0, c)));
+        double gains = 0;
+        for (Index q = 0; q < taps; ++q) gains += std::abs(static_cast<double>(kernel.direct(q, c)));
         for (Index i = 0; i < modes; ++i) {
             const double modulus = std::abs(std::complex<double>(kernel.poles(i, c)));
             const double residue = std::abs(std::complex<double>(kernel.residues(i, c)));
@@ -213,7 +287,7 @@ Vector<double> state_space_rounding(const StateSpaceKernel<const Scalar>& kernel
             gains += 2 * residue * gain;
         }
         // Twice for the terms of higher order, as long as they are small.
-        roundings(c) = 2 * unit * (4 * carried + static_cast<double>(2 * modes + 4) * gains);
+        roundings(c) = 2 * unit * (4 * carried + static_cast<double>(2 * modes + taps + 3) * gains);
     }
     return roundings;
 }

@@ -14,6 +14,7 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 struct StateSpaceFitOptions {
     double tolerance = 0;                          ///< ε > 0, for every channel
     ToleranceKind kind = ToleranceKind::absolute;  ///< of ε
+    Index taps = 1;                                ///< m of 1..64: the lags below m are exact
     Index most_modes = 64;                         ///< s of a channel at most
     Rounding rounding = Rounding::none;            ///< of the result
 
@@ -21,6 +22,7 @@ struct StateSpaceFitOptions {
     static constexpr void for_each_option(F&& f, Sets&... sets) {
         f("tolerance", sets.tolerance...);
         f("kind", sets.kind...);
+        f("taps", sets.taps...);
         f("most_modes", sets.most_modes...);
         f("rounding", sets.rounding...);
     }
@@ -33,7 +35,7 @@ struct StateSpaceFit {
 
     Matrix<std::complex<Scalar>> poles{};     ///< s × d, s that of the channel with the most modes
     Matrix<std::complex<Scalar>> residues{};  ///< s × d; zero, as the poles, after a channel's own modes
-    Matrix<Scalar> direct{};                  ///< 1 × d
+    Matrix<Scalar> direct{};                  ///< m × d
     std::vector<Index> modes{};               ///< of each channel
     Vector<double> bounds{};      ///< ‖T − T̂‖₂ of each channel is proven to be no more than this
     Vector<double> tolerances{};  ///< absolute, of each channel
@@ -49,8 +51,9 @@ struct StateSpaceFit {
     }
     /// The operator for sequences of n time steps.
     StateSpace<Scalar> make_operator(Index length) const {
-        return StateSpace<Scalar>({.length = length, .channels = poles.cols(), .modes = poles.rows()},
-                                  kernel());
+        return StateSpace<Scalar>(
+            {.length = length, .channels = poles.cols(), .modes = poles.rows(), .taps = direct.rows()},
+            kernel());
     }
 };
 
@@ -143,15 +146,17 @@ public:
     /// \param lags of numbers that Scalar has
     ModalSearch(const std::vector<double>& lags, double tolerance, const StateSpaceFitOptions& options)
         : lags_(&lags), tolerance_(tolerance), options_(options), exponent_(common_exponent(lags)) {
-        scaled_ = lags;
-        for (double& lag : scaled_) lag = std::ldexp(lag, -exponent_);
+        const auto n = static_cast<Index>(lags.size());
+        for (Index t = (std::min)(options.taps, n) - 1; t < n; ++t) {
+            scaled_.push_back(std::ldexp(lags[static_cast<std::size_t>(t)], -exponent_));
+        }
     }
 
     /// The smallest order that is proven to meet the tolerance; the best that was tried where none is.
     Result run() {
         Result best = make({});
         if (best.bound <= tolerance_) return best;
-        if (lags_->size() == 2) {
+        if (scaled_.size() == 2) {
             return better(best, make({std::complex<double>(0)}));
         }
         HalfHankel<double> hankel(scaled_);
@@ -219,8 +224,13 @@ private:
                        stored<Scalar>(residue.imag(), options_.rounding)};
             if (!is_finite(residue)) return {};
         }
-        made.system.direct = stored<Scalar>((*lags_)[0], options_.rounding);
-        if (!is_finite(made.system.direct)) return {};
+        made.system.direct.clear();
+        for (Index t = 0; t < options_.taps; ++t) {
+            const auto at = static_cast<std::size_t>(t);
+            made.system.direct.push_back(at < lags_->size() ? stored<Scalar>((*lags_)[at], options_.rounding)
+                                                            : 0.0);
+            if (!is_finite(made.system.direct.back())) return {};
+        }
         made.bound = modal_error_bound(*lags_, made.system);
         return made;
     }
@@ -229,7 +239,7 @@ private:
     double tolerance_;
     StateSpaceFitOptions options_;
     int exponent_;
-    std::vector<double> scaled_;
+    std::vector<double> scaled_;  // what modes are for, behind the last tap
 };
 
 /// \param tolerances absolute
@@ -250,7 +260,7 @@ StateSpaceFit<Scalar> fit_state_space(MatrixView<const Scalar> lags, const Vecto
     }
     fit.poles = Matrix<std::complex<Scalar>>::Zero(most, d);
     fit.residues = Matrix<std::complex<Scalar>>::Zero(most, d);
-    fit.direct.resize(1, d);
+    fit.direct = Matrix<Scalar>::Zero(options.taps, d);
     fit.bounds.resize(d);
     fit.tolerances = tolerances;
     for (Index c = 0; c < d; ++c) {
@@ -259,7 +269,9 @@ StateSpaceFit<Scalar> fit_state_space(MatrixView<const Scalar> lags, const Vecto
             fit.poles(static_cast<Index>(i), c) = std::complex<Scalar>(result.system.poles[i]);
             fit.residues(static_cast<Index>(i), c) = std::complex<Scalar>(result.system.residues[i]);
         }
-        fit.direct(0, c) = static_cast<Scalar>(result.system.direct);
+        for (std::size_t t = 0; t < result.system.direct.size(); ++t) {
+            fit.direct(static_cast<Index>(t), c) = static_cast<Scalar>(result.system.direct[t]);
+        }
         fit.bounds(c) = result.bound;
     }
     return fit;
@@ -268,7 +280,7 @@ StateSpaceFit<Scalar> fit_state_space(MatrixView<const Scalar> lags, const Vecto
 }  // namespace detail
 
 /// A state space for each channel of a causal kernel, of the smallest order that is proven to be within the
-/// tolerance.
+/// tolerance, behind `taps` lags that are as they are.
 ///
 /// Poles are those of the realisation by Kung from the half Hankel matrix of the lags, rounded to Scalar and
 /// not outside the unit circle; residues are the least squares of what they leave, rounded; bounds are
@@ -276,7 +288,7 @@ StateSpaceFit<Scalar> fit_state_space(MatrixView<const Scalar> lags, const Vecto
 /// Where none of up to most_modes modes will do, the channel has the best that was tried, and its bound is
 /// above its tolerance.
 /// \param lags n × d; row t is lag t
-/// \throws shape_error 550, value_error 530, config_error 553 (tolerance), 556 (most_modes < 0)
+/// \throws shape_error 550, value_error 530, config_error 553 (tolerance), 556 (most_modes < 0), 513 (taps)
 /// Cost O(n (s² + log n)) for each order that is tried, and n³ for n < 200 | heap: yes | thread-safe: yes |
 /// threads split the channels, same result for any number
 template <class Lags>
@@ -286,6 +298,7 @@ StateSpaceFit<typename Lags::Scalar> fit_state_space(const Lags& lags, const Sta
     detail::require_causal_lags(view, "fit_state_space");
     detail::require_tolerance(options.tolerance, "fit_state_space");
     detail::require_most_modes(options.most_modes, "fit_state_space");
+    detail::ModalRecurrence<Scalar>::require_taps(options.taps, "fit_state_space");
     return detail::fit_state_space(
         view, detail::absolute_tolerances<Causality::causal>(view, options.tolerance, options.kind), options);
 }

@@ -34,7 +34,7 @@ Vector<double> absolute_tolerances(MatrixView<const Scalar> lags, double toleran
     const Index length = causality == Causality::causal ? lags.rows() : (lags.rows() + 1) / 2;
     const Fft<Scalar, causality> exact({.length = length, .channels = lags.cols()}, scaled);
     // Less by what the products may round.
-    constexpr double safety = 1 - 1e4 * std::numeric_limits<Scalar>::epsilon();
+    constexpr double safety = 1 - 1e4 * static_cast<double>(std::numeric_limits<Scalar>::epsilon());
     Vector<double> tolerances = norm_estimate(exact);
     for (Index c = 0; c < tolerances.size(); ++c) {
         tolerances(c) = scaled_back_down(tolerances(c) * safety * tolerance, scales[c]);

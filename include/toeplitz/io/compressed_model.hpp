@@ -38,6 +38,9 @@ CompressedTnoParameters<Scalar> compressed_tno_parameters(const TensorFile& file
         shape("poles", group.poles);
         shape("residues", group.residues);
         shape("direct", group.direct);
+        shape("backward_poles", group.backward_poles);
+        shape("backward_residues", group.backward_residues);
+        shape("backward_direct", group.backward_direct);
     }
     return parameters;
 }

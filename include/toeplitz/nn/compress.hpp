@@ -80,6 +80,9 @@ void append_channels(Approximation<Scalar>& to, const Approximation<Scalar>& mor
     append(to.poles, more.poles);
     append(to.residues, more.residues);
     append(to.direct, more.direct);
+    append(to.backward_poles, more.backward_poles);
+    append(to.backward_residues, more.backward_residues);
+    append(to.backward_direct, more.backward_direct);
     append(to.bounds, more.bounds);
     append(to.tolerances, more.tolerances);
 }
@@ -97,9 +100,7 @@ Compressed<CompressedTno<Scalar>> compress_lags(std::type_identity_t<MatrixView<
     auto& groups = result.parameters.groups;
     for (Approximation<Scalar>& part : detail::choose_blocks<Scalar>(lags, options)) {
         // Neighbours of the same shape are one group: one operator, without bounds between its channels.
-        if (!groups.empty() && groups.back().method() == part.method() &&
-            groups.back().tap_count() == part.tap_count() && groups.back().rank() == part.rank() &&
-            groups.back().modes() == part.modes()) {
+        if (!groups.empty() && groups.back().has_shape_of(part)) {
             detail::append_channels(groups.back(), part);
         } else {
             groups.push_back(std::move(part));

@@ -24,7 +24,7 @@ struct CompressedTnoOptions {
     }
 };
 
-/// Names: groups.{i}.taps, .inducing, .lags, .bounds.
+/// Names: groups.{i}.taps, .inducing, .lags, .bounds and the others of an Approximation.
 template <Real Scalar>
 struct CompressedTnoParameters {
     /// From the first channel to the last, each with a bound for every channel of it.
@@ -51,10 +51,11 @@ struct CompressedTnoParameters {
     }
 };
 
-/// y = (band + W A Wᵀ) x, or the exact product for channels that nothing cheaper is known for.
+/// y = (band + W A Wᵀ) x, or that of state spaces, or the exact product for channels that nothing cheaper is
+/// known for.
 ///
-/// Taps, inducing values and lags are parameters that can be trained further; the bounds beside them then no
-/// longer hold. Cost O(n + r log r) per channel, or O(n log n)
+/// Taps, inducing values, lags and the numbers of state spaces are parameters that can be trained further;
+/// the bounds beside them then no longer hold. Cost O(n + r log r) or O(n s) per channel, or O(n log n)
 template <Real ScalarType>
 class CompressedTno {
 public:

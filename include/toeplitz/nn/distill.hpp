@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include <toeplitz/approximation/state_space_fit.hpp>
+#include <toeplitz/approximation/cheapest_state_space.hpp>
 #include <toeplitz/core/options.hpp>
 #include <toeplitz/nn/any_of.hpp>
 #include <toeplitz/nn/model.hpp>
@@ -54,6 +54,7 @@ struct DistilledLayer {
     /// of a system of real numbers. Of the best that was tried where the layer stayed as it was.
     std::vector<Index> orders{};
     Index modes = 0;          ///< s, complex ones: those of the channel with the most
+    Index taps = 0;           ///< m: lags in front of them that are exact
     Vector<double> bounds{};  ///< ‖T − T̂‖₂ of each channel's state space is proven to be no more than this
     Vector<double> tolerances{};  ///< absolute, of each channel
     double cost = 0;              ///< nanoseconds of a product, per channel and sequence, by the cost model
@@ -134,13 +135,13 @@ DistilledLayer distill_prepared(const Prepared& mixer, Index length, const Disti
     DistilledLayer layer;
     layer.exact_cost = options.cost.exact(length);
     if (divides_by_sums(mixer)) return layer;
-    Index most = options.most_modes;
-    if (options.keep == KeepExact::where_cheaper) {
-        while (most > 0 && options.cost.state_space(length, most) >= layer.exact_cost) --most;
-    }
+    const double limit =
+        options.keep == KeepExact::where_cheaper ? layer.exact_cost : std::numeric_limits<double>::infinity();
     const Matrix<Scalar> lags = mixer.causal_lags();
-    fit = toeplitz::fit_state_space(
-        lags, {.tolerance = options.tolerance, .kind = options.kind, .most_modes = most});
+    const MatrixView<const Scalar> view(lags);
+    fit = cheapest_state_space(view,
+                               absolute_tolerances<Causality::causal>(view, options.tolerance, options.kind),
+                               {.most_modes = options.most_modes}, options.cost, limit);
     for (std::size_t c = 0; c < fit.modes.size(); ++c) {
         Index order = 0;
         for (Index i = 0; i < fit.modes[c]; ++i) {
@@ -149,18 +150,23 @@ DistilledLayer distill_prepared(const Prepared& mixer, Index length, const Disti
         layer.orders.push_back(order);
     }
     layer.modes = fit.poles.rows();
+    layer.taps = fit.direct.rows();
     layer.bounds = fit.bounds;
     layer.tolerances = fit.tolerances;
-    layer.cost = options.cost.state_space(length, std::max<Index>(layer.modes, 1));
-    layer.outcome = fit.meets_all()             ? Distillation::state_space
-                    : most < options.most_modes ? Distillation::exact_is_cheaper
-                                                : Distillation::over_tolerance;
+    layer.cost = options.cost.state_space(length, std::max<Index>(layer.modes, 1), layer.taps);
+    if (fit.meets_all() && layer.cost < limit) {
+        layer.outcome = Distillation::state_space;
+    } else {
+        layer.outcome = options.cost.state_space(length, options.most_modes) < limit
+                            ? Distillation::over_tolerance
+                            : Distillation::exact_is_cheaper;
+    }
     return layer;
 }
 
 }  // namespace detail
 
-/// Parameters of a StateSpaceTno of max(s, 1) modes, those of a fit and its bounds.
+/// Parameters of a StateSpaceTno of m taps and max(s, 1) modes, those of a fit and its bounds.
 template <Real Scalar>
 StateSpaceTnoParameters<Scalar> state_space_parameters(const StateSpaceFit<Scalar>& fit) {
     StateSpaceTnoParameters<Scalar> parameters{detail::parts_of(fit.poles), detail::parts_of(fit.residues),
@@ -239,7 +245,8 @@ Distilled<DistilledModel<Mixer, Norm, Input>> distill(
         if (layers.back().is_state_space()) {
             using StateSpaces = StateSpaceTno<Scalar>;
             auto own = state_space_parameters(fit);
-            made_block.gtu.mixer = Any::template options<StateSpaces>({.modes = own.poles.rows()});
+            made_block.gtu.mixer =
+                Any::template options<StateSpaces>({.modes = own.poles.rows(), .taps = own.direct.rows()});
             toep = Any::template parameters<StateSpaces>(std::move(own));
         } else {
             made_block.gtu.mixer = detail::widened_options<Any, Mixer>(block.gtu.mixer);

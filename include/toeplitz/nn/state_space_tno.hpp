@@ -18,11 +18,13 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 struct StateSpaceTnoOptions {
     Index channels = 0;  ///< d ≥ 1; a layer fills it in
     Index modes = 8;     ///< s ≥ 1 of each channel, complex ones
+    Index taps = 1;      ///< m of 1..64: lags that have values of their own
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {
         f("channels", sets.channels...);
         f("modes", sets.modes...);
+        f("taps", sets.taps...);
     }
 };
 
@@ -31,7 +33,7 @@ template <Real Scalar>
 struct StateSpaceTnoParameters {
     Matrix<Scalar> poles{};     ///< s × 2d: real and imaginary part of each channel
     Matrix<Scalar> residues{};  ///< s × 2d
-    Matrix<Scalar> direct{};    ///< 1 × d
+    Matrix<Scalar> direct{};    ///< m × d
     /// ‖T − T̂‖₂ of each channel was proven to be no more than this, where it was distilled. Training does not
     /// change them, and they no longer hold after it.
     Vector<double> bounds{};
@@ -57,18 +59,20 @@ public:
     using Parameters = StateSpaceTnoParameters<Scalar>;
     struct Cache {};
 
-    /// \throws config_error 201, 202
+    /// \throws config_error 201, 202, 513
     explicit ModalKernel(const Options& options) : options_(options) {
         detail::require_positive(options.channels, name, "channels");
         detail::require_positive(options.modes, name, "modes");
+        detail::ModalRecurrence<Scalar>::require_taps(options.taps, name);
         detail::checked_product(options.channels, options.modes, name);
     }
 
     Index channels() const noexcept { return options_.channels; }
     Index modes() const noexcept { return options_.modes; }
+    Index taps() const noexcept { return options_.taps; }
 
     /// Modes of any frequency that decay within 1 to 1000 steps, evenly in the logarithm, such that white
-    /// noise comes out as strong as it went in; no direct gain.
+    /// noise comes out as strong as it went in; no direct gains.
     Parameters make_parameters(std::uint64_t seed = 0) const {
         const CounterRandom places(seed);
         const CounterRandom sizes(seed + 2);
@@ -76,7 +80,7 @@ public:
         Parameters parameters;
         parameters.poles.resize(modes(), 2 * channels());
         parameters.residues.resize(modes(), 2 * channels());
-        parameters.direct = Matrix<Scalar>::Zero(1, channels());
+        parameters.direct = Matrix<Scalar>::Zero(taps(), channels());
         const MatrixView<std::complex<Scalar>> poles = detail::complex_view(parameters.poles, channels());
         const MatrixView<std::complex<Scalar>> residues =
             detail::complex_view(parameters.residues, channels());
@@ -113,7 +117,7 @@ public:
                 values.residues(i, c) = residues(i, c);
             }
         }
-        for (Index c = 0; c < channels(); ++c) values.direct(0, c) = parameters.direct(0, c);
+        values.direct.eigen() = parameters.direct;
     }
 
     /// \throws shape_error 405 (gradients)
@@ -137,7 +141,7 @@ public:
                 dpoles(i, c) += dpole;
             }
         }
-        for (Index c = 0; c < channels(); ++c) gradients.direct(0, c) += dvalues.direct(0, c);
+        gradients.direct += dvalues.direct.eigen();
     }
 
 private:
@@ -164,14 +168,15 @@ private:
         };
         require(set.poles, "poles", modes(), 2 * channels());
         require(set.residues, "residues", modes(), 2 * channels());
-        require(set.direct, "direct", 1, channels());
+        require(set.direct, "direct", taps(), channels());
     }
 
     Options options_;
 };
 
-/// y_t = direct x_t + Re Σ_i r_i u_i, then u_i ← λ_i u_i + x_t: causal, O(s) per time step and channel for
-/// sequences of any length, and streams (stream/model_stream.hpp) that carry on s complex numbers.
+/// y_t = Σ_{q<m} direct_q x_{t−q} + Re Σ_i r_i u_i, then u_i ← λ_i u_i + x_{t−m+1}: causal, O(s + m) per time
+/// step and channel for sequences of any length, and streams (stream/model_stream.hpp) that carry on s
+/// complex numbers and m − 1 inputs.
 template <Real ScalarType>
 class StateSpaceTno
     : public KernelMixer<StateSpaceTno<ScalarType>, ModalKernel<ScalarType>, StateSpace<ScalarType>> {
@@ -184,14 +189,18 @@ public:
     static constexpr const char* name = "StateSpaceTno";
     static constexpr const char* architecture = "causal_state_space_tno";
 
-    /// \throws config_error 201, 202
+    /// \throws config_error 201, 202, 513
     explicit StateSpaceTno(const Options& options) : Base(ModalKernel<Scalar>(options)) {}
 
     static constexpr Causality causality() noexcept { return Causality::causal; }
     Index modes() const noexcept { return this->kernel().modes(); }
+    Index taps() const noexcept { return this->kernel().taps(); }
 
     Operator make_operator(Index length) const {
-        return Operator({.length = length, .channels = this->channels(), .modes = modes()});
+        return Operator({.length = length,
+                         .channels = this->channels(),
+                         .modes = modes(),
+                         .taps = this->kernel().taps()});
     }
     static Index where(const Operator& op) noexcept { return op.length(); }
 };

@@ -13,10 +13,10 @@
 namespace toeplitz::inline TOEPLITZ_ABI {
 
 /// Which operator computes a product.
-enum class Method { fft, band, ski, band_ski, state_space };
+enum class Method { fft, band, ski, band_ski, state_space, two_sided };
 
 constexpr const char* name(Method method) noexcept {
-    constexpr const char* names[] = {"fft", "band", "ski", "band+ski", "state_space"};
+    constexpr const char* names[] = {"fft", "band", "ski", "band+ski", "state_space", "two_sided"};
     return names[static_cast<int>(method)];
 }
 
@@ -27,15 +27,17 @@ struct AnyKernel {
     MatrixView<T> taps{};               ///< m × d
     MatrixView<T> inducing{};           ///< (2r−1) × d
     MatrixView<T> lags{};               ///< (2n−1) × d
-    StateSpaceKernel<T> state_space{};  ///< s × d poles and residues, 1 × d direct
+    StateSpaceKernel<T> state_space{};  ///< s × d poles and residues, m × d direct
+    StateSpaceKernel<T> backward{};     ///< the same of the lags −t
 
     /// Values that can be written can be read.
     operator AnyKernel<const T>() const noexcept requires(!std::is_const_v<T>) {
-        return {taps, inducing, lags, state_space};
+        return {taps, inducing, lags, state_space, backward};
     }
 
-    /// By what there is of a state space, taps and inducing values; the exact product where there is none.
+    /// By what there is of state spaces, taps and inducing values; the exact product where there is none.
     Method method() const noexcept {
+        if (backward.direct.rows() > 0) return Method::two_sided;
         if (state_space.direct.rows() > 0) return Method::state_space;
         if (taps.rows() == 0) return inducing.rows() == 0 ? Method::fft : Method::ski;
         return inducing.rows() == 0 ? Method::band : Method::band_ski;
@@ -48,9 +50,11 @@ void set_kernel_zero(const AnyKernel<T>& values) {
     set_kernel_zero(values.inducing);
     set_kernel_zero(values.lags);
     set_kernel_zero(values.state_space);
+    set_kernel_zero(values.backward);
 }
 
-/// Fft, Band, Ski or Band + Ski of all lags, or a StateSpace, whichever the kernel is for that it is made of.
+/// Fft, Band, Ski or Band + Ski of all lags, or a StateSpace, or the sum of one for each direction of time,
+/// whichever the kernel is for that it is made of.
 ///
 /// Cost, threads and promises of the operator in it | heap: none
 template <Real ScalarType>
@@ -143,7 +147,9 @@ public:
 private:
     // In the order of Method.
     using BandSki = Sum<Band<Scalar>, Ski<Scalar>>;
-    using Any = std::variant<Fft<Scalar>, Band<Scalar>, Ski<Scalar>, BandSki, StateSpace<Scalar>>;
+    using Backward = StateSpace<Scalar, Direction::adjoint>;
+    using TwoSided = Sum<StateSpace<Scalar>, Backward>;
+    using Any = std::variant<Fft<Scalar>, Band<Scalar>, Ski<Scalar>, BandSki, StateSpace<Scalar>, TwoSided>;
 
     static Any make(Index length, const Kernel& kernel) {
         const auto band = [&] {
@@ -156,6 +162,15 @@ private:
                                 .rank = (kernel.inducing.rows() + 1) / 2},
                                kernel.inducing);
         };
+        const auto state_space = [&]<class Op>(std::type_identity<Op>,
+                                               const StateSpaceKernel<const Scalar>& own) {
+            return Op({.length = length,
+                       .channels = own.direct.cols(),
+                       .modes = own.poles.rows(),
+                       .taps = own.direct.rows()},
+                      own);
+        };
+        const std::type_identity<StateSpace<Scalar>> forward;
         switch (kernel.method()) {
             case Method::band:
                 return Any(band());
@@ -164,10 +179,10 @@ private:
             case Method::band_ski:
                 return Any(band() + ski());
             case Method::state_space:
-                return Any(StateSpace<Scalar>({.length = length,
-                                               .channels = kernel.state_space.direct.cols(),
-                                               .modes = kernel.state_space.poles.rows()},
-                                              kernel.state_space));
+                return Any(state_space(forward, kernel.state_space));
+            case Method::two_sided:
+                return Any(state_space(forward, kernel.state_space) +
+                           state_space(std::type_identity<Backward>{}, kernel.backward));
             default:
                 return Any(Fft<Scalar>({.length = length, .channels = kernel.lags.cols()}, kernel.lags));
         }
@@ -193,6 +208,11 @@ private:
     template <class Values>
     static auto part(const BandSki&, Values& values) noexcept {
         return std::pair<decltype((values.taps)), decltype((values.inducing))>(values.taps, values.inducing);
+    }
+    template <class Values>
+    static auto part(const TwoSided&, Values& values) noexcept {
+        return std::pair<decltype((values.state_space)), decltype((values.backward))>(values.state_space,
+                                                                                      values.backward);
     }
 
     // The variant cannot be without a value: it is never assigned to, but by a copy of the whole.

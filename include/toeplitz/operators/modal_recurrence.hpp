@@ -16,13 +16,14 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 
 namespace detail {
 
-/// y_t = direct x_t + Re Σ_i r_i u_i, then u_i ← λ_i u_i + x_t, for packs of channels.
+/// y_t = Σ_{q<m} direct_q x_{t−q} + Re Σ_i r_i u_i, then u_i ← λ_i u_i + x_{t−m+1}, for packs of channels.
 ///
 /// Modes are taken a few at a time: their numbers stay in registers while they pass over the rows of a run,
 /// adding to y, and the next few find the run in the first-level cache. A product of one row is the same
 /// code, so that a sequence has the same bits however it is cut.
 ///
-/// A pack's state is s pairs of packs, Re u and Im u; zero at the start of a sequence.
+/// A pack's state is s pairs of packs, Re u and Im u, and the last m − 1 inputs; zero at the start of a
+/// sequence. A window has space for these inputs in front of a run's rows.
 template <Real ScalarType>
 class ModalRecurrence {
     using V = Simd<ScalarType>;
@@ -33,24 +34,36 @@ public:
 
     /// Most rows of a call.
     static constexpr Index run_rows = 64;
+    /// m at most: windows lie on the stack of streams.
+    static constexpr Index most_taps = 64;
     static constexpr Index lanes = V::lanes;
 
+    /// \throws config_error 513
+    static void require_taps(Index taps, const char* where) {
+        if (taps >= 1 && taps <= most_taps) return;
+        raise<config_error>(513, where, text("taps of 1..", most_taps), std::to_string(taps));
+    }
+
     ModalRecurrence() = default;
-    ModalRecurrence(Index channels, Index modes)
+    ModalRecurrence(Index channels, Index modes, Index taps)
         : channels_(channels),
           modes_(modes),
+          taps_(taps),
           coefficients_(checked_product(packs() * mode_size, modes, "ModalRecurrence")),
-          direct_(packs() * lanes) {}
+          direct_(packs() * taps * lanes) {}
 
     Index channels() const noexcept { return channels_; }
     Index modes() const noexcept { return modes_; }
+    Index taps() const noexcept { return taps_; }
     Index packs() const noexcept { return (channels_ + lanes - 1) / lanes; }
     /// Channels of a pack: all lanes, but for the last one.
     Index width(Index pack) const noexcept { return (std::min)(lanes, channels_ - pack * lanes); }
-    /// Scalars of one pack's state.
-    Index pack_state() const noexcept { return 2 * modes_ * lanes; }
-    /// Scalars of a window of a run's rows.
-    static constexpr Index window_size() noexcept { return run_rows * lanes; }
+    /// Packs, and scalars, of one pack's state.
+    Index state_rows() const noexcept { return 2 * modes_ + taps_ - 1; }
+    Index pack_state() const noexcept { return state_rows() * lanes; }
+    /// Scalars of a window of a run's rows and the inputs before them; of any run.
+    Index window_size() const noexcept { return (taps_ - 1 + run_rows) * lanes; }
+    static constexpr Index most_window_size() noexcept { return (most_taps - 1 + run_rows) * lanes; }
     std::size_t bytes() const noexcept {
         return static_cast<std::size_t>(coefficients_.size() + direct_.size()) * sizeof(Scalar);
     }
@@ -58,7 +71,7 @@ public:
     /// A kernel of the right shape.
     void set_kernel(const StateSpaceKernel<const Scalar>& kernel) noexcept {
         for (Index c = 0; c < channels_; ++c) {
-            direct_[c] = kernel.direct(0, c);
+            for (Index q = 0; q < taps_; ++q) direct_[tap_index(q, c)] = kernel.direct(q, c);
             for (Index i = 0; i < modes_; ++i) {
                 Scalar* to = coefficients_.data() + place(i, c);
                 to[0] = kernel.poles(i, c).real();
@@ -74,9 +87,9 @@ public:
         StateSpaceModes<Scalar> kernel;
         kernel.poles.resize(modes_, channels_);
         kernel.residues.resize(modes_, channels_);
-        kernel.direct.resize(1, channels_);
+        kernel.direct.resize(taps_, channels_);
         for (Index c = 0; c < channels_; ++c) {
-            kernel.direct(0, c) = direct_[c];
+            for (Index q = 0; q < taps_; ++q) kernel.direct(q, c) = direct_[tap_index(q, c)];
             for (Index i = 0; i < modes_; ++i) {
                 const Scalar* from = coefficients_.data() + place(i, c);
                 kernel.poles(i, c) = {from[0], from[lanes]};
@@ -87,58 +100,66 @@ public:
     }
 
     /// The outputs of at most run_rows rows, which have neighbouring channels and are apart from y's.
-    /// \param windows two windows for the rows of an incomplete pack
+    /// \param windows two windows
     template <Update update>
     void advance(Index pack, MatrixView<const Scalar> x, MatrixView<Scalar> y, Scalar* state,
                  Scalar* windows) const noexcept {
         const Index first = pack * lanes;
-        const Index count = width(pack);
-        if (count == lanes) {
-            run<update>(coefficients(pack), direct(pack), modes_, state, x.row(0) + first, x.row_stride(),
-                        y.row(0) + first, y.row_stride(), x.rows());
+        const bool is_whole = width(pack) == lanes;
+        if (is_whole && begins_with_modes()) {
+            run_modes<update, true>(coefficients(pack), direct(pack), modes_, state, x.row(0) + first,
+                                    x.row_stride(), y.row(0) + first, y.row_stride(), x.rows());
+            return;
+        }
+        read_window(pack, x, windows);
+        if (is_whole) {
+            run<update>(pack, windows, y.row(0) + first, y.row_stride(), x.rows(), state);
             return;
         }
         Scalar* sums = windows + window_size();
-        read_window(pack, x, windows);
         if constexpr (update == Update::add) read_window<Scalar>(pack, y, sums);
-        run<update>(coefficients(pack), direct(pack), modes_, state, windows, lanes, sums, lanes, x.rows());
+        run<update>(pack, windows, rows_of(sums), lanes, x.rows(), state);
         write_window(pack, sums, y);
     }
 
     /// The same from a window and into one.
-    void advance(Index pack, const Scalar* x_window, Scalar* y_window, Index rows,
-                 Scalar* state) const noexcept {
-        run<Update::assign>(coefficients(pack), direct(pack), modes_, state, x_window, lanes, y_window, lanes,
-                            rows);
+    void advance(Index pack, Scalar* x_window, Scalar* y_window, Index rows, Scalar* state) const noexcept {
+        run<Update::assign>(pack, x_window, rows_of(y_window), lanes, rows, state);
     }
 
     /// The state after at most run_rows rows in a window.
-    void advance_state(Index pack, const Scalar* window, Index rows, Scalar* state) const noexcept {
+    void advance_state(Index pack, Scalar* window, Index rows, Scalar* state) const noexcept {
         const Scalar* c = coefficients(pack);
-        for_mode_blocks<mode_block>(modes_, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
+        begin_window(state, window);
+        for_blocks<mode_block>(modes_, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
             follow<count>(c + i * mode_size, state + i * 2 * lanes, window, rows);
         });
+        end_window(window, rows, state);
     }
 
-    /// Scalars of the sums below: for each mode Σ g_t u_t and Σ u_t v_t, and Σ g_t x_t.
-    Index sums_size() const noexcept { return (4 * modes_ + 1) * lanes; }
+    /// Scalars of the sums below: for each mode Σ g_t u_t and Σ u_t v_t, and for each tap Σ g_t x_{t−q}.
+    Index sums_size() const noexcept { return (4 * modes_ + taps_) * lanes; }
     /// Scalars of scratch that add_products needs.
     static constexpr Index history_size() noexcept { return run_rows * gradient_block * 2 * lanes; }
 
     /// Adds the products of a run to the sums. u is the state before it, as advance_state leaves it, and v,
     /// v_t = λ v_{t+1} + g_{t+1}, the state of the adjoint behind it, which becomes that before the run.
-    void add_products(Index pack, const Scalar* x_window, const Scalar* g_window, Index rows, const Scalar* u,
+    void add_products(Index pack, Scalar* x_window, const Scalar* g_window, Index rows, const Scalar* u,
                       Scalar* v, Scalar* sums, Scalar* history) const noexcept {
         const Scalar* c = coefficients(pack);
-        for_mode_blocks<gradient_block>(modes_, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
+        const Scalar* x = rows_of(x_window);
+        const Scalar* g = rows_of(g_window);
+        begin_window(u, x_window);
+        for_blocks<gradient_block>(modes_, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
             remember<count>(c + i * mode_size, u + i * 2 * lanes, x_window, rows, history);
-            correlate<count>(c + i * mode_size, v + i * 2 * lanes, g_window, rows, history,
-                             sums + i * 4 * lanes);
+            correlate<count>(c + i * mode_size, v + i * 2 * lanes, g, rows, history, sums + i * 4 * lanes);
         });
-        Pack sum{};
-        for (Index t = 0; t < rows; ++t) sum += V::load(g_window + t * lanes) * V::load(x_window + t * lanes);
         Scalar* total = sums + 4 * modes_ * lanes;
-        V::store(total, V::load(total) + sum);
+        for (Index q = 0; q < taps_; ++q, total += lanes) {
+            Pack sum{};
+            for (Index t = 0; t < rows; ++t) sum += V::load(g + t * lanes) * V::load(x + (t - q) * lanes);
+            V::store(total, V::load(total) + sum);
+        }
     }
 
     /// Adds to the gradient of the kernel what its sums of products mean: ∂/∂r = conj(Σ g u) and
@@ -157,7 +178,7 @@ public:
                 gradient.poles(i, c) += Complex(re * sum[2 * lanes] - im * sum[3 * lanes],
                                                 -(re * sum[3 * lanes] + im * sum[2 * lanes]));
             }
-            gradient.direct(0, c) += *sum;
+            for (Index q = 0; q < taps_; ++q, sum += lanes) gradient.direct(q, c) += *sum;
         }
     }
 
@@ -166,6 +187,7 @@ public:
     void read_window(Index pack, MatrixView<T> rows, Scalar* window) const noexcept {
         const Index first = pack * lanes;
         const Index count = width(pack);
+        window = rows_of(window);
         for (Index t = 0; t < rows.rows(); ++t, window += lanes) {
             if (!rows.has_contiguous_rows()) {
                 for (Index c = 0; c < lanes; ++c) window[c] = c < count ? rows(t, first + c) : Scalar(0);
@@ -177,6 +199,7 @@ public:
     void write_window(Index pack, const Scalar* window, MatrixView<Scalar> rows) const noexcept {
         const Index first = pack * lanes;
         const Index count = width(pack);
+        window = rows_of(window);
         for (Index t = 0; t < rows.rows(); ++t, window += lanes) {
             if (!rows.has_contiguous_rows()) {
                 for (Index c = 0; c < count; ++c) rows(t, first + c) = window[c];
@@ -193,21 +216,35 @@ private:
     // in the gradient.
     static constexpr int mode_block = 4;
     static constexpr int gradient_block = vector_registers == 32 ? 2 : 1;
+    // Rows whose sums stay in registers while taps pass over them.
+    static constexpr int tile_rows = 8;
 
     // Of mode i of channel c, the first of its numbers in coefficients_; the others are lanes apart.
-    Index place(Index i, Index c) const noexcept {
-        return (c / lanes * modes_ + i) * mode_size + c % lanes;
-    }
+    Index place(Index i, Index c) const noexcept { return (c / lanes * modes_ + i) * mode_size + c % lanes; }
     const Scalar* coefficients(Index pack) const noexcept {
         return coefficients_.data() + pack * modes_ * mode_size;
     }
-    const Scalar* direct(Index pack) const noexcept { return direct_.data() + pack * lanes; }
+    const Scalar* direct(Index pack) const noexcept { return direct_.data() + pack * taps_ * lanes; }
+    Index tap_index(Index q, Index c) const noexcept { return (c / lanes * taps_ + q) * lanes + c % lanes; }
 
-    // f<count>(i) for all modes, most at a time.
+    // The first row of a run in a window.
+    template <class T>
+    T* rows_of(T* window) const noexcept {
+        return window + (taps_ - 1) * lanes;
+    }
+    // The inputs before a run, from its state, and the last ones of it.
+    void begin_window(const Scalar* state, Scalar* window) const noexcept {
+        std::copy_n(state + 2 * modes_ * lanes, (taps_ - 1) * lanes, window);
+    }
+    void end_window(const Scalar* window, Index rows, Scalar* state) const noexcept {
+        std::copy_n(window + rows * lanes, (taps_ - 1) * lanes, state + 2 * modes_ * lanes);
+    }
+
+    // f<count>(i) for all i < size, most at a time.
     template <int count, class F>
-    TOEPLITZ_INLINE static void for_mode_blocks(Index modes, F&& f, Index i = 0) {
-        for (; i + count <= modes; i += count) f.template operator()<count>(i);
-        if constexpr (count > 1) for_mode_blocks<count / 2>(modes, f, i);
+    TOEPLITZ_INLINE static void for_blocks(Index size, F&& f, Index i = 0) {
+        for (; i + count <= size; i += count) f.template operator()<count>(i);
+        if constexpr (count > 1) for_blocks<count / 2>(size, f, i);
     }
 
     // Numbers of a few modes, in registers.
@@ -244,29 +281,60 @@ private:
         }
     };
 
+    // Whether the only tap is added in one pass with the first modes.
+    bool begins_with_modes() const noexcept { return taps_ == 1 && modes_ > 0; }
+
+    // The outputs of a window's rows, whose space in front is filled in, and the state behind them.
     template <Update update>
-    [[gnu::noinline]] static void run(const Scalar* coefficients, const Scalar* direct, Index modes,
-                                      Scalar* state, const Scalar* x, Index x_stride, Scalar* y,
-                                      Index y_stride, Index rows) noexcept {
+    void run(Index pack, Scalar* window, Scalar* y, Index y_stride, Index rows,
+             Scalar* state) const noexcept {
+        begin_window(state, window);
+        if (begins_with_modes()) {
+            run_modes<update, true>(coefficients(pack), direct(pack), modes_, state, window, lanes, y,
+                                    y_stride, rows);
+            return;
+        }
+        for_blocks<tile_rows>(rows, [&]<int count>(Index t) TOEPLITZ_LAMBDA {
+            add_taps<update, count>(direct(pack), taps_, rows_of(window) + t * lanes, y + t * y_stride,
+                                    y_stride);
+        });
+        run_modes<Update::add, false>(coefficients(pack), direct(pack), modes_, state, window, lanes, y,
+                                      y_stride, rows);
+        end_window(window, rows, state);
+    }
+
+    // y_t = Σ_q direct_q x_{t−q} of a few rows in a window, or added to y.
+    template <Update update, int count>
+    [[gnu::noinline]] static void add_taps(const Scalar* direct, Index taps, const Scalar* x, Scalar* y,
+                                           Index y_stride) noexcept {
+        Pack sum[std::size_t{count}] = {};
+        if constexpr (update == Update::add) {
+            unroll<count>([&](auto r) TOEPLITZ_LAMBDA { sum[r] = V::load_unaligned(y + r * y_stride); });
+        }
+        for (Index q = 0; q < taps; ++q, direct += lanes, x -= lanes) {
+            const Pack tap = V::load(direct);
+            unroll<count>([&](auto r) TOEPLITZ_LAMBDA { sum[r] += tap * V::load(x + r * lanes); });
+        }
+        unroll<count>([&](auto r) TOEPLITZ_LAMBDA { V::store_unaligned(y + r * y_stride, sum[r]); });
+    }
+
+    // Adds the modes of x to y, or to direct x where they come first.
+    template <Update update, bool with_direct>
+    [[gnu::noinline]] static void run_modes(const Scalar* coefficients, const Scalar* direct, Index modes,
+                                            Scalar* state, const Scalar* x, Index x_stride, Scalar* y,
+                                            Index y_stride, Index rows) noexcept {
+        const auto add = [](Pack, const Scalar* to) TOEPLITZ_LAMBDA { return V::load_unaligned(to); };
         const Pack gain = V::load(direct);
         const auto begin = [gain](Pack from, const Scalar* to) TOEPLITZ_LAMBDA {
             return update == Update::add ? V::load_unaligned(to) + gain * from : gain * from;
         };
-        if (modes == 0) {
-            for (Index t = 0; t < rows; ++t, x += x_stride, y += y_stride) {
-                V::store_unaligned(y, begin(V::load_unaligned(x), y));
-            }
-            return;
-        }
-        for_mode_blocks<mode_block>(modes, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
+        for_blocks<mode_block>(modes, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
             const Scalar* c = coefficients + i * mode_size;
             Scalar* u = state + i * 2 * lanes;
-            if (i == 0) {
+            if (with_direct && i == 0) {
                 add_modes<count>(c, u, x, x_stride, y, y_stride, rows, begin);
             } else {
-                add_modes<count>(c, u, x, x_stride, y, y_stride, rows,
-                                 [](Pack, const Scalar* to)
-                                     TOEPLITZ_LAMBDA { return V::load_unaligned(to); });
+                add_modes<count>(c, u, x, x_stride, y, y_stride, rows, add);
             }
         });
     }
@@ -344,8 +412,9 @@ private:
 
     Index channels_ = 0;
     Index modes_ = 0;
+    Index taps_ = 1;
     Buffer<Scalar> coefficients_;  // packs × modes × mode_size
-    Buffer<Scalar> direct_;        // packs × lanes
+    Buffer<Scalar> direct_;        // packs × taps × lanes
 };
 
 }  // namespace detail

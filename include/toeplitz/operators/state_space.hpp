@@ -14,25 +14,28 @@ struct StateSpaceOptions {
     Index length = 0;    ///< n ≥ 1
     Index channels = 0;  ///< d ≥ 1
     Index modes = 0;     ///< s ≥ 0, complex ones
+    Index taps = 1;      ///< m of 1..64: lags that have values of their own
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {
         f("length", sets.length...);
         f("channels", sets.channels...);
         f("modes", sets.modes...);
+        f("taps", sets.taps...);
     }
 };
 
-/// y_t = direct x_t + Re Σ_i r_i u_i, then u_i ← λ_i u_i + x_t, from u = 0: s complex modes for each channel.
+/// y_t = Σ_{q<m} direct_q x_{t−q} + Re Σ_i r_i u_i, then u_i ← λ_i u_i + x_{t−m+1}, from u = 0: a band of m
+/// taps and s complex modes for each channel.
 ///
-/// The Toeplitz operator whose lag 0 is `direct` and whose lag t ≥ 1 is Re Σ_i r_i λ_i^{t−1}. Causal bit for
-/// bit. Poles are not bound to |λ| ≤ 1, and beyond it states grow with n. Results below the smallest normal
-/// number are zero.
-/// Kernel: poles and residues, s × d and complex, and direct, 1 × d (StateSpaceKernel).
-/// Cost O(n s d) | heap: none | thread-safe: yes | threads split batch and channels, gradients the channels,
-/// same bits for any number
-template <Real ScalarType>
-class StateSpace : public Operator<StateSpace<ScalarType>, ScalarType> {
+/// The Toeplitz operator whose lags below m are `direct`, and whose lag t ≥ m is Re Σ_i r_i λ_i^{t−m}. Causal
+/// bit for bit; in the other direction of time its transpose, of lags t ≤ 0. Poles are not bound to |λ| ≤ 1,
+/// and beyond it states grow with n. Results below the smallest normal number are zero.
+/// Kernel: poles and residues, s × d and complex, and direct, m × d (StateSpaceKernel).
+/// Cost O(n (s + m) d) | heap: none | thread-safe: yes | threads split batch and channels, gradients the
+/// channels, same bits for any number
+template <Real ScalarType, Direction time = Direction::forward>
+class StateSpace : public Operator<StateSpace<ScalarType, time>, ScalarType> {
     using Base = Operator<StateSpace, ScalarType>;
     friend Base;
     using Recurrence = detail::ModalRecurrence<ScalarType>;
@@ -45,19 +48,23 @@ public:
     using Options = StateSpaceOptions;
 
     /// The zero operator, until set_kernel is called.
-    /// \throws config_error 201, 202 or 512 (a negative number of modes)
+    /// \throws config_error 201, 202, 512 (a negative number of modes) or 513 (taps outside 1..64)
     explicit StateSpace(const Options& options)
-        : Base(options.length, options.channels), recurrence_(options.channels, checked_modes(options)) {}
+        : Base(options.length, options.channels),
+          recurrence_(options.channels, checked(options).modes, options.taps) {}
 
-    /// \throws config_error 201, 202 or 512, shape_error 501, value_error 530
+    /// \throws config_error 201, 202, 512 or 513, shape_error 501, value_error 530
     StateSpace(const Options& options, const Kernel& kernel) : Base(options.length, options.channels) {
-        require_kernel(kernel, checked_modes(options), "StateSpace::set_kernel");
-        recurrence_ = Recurrence(options.channels, options.modes);
+        require_kernel(kernel, checked(options).modes, options.taps, "StateSpace::set_kernel");
+        recurrence_ = Recurrence(options.channels, options.modes, options.taps);
         this->set_kernel(kernel);
     }
 
-    static constexpr Causality causality() noexcept { return Causality::causal; }
+    static constexpr Causality causality() noexcept {
+        return time == Direction::forward ? Causality::causal : Causality::bidirectional;
+    }
     Index modes() const noexcept { return recurrence_.modes(); }
+    Index taps() const noexcept { return recurrence_.taps(); }
 
     /// The kernel that it has. heap: the result
     StateSpaceModes<Scalar> stored_kernel() const { return recurrence_.kernel(); }
@@ -67,7 +74,7 @@ public:
         using Complex = std::complex<Scalar>;
         const MatrixView<Complex> poles = scope.template matrix<Complex>(modes(), this->channels());
         const MatrixView<Complex> residues = scope.template matrix<Complex>(modes(), this->channels());
-        return {poles, residues, scope.template matrix<Scalar>(1, this->channels())};
+        return {poles, residues, scope.template matrix<Scalar>(taps(), this->channels())};
     }
     /// Bytes that set_kernel takes from its workspace.
     std::size_t kernel_workspace() const noexcept { return 0; }
@@ -78,21 +85,24 @@ public:
     /// \throws shape_error 501
     void kernel_lags(const Kernel& kernel, MatrixView<Scalar> lags, Workspace& ws) const {
         const Index n = this->length();
-        require_kernel(kernel, modes(), "StateSpace::kernel_lags");
+        require_kernel(kernel, modes(), taps(), "StateSpace::kernel_lags");
         require_kernel_shape(lags, 2 * n - 1, this->channels(), "StateSpace::kernel_lags");
+        lags.eigen().setZero();
+        // From lag 0 on, in either direction of time.
+        const Index step = time == Direction::forward ? lags.row_stride() : -lags.row_stride();
+        const MatrixView<Scalar> rows(lags.row(n - 1), n, lags.cols(), step, lags.col_stride());
         Workspace::Scope scope(ws);
         auto* responses = scope.template take<std::complex<double>>(modes());
-        lags.middle_rows(0, n - 1).eigen().setZero();
         for (Index c = 0; c < this->channels(); ++c) {
             for (Index i = 0; i < modes(); ++i) responses[i] = std::complex<double>(kernel.residues(i, c));
-            lags(n - 1, c) = kernel.direct(0, c);
-            for (Index t = 1; t < n; ++t) {
+            for (Index t = 0; t < (std::min)(taps(), n); ++t) rows(t, c) = kernel.direct(t, c);
+            for (Index t = taps(); t < n; ++t) {
                 double lag = 0;
                 for (Index i = 0; i < modes(); ++i) {
                     lag += responses[i].real();
                     responses[i] *= std::complex<double>(kernel.poles(i, c));
                 }
-                lags(t + n - 1, c) = static_cast<Scalar>(lag);
+                rows(t, c) = static_cast<Scalar>(lag);
             }
         }
     }
@@ -105,23 +115,24 @@ private:
         static_cast<Index>(buffer_alignment / sizeof(Scalar)) / Recurrence::lanes;
     static constexpr Index group_lines = 4;
 
-    static Index checked_modes(const Options& options) {
+    static const Options& checked(const Options& options) {
         if (options.modes < 0) {
             detail::raise<config_error>(512, name, "modes >= 0", std::to_string(options.modes));
         }
-        return options.modes;
+        Recurrence::require_taps(options.taps, name);
+        return options;
     }
 
     template <class Views>
-    void require_kernel(const Views& kernel, Index modes, const char* where) const {
+    void require_kernel(const Views& kernel, Index modes, Index taps, const char* where) const {
         require_kernel_shape(kernel.poles, modes, this->channels(), where);
         require_kernel_shape(kernel.residues, modes, this->channels(), where);
-        require_kernel_shape(kernel.direct, 1, this->channels(), where);
+        require_kernel_shape(kernel.direct, taps, this->channels(), where);
     }
 
     void assign_kernel(const Kernel& kernel, Workspace&) {
         constexpr const char* where = "StateSpace::set_kernel";
-        require_kernel(kernel, modes(), where);
+        require_kernel(kernel, modes(), taps(), where);
         require_finite(kernel.poles, where, "pole", 0);
         require_finite(kernel.residues, where, "residue", 0);
         require_finite(kernel.direct, where, "direct", 0);
@@ -131,7 +142,7 @@ private:
     Index lines() const noexcept { return (recurrence_.packs() + line_packs - 1) / line_packs; }
     // A vector operation takes about a fifth of a nanosecond, and a mode six.
     Index work(Index batch) const noexcept {
-        return batch * this->length() * recurrence_.packs() * (6 * modes() + 4) / 5;
+        return batch * this->length() * recurrence_.packs() * (6 * modes() + taps() + 3) / 5;
     }
     int product_threads(Index batch) const noexcept {
         return detail::thread_count(batch * lines(), work(batch));
@@ -140,17 +151,17 @@ private:
         return detail::thread_count(lines(), 2 * work(batch));
     }
 
-    // The states of a group, and the windows of an incomplete pack.
+    // The states of a group, and two windows.
     Index product_scratch() const noexcept {
         const Index packs = (std::min)(group_lines * line_packs, recurrence_.packs());
-        return packs * recurrence_.pack_state() + 2 * Recurrence::window_size();
+        return packs * recurrence_.pack_state() + 2 * recurrence_.window_size();
     }
     static Index run_count(Index length) noexcept { return (length + run_rows - 1) / run_rows; }
     // Of one pack: the states before each run, that of the adjoint, sums, windows of x and g, and the history
     // of a run.
     Index gradient_scratch() const noexcept {
         return (run_count(this->length()) + 1) * recurrence_.pack_state() + recurrence_.sums_size() +
-               2 * Recurrence::window_size() + Recurrence::history_size();
+               2 * recurrence_.window_size() + Recurrence::history_size();
     }
 
     std::size_t product_workspace(Index batch) const noexcept {
@@ -161,9 +172,9 @@ private:
     }
 
     // The adjoint of a causal operator is the operator of reversed time.
-    template <Direction direction, class T>
+    template <Direction direction = Direction::forward, class T>
     static MatrixView<T> in_time(MatrixView<T> rows) noexcept {
-        if (direction == Direction::forward || rows.rows() == 0) return rows;
+        if (direction == time || rows.rows() == 0) return rows;
         return {rows.row(rows.rows() - 1), rows.rows(), rows.cols(), -rows.row_stride(), rows.col_stride()};
     }
 
@@ -206,7 +217,7 @@ private:
 
     void kernel_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g, const KernelValues& dkernel,
                          const Sequences& sequences, Workspace& ws) const {
-        require_kernel(dkernel, modes(), "StateSpace, dkernel");
+        require_kernel(dkernel, modes(), taps(), "StateSpace, dkernel");
         const int threads = gradient_threads(sequences.batch());
         ws.reserve(gradient_workspace(sequences.batch()));
         Workspace::Scope scope(ws);
@@ -229,12 +240,12 @@ private:
         Scalar* adjoint = scratch + run_count(this->length()) * size;
         Scalar* sums = adjoint + size;
         Scalar* x_window = sums + recurrence_.sums_size();
-        Scalar* g_window = x_window + Recurrence::window_size();
-        Scalar* history = g_window + Recurrence::window_size();
+        Scalar* g_window = x_window + recurrence_.window_size();
+        Scalar* history = g_window + recurrence_.window_size();
         std::fill_n(sums, recurrence_.sums_size(), Scalar(0));
         for (Index b = 0; b < sequences.batch(); ++b) {
-            const MatrixView<const Scalar> xs = sequences.valid_of(x, b);
-            const MatrixView<const Scalar> gs = sequences.valid_of(g, b);
+            const MatrixView<const Scalar> xs = in_time(sequences.valid_of(x, b));
+            const MatrixView<const Scalar> gs = in_time(sequences.valid_of(g, b));
             const Index runs = run_count(xs.rows());
             const auto rows = [&](Index run) { return (std::min)(run_rows, xs.rows() - run * run_rows); };
             std::fill_n(scratch, size, Scalar(0));

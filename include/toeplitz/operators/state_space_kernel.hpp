@@ -10,7 +10,8 @@
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
-/// Of d channels with s complex modes each: lag 0 is `direct`, lag t ≥ 1 is Re Σ_i residue_i pole_i^{t−1}.
+/// Of d channels with m taps and s complex modes each: the lags below m are `direct`, lag t ≥ m is
+/// Re Σ_i residue_i pole_i^{t−m}.
 ///
 /// A column for each channel; a pair of conjugate modes is one of them with twice its residue. Gradients are
 /// ∂/∂Re + i ∂/∂Im.
@@ -21,7 +22,7 @@ struct StateSpaceKernel {
 
     MatrixView<Complex> poles{};     ///< s × d
     MatrixView<Complex> residues{};  ///< s × d
-    MatrixView<T> direct{};          ///< 1 × d
+    MatrixView<T> direct{};          ///< m × d, m ≥ 1: row t is lag t
 
     /// Values that can be written can be read.
     operator StateSpaceKernel<const T>() const noexcept requires(!std::is_const_v<T>) {
@@ -41,7 +42,7 @@ template <Real Scalar>
 struct StateSpaceModes {
     Matrix<std::complex<Scalar>> poles{};     ///< s × d
     Matrix<std::complex<Scalar>> residues{};  ///< s × d
-    Matrix<Scalar> direct{};                  ///< 1 × d
+    Matrix<Scalar> direct{};                  ///< m × d
 
     StateSpaceKernel<const Scalar> kernel() const { return {poles, residues, direct}; }
 };

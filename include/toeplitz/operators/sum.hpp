@@ -36,6 +36,8 @@ class Sum<A, B> : public Operator<Sum<A, B>, typename A::Scalar> {
     friend Base;
 
     static constexpr bool is_fused = FusesWith<A, B> || FusesWith<B, A>;
+    static constexpr bool keeps_nothing =
+        std::same_as<typename A::Cache, NoCache> && std::same_as<typename B::Cache, NoCache>;
     struct Caches {
         typename A::Cache first;
         typename B::Cache second;
@@ -45,7 +47,7 @@ public:
     using Scalar = typename A::Scalar;
     using Kernel = std::pair<typename A::Kernel, typename B::Kernel>;
     using KernelValues = std::pair<typename A::KernelValues, typename B::KernelValues>;
-    using Cache = std::conditional_t<is_fused, NoCache, Caches>;
+    using Cache = std::conditional_t<keeps_nothing, NoCache, Caches>;
 
     /// \throws shape_error 540 when lengths or channels differ
     Sum(A a, B b) : Base(a.length(), a.channels()), a_(std::move(a)), b_(std::move(b)) {
@@ -87,12 +89,12 @@ private:
     std::size_t gradient_workspace(Index batch) const {
         const std::size_t most = (std::max)(a_.required_workspace(batch, Layout::row_major),
                                             b_.required_workspace(batch, Layout::row_major));
-        return is_fused ? most : most + part_bytes(batch);
+        return most + part_bytes(batch);
     }
 
-    /// Bytes of the second part's result, which forward and backward assign.
+    /// Bytes of the second part's result, which forward and backward assign where something is kept.
     std::size_t part_bytes(Index batch) const {
-        return Workspace::bytes_for<Scalar>(batch * this->length() * this->channels());
+        return keeps_nothing ? 0 : Workspace::bytes_for<Scalar>(batch * this->length() * this->channels());
     }
 
     template <Direction direction, Update update>

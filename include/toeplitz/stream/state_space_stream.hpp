@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// State spaces one step at a time: O(s) per step, however much has been heard.
+/// State spaces one step at a time: O(s + m) per step, however much has been heard.
 
 #include <cstring>
 #include <span>
@@ -12,8 +12,7 @@
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
-/// The plan of y_t = direct x_t + Re Σ_i r_i u_i, u_i ← λ_i u_i + x_t, for sequences that never end, a few
-/// steps at a time.
+/// The plan of a StateSpace of m taps and s modes, for sequences that never end, a few steps at a time.
 ///
 ///     const StateSpaceStream<float> plan(kernel);   // StateSpaceKernel: poles, residues, direct
 ///     auto state = plan.make_state();
@@ -34,7 +33,8 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// else notices. A state that decays in silence becomes 0 where it would leave the normal numbers, and slows
 /// nothing down.
 ///
-/// Cost O(s) per step and channel | heap: none after construction | thread-safe: const, on distinct states
+/// Cost O(s + m) per step and channel | heap: none after construction | thread-safe: const, on distinct
+/// states
 template <Real ScalarType>
 class StateSpaceStream {
     using Recurrence = detail::ModalRecurrence<ScalarType>;
@@ -85,19 +85,22 @@ public:
 
         std::uint64_t fingerprint_;
         Index time_ = 0;
-        Buffer<Scalar> modes_;  // streams × packs × modes: Re u, Im u
+        Buffer<Scalar> modes_;  // streams × packs × (modes: Re u, Im u; the last m − 1 inputs)
     };
 
     /// \param streams S ≥ 1: sequences that one state carries on side by side
-    /// \throws config_error 201 (no channels or streams), 202 (too many); shape_error 501; value_error 530
+    /// \throws config_error 201 (no channels or streams), 202 (too many), 513 (taps); shape_error 501;
+    /// value_error 530
     explicit StateSpaceStream(const Kernel& kernel, Index streams = 1)
-        : streams_(checked(kernel, streams)), recurrence_(kernel.poles.cols(), kernel.poles.rows()) {
+        : streams_(checked(kernel, streams)),
+          recurrence_(kernel.poles.cols(), kernel.poles.rows(), kernel.direct.rows()) {
         recurrence_.set_kernel(kernel);
         fingerprint_ = hash(kernel);
     }
 
     Index channels() const noexcept { return recurrence_.channels(); }
     Index modes() const noexcept { return recurrence_.modes(); }
+    Index taps() const noexcept { return recurrence_.taps(); }
     Index streams() const noexcept { return streams_; }
     /// Delay of outputs after inputs.
     static constexpr Index latency() noexcept { return 0; }
@@ -108,7 +111,7 @@ public:
 
     /// Operations of every step, whatever the input: multiplications and multiply-adds of vectors of
     /// `Simd<Scalar>::lanes` channels.
-    Index step_bound() const noexcept { return streams_ * recurrence_.packs() * (6 * modes() + 2); }
+    Index step_bound() const noexcept { return streams_ * recurrence_.packs() * (6 * modes() + taps() + 1); }
 
     /// Whether a state is one of this plan.
     bool has_made(const State& state) const noexcept { return state.fingerprint_ == fingerprint_; }
@@ -130,14 +133,14 @@ public:
         const Index steps = check(x, state, "process");
         if (y.rows() != x.rows() || y.cols() != x.cols()) [[unlikely]]
             refuse("process", "y", x.rows(), y);
-        alignas(buffer_alignment) Scalar windows[std::size_t{2 * Recurrence::window_size()}];
+        alignas(buffer_alignment) Scalar windows[std::size_t{2 * Recurrence::most_window_size()}];
         // Modes that come later read x again: where y is x, they read a copy.
         const bool by_window = x.data() == y.data() || !x.has_contiguous_rows() || !y.has_contiguous_rows();
         for_runs(steps, state, [&](Index first, Index count, Index stream, Index pack, Scalar* modes) {
             const Inputs from = rows_of(x, first, count, stream);
             const MatrixView<Scalar> to = rows_of(y, first, count, stream);
             if (by_window) {
-                Scalar* sums = windows + Recurrence::window_size();
+                Scalar* sums = windows + recurrence_.window_size();
                 recurrence_.read_window(pack, from, windows);
                 recurrence_.advance(pack, windows, sums, count, modes);
                 recurrence_.write_window(pack, sums, to);
@@ -150,10 +153,10 @@ public:
     /// The next m steps without their outputs, as of a prompt: leaves what process would leave, bit by bit.
     void prefill(Inputs x, State& state) const noexcept {
         const Index steps = check(x, state, "prefill");
-        alignas(buffer_alignment) Scalar windows[std::size_t{2 * Recurrence::window_size()}];
+        alignas(buffer_alignment) Scalar windows[std::size_t{2 * Recurrence::most_window_size()}];
         for_runs(steps, state, [&](Index first, Index count, Index stream, Index pack, Scalar* modes) {
             recurrence_.read_window(pack, rows_of(x, first, count, stream), windows);
-            recurrence_.advance(pack, windows, windows + Recurrence::window_size(), count, modes);
+            recurrence_.advance(pack, windows, windows + recurrence_.window_size(), count, modes);
         });
     }
 
@@ -167,7 +170,7 @@ public:
     /// Bytes that save writes, of any state at any time.
     std::size_t saved_bytes() const noexcept {
         return sizeof(SavedHead) +
-               static_cast<std::size_t>(2 * streams_ * channels() * modes()) * sizeof(Scalar);
+               static_cast<std::size_t>(streams_ * channels() * recurrence_.state_rows()) * sizeof(Scalar);
     }
     std::size_t saved_bytes(const State& /*state*/) const noexcept { return saved_bytes(); }
     std::size_t saved_bytes(Index /*time*/) const noexcept { return saved_bytes(); }
@@ -214,9 +217,11 @@ private:
         detail::require_positive(channels, name, "channels");
         detail::require_positive(streams, name, "streams");
         require_kernel_shape(kernel.residues, modes, channels, name);
-        require_kernel_shape(kernel.direct, 1, channels, name);
+        const Index taps = kernel.direct.rows();
+        Recurrence::require_taps(taps, name);
+        require_kernel_shape(kernel.direct, taps, channels, name);
         detail::checked_product(detail::checked_product(streams, channels + Recurrence::lanes, name),
-                                (modes + 1) * 4 * static_cast<Index>(sizeof(Scalar)), name);
+                                (modes + taps) * 4 * static_cast<Index>(sizeof(Scalar)), name);
         require_finite(kernel.poles, name, "pole", 0);
         require_finite(kernel.residues, name, "residue", 0);
         require_finite(kernel.direct, name, "direct", 0);
@@ -225,9 +230,9 @@ private:
 
     std::uint64_t hash(const Kernel& kernel) const noexcept {
         detail::StreamFingerprint hash;
-        for (const Index size : {streams_, channels(), modes()}) hash.add(size);
+        for (const Index size : {streams_, channels(), modes(), taps()}) hash.add(size);
         for (Index c = 0; c < channels(); ++c) {
-            hash.add(kernel.direct(0, c));
+            for (Index q = 0; q < taps(); ++q) hash.add(kernel.direct(q, c));
             for (Index i = 0; i < modes(); ++i) {
                 for (const std::complex<Scalar>& number : {kernel.poles(i, c), kernel.residues(i, c)}) {
                     hash.add(number.real());
@@ -262,14 +267,15 @@ private:
         state.time_ += steps;
     }
 
-    // f(index) of every number of a state: stream by stream, channel by channel, Re u and Im u of each mode.
+    // f(index) of every number of a state: stream by stream, channel by channel, Re u and Im u of each mode,
+    // and the last inputs.
     template <class F>
     void for_numbers(F&& f) const {
         constexpr Index lanes = Recurrence::lanes;
         for (Index stream = 0; stream < streams_; ++stream) {
             for (Index c = 0; c < channels(); ++c) {
                 const Index pack = stream * recurrence_.packs() + c / lanes;
-                for (Index i = 0; i < 2 * modes(); ++i) {
+                for (Index i = 0; i < recurrence_.state_rows(); ++i) {
                     f(pack * recurrence_.pack_state() + i * lanes + c % lanes);
                 }
             }

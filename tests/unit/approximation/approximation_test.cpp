@@ -86,6 +86,37 @@ TEST(ApproximationTest, RefusesPartsThatDoNotFit) {
     EXPECT_THROW(Approximation<double>{}.make_operator(n), config_error);
 }
 
+TEST(ApproximationTest, StateSpacesOfBothDirectionsAddUp) {
+    Approximation<double> made;
+    made.poles.resize(1, 2);
+    made.poles << 0.5, 0;
+    made.residues = made.poles;
+    made.direct.resize(2, 1);
+    made.direct << 3, 4;
+    made.backward_poles.resize(1, 2);
+    made.backward_poles << 0, 0.5;
+    made.backward_residues.resize(1, 2);
+    made.backward_residues << 8, 0;
+    made.backward_direct = Matrix<double>::Zero(1, 1);
+    EXPECT_EQ(made.method(), Method::two_sided);
+    EXPECT_STREQ(name(made.method()), "two_sided");
+    EXPECT_EQ(made.channels(), 1);
+    EXPECT_EQ(made.modes(), 2);
+    EXPECT_EQ(made.tap_count(), 3);
+    Matrix<double> impulse = Matrix<double>::Zero(7, 1);
+    impulse(3, 0) = 1;
+    const Matrix<double> y = made.make_operator(7) * impulse;
+    // Lags −3..3: Re 8 (0.5i)², Re 8 (0.5i), 8; 3, 4; 0.5, 0.25.
+    EXPECT_EQ(y, (Vector<double>{{-2, 0, 8, 3, 4, 0.5, 0.25}}));
+    EXPECT_THROW(error_bound(Matrix<double>(Matrix<double>::Zero(13, 1)), made), shape_error);
+    Approximation<double> other = made;
+    EXPECT_TRUE(other.has_shape_of(made));
+    other.backward_direct = Matrix<double>::Zero(2, 1);
+    EXPECT_FALSE(other.has_shape_of(made));
+    made.direct.resize(0, 1);
+    EXPECT_THROW(made.make_operator(7), shape_error);
+}
+
 TEST(ApproximationTest, AStateSpaceHasRealAndImaginaryPartsSideBySide) {
     Approximation<float> made;
     made.poles.resize(2, 4);
@@ -112,8 +143,12 @@ TEST(ApproximationTest, AStateSpaceHasRealAndImaginaryPartsSideBySide) {
     expect_error<shape_error>(
         551,
         "[toeplitz.shape.551] Approximation::make_operator: expected poles and residues of "
-        "s×4, direct of 1×2 and nothing else, got 2×4, 2×3 and 1×2",
+        "s×4, direct of m×2 and nothing else, got 2×4, 2×3 and 1×2",
         [&] { made.make_operator(3); });
+    made.residues.resize(2, 4);
+    made.residues.setZero();
+    made.taps = Matrix<float>::Zero(1, 2);
+    EXPECT_THROW(made.make_operator(3), shape_error);
 }
 
 }  // namespace

@@ -206,7 +206,7 @@ TEST(ChooseTest, CausalKernelsBecomeStateSpacesWhereThatIsAllowed) {
     EXPECT_EQ(choice.channels(), 4);
     EXPECT_LE(choice.modes(), 8);
     EXPECT_LT(choice.cost, 0.7 * choose(lags, {.tolerance = 1e-3, .kind = ToleranceKind::relative}).cost);
-    EXPECT_EQ(choice.cost, options.cost.state_space(n, choice.modes()));
+    EXPECT_EQ(choice.cost, options.cost.state_space(n, choice.modes(), choice.tap_count()));
     EXPECT_EQ(choice.poles.cast<float>().cast<double>(), choice.poles);
 
     const Fft<double> exact({.length = n, .channels = 4}, lags);
@@ -233,12 +233,110 @@ TEST(ChooseTest, StateSpacesAreForCausalKernelsThatNeedFewModes) {
     const Matrix<double> lags = typical_lags(n).middleCols(3, 1);
     const ChooseOptions options{.tolerance = 1e-3, .kind = ToleranceKind::relative, .most_modes = 32};
     EXPECT_NE(choose(lags, options).method(), Method::state_space) << "not causal";
+    EXPECT_NE(choose(lags, {.tolerance = 1e-3, .kind = ToleranceKind::relative}).method(), Method::two_sided);
     ChooseOptions none = options;
     none.most_modes = 1;
     EXPECT_NE(choose(causal_part(typical_lags(n).middleCols(9, 1)), none).method(), Method::state_space);
     none.most_modes = -1;
     expect_error<config_error>(556, "[toeplitz.config.556] choose: expected most_modes >= 0, got -1",
                                [&] { choose(lags, none); });
+}
+
+/// ‖T − T̂‖₂ of state spaces, by the operator.
+double true_error(const Matrix<double>& lags, const Approximation<double>& made, Index c) {
+    const Index n = (lags.rows() + 1) / 2;
+    Matrix<double> error(n, n);
+    const AnyOperator<double> op = made.make_operator(n);
+    Matrix<double> impulse = Matrix<double>::Zero(n, lags.cols());
+    for (Index j = 0; j < n; ++j) {
+        impulse.row(j).setOnes();
+        const Matrix<double> response = op * impulse;
+        impulse.row(j).setZero();
+        for (Index i = 0; i < n; ++i) error(i, j) = lags(n - 1 + i - j, c) - response(i, c);
+    }
+    return spectral_norm(error);
+}
+
+TEST(ChooseTest, OtherKernelsBecomeAStateSpaceForEachDirectionOfTime) {
+    constexpr Index n = 300;
+    // Spikes beside slow modes, of their own on either side.
+    Matrix<double> lags(2 * n - 1, 3);
+    for (Index i = 0; i < lags.rows(); ++i) {
+        const double t = static_cast<double>(i - n + 1);
+        for (Index c = 0; c < 3; ++c) {
+            const double slow = (t < 0 ? std::pow(0.9, -t) : std::pow(0.97, t) * std::cos(0.1 * t));
+            lags(i, c) = slow * double(c + 1) + (std::abs(t) <= 2 ? std::sin(7 * t) : 0.0);
+        }
+    }
+    const ChooseOptions options{.tolerance = 1e-3, .kind = ToleranceKind::relative, .most_modes = 16};
+    const Approximation<double> choice = choose(lags, options);
+    ASSERT_EQ(choice.method(), Method::two_sided);
+    EXPECT_LE(choice.modes(), 6);
+    EXPECT_LE(choice.tap_count(), 8);
+    EXPECT_LT(choice.cost, 0.65 * choice.exact_cost);
+    EXPECT_EQ(choice.cost,
+              options.cost.state_space(n, choice.poles.rows(), choice.direct.rows()) +
+                  options.cost.state_space(n, choice.backward_poles.rows(), choice.backward_direct.rows()));
+    const Vector<double> again =
+        state_space_bound(lags, choice.kernel().state_space, choice.kernel().backward);
+    for (Index c = 0; c < 3; ++c) {
+        EXPECT_LE(choice.bounds(c), choice.tolerances(c));
+        EXPECT_LE(choice.bounds(c), again(c));
+        EXPECT_LE(true_error(lags, choice, c), choice.bounds(c) + 1e-13 * choice.tolerances(c));
+    }
+    // The same kernel in reversed time.
+    const Approximation<double> reversed = choose(Matrix<double>(lags.colwise().reverse()), options);
+    ASSERT_EQ(reversed.method(), Method::two_sided);
+    EXPECT_NEAR(reversed.cost, choice.cost, 0.1 * choice.cost);
+}
+
+/// The cost of the cheapest state space of any taps and modes within a tolerance by the bound, below `limit`;
+/// the limit where there is none.
+double cheapest_causal(const Matrix<double>& lags, double tolerance, double limit) {
+    const CostModel model;
+    for (Index taps = 1; taps <= 64 && model.state_space(lags.rows(), 0, taps) < limit; ++taps) {
+        StateSpaceFitOptions options{.tolerance = tolerance, .taps = taps, .most_modes = 24};
+        while (options.most_modes > 0 && model.state_space(lags.rows(), options.most_modes, taps) >= limit) {
+            --options.most_modes;
+        }
+        const auto fit = fit_state_space(lags, options);
+        if (fit.meets_all()) {
+            limit = (std::min)(limit, model.state_space(lags.rows(), fit.poles.rows(), taps));
+        }
+    }
+    return limit;
+}
+
+void expect_taps_and_modes_near_the_best(double relative) {
+    constexpr Index n = 90;
+    const double exact = CostModel{}.exact(n);
+    for (const NamedKernel& kernel : typical_kernels(n)) {
+        SCOPED_TRACE(testing::Message() << kernel.name << ' ' << relative);
+        const Matrix<double> lags = lags_of(kernel.value, n);
+        const Matrix<double> causal = causal_part(lags);
+        const ChooseOptions options{.tolerance = relative * true_norm(causal, {}), .most_modes = 24};
+        const double best = cheapest_causal(causal.bottomRows(n), options.tolerance, exact);
+        EXPECT_LE(choose(causal, options).cost, 1.03 * best);
+
+        // Each direction of time with any share of the tolerance.
+        Matrix<double> others = lags.topRows(n).colwise().reverse();
+        others(0, 0) = 0;
+        double best_of_two = exact;
+        for (double share = 0.05; share < 1; share += 0.1) {
+            const double one = cheapest_causal(lags.bottomRows(n), share * options.tolerance, best_of_two);
+            best_of_two =
+                (std::min)(best_of_two, one + cheapest_causal(others, (1 - share) * options.tolerance,
+                                                              (std::max)(best_of_two - one, 0.0)));
+        }
+        // A mode more, where all is little.
+        EXPECT_LE(choose(lags, options).cost, 1.15 * best_of_two);
+    }
+}
+
+TEST(ChooseTest, TapsAndModesCostLittleMoreThanTheBest) { expect_taps_and_modes_near_the_best(0.03); }
+
+TEST(SlowChooseTest, TapsAndModesCostLittleMoreThanTheBest) {
+    for (const double relative : {0.1, 0.01, 1e-3}) expect_taps_and_modes_near_the_best(relative);
 }
 
 }  // namespace

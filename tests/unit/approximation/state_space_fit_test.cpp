@@ -90,6 +90,37 @@ TYPED_TEST(StateSpaceFitTest, RecoversTheModesOfAStateSpace) {
     }
 }
 
+TYPED_TEST(StateSpaceFitTest, LagsInFrontAreExactAndModesAreForTheRest) {
+    using S = TypeParam;
+    const Index n = 120;
+    // One slow mode behind a few lags that no mode is like.
+    Matrix<S> lags = causal_lags<S>([](double t) { return std::pow(0.95, t); }, n);
+    for (Index t = 0; t < 5; ++t) lags(t, 0) += static_cast<S>(t % 2 == 0 ? 3 : -2);
+    StateSpaceFitOptions options{.tolerance = 1e-4, .kind = ToleranceKind::relative};
+    EXPECT_GT(fit_state_space(lags, options).modes[0], 1);
+    for (const Index taps : {5, 9, 64}) {
+        options.taps = taps;
+        const auto fit = fit_state_space(lags, options);
+        EXPECT_TRUE(fit.meets_all());
+        EXPECT_EQ(fit.modes[0], 1) << "m = " << taps;
+        EXPECT_TRUE(same_bits(fit.direct, lags.topRows(taps)));
+        const double norm = spectral_norm(causal_error(lags, owned(fit)));
+        EXPECT_GE(fit.bounds(0), norm * (1 - 1e-12));
+        EXPECT_EQ(fit.bounds(0), state_space_bound(lags, fit.kernel())(0));
+        const StateSpace<S> op = fit.make_operator(n);
+        EXPECT_EQ(op.taps(), taps);
+    }
+    // All lags there are, and zeros behind them.
+    const Matrix<S> few = lags.topRows(7);
+    options.taps = 9;
+    const auto fit = fit_state_space(few, options);
+    EXPECT_EQ(fit.modes[0], 0);
+    EXPECT_EQ(fit.bounds(0), 0);
+    EXPECT_TRUE(fit.direct.bottomRows(2).isZero(0));
+    expect_error<config_error>(513, "[toeplitz.config.513] fit_state_space: expected taps of 1..64, got 0",
+                               [&] { fit_state_space(few, {.tolerance = 1, .taps = 0}); });
+}
+
 TYPED_TEST(StateSpaceFitTest, NoOrderBelowMeetsTheTolerance) {
     using S = TypeParam;
     const Index n = 120;
@@ -205,15 +236,26 @@ TEST(StateSpaceBound, IsInfiniteWhereLagsOverflow) {
     EXPECT_LE(state_space_bound(few, kernel.views())(0), 1.5 * norm);
 }
 
+TEST(StateSpaceBound, KeepsWhatScalingLoses) {
+    // Lag 0 is exact, and the other one vanishes beside it.
+    const Matrix<double> lags = Vector<double>{{1e300, 1e-320}};
+    OwnedStateSpace<double> kernel = zero_state_space<double>(0, 1);
+    kernel.direct << 1e300;
+    EXPECT_GE(state_space_bound(lags, kernel.views())(0), 1e-320);
+    const Matrix<double> both = Vector<double>{{1e-320, 1e300, 0}};
+    EXPECT_GE(state_space_bound(both, kernel.views(), zero_state_space<double>(0, 1).views())(0), 1e-320);
+}
+
 TEST(StateSpaceRounding, BoundsWhatAProductRounds) {
     for (const std::uint64_t seed : {1U, 2U, 3U}) {
         const Index n = 400;
         const Index d = 20;
-        const auto kernel = random_state_space<float>(6, d, seed, 0.99);
+        const Index taps = 1 + static_cast<Index>(seed) % 3;
+        const auto kernel = random_state_space<float>(6, d, seed, 0.99, taps);
         const Vector<double> bounds = state_space_rounding<float>(kernel.views(), n);
         const Matrix<float> x = Matrix<float>::Random(n, d);
         const Matrix<float> y =
-            StateSpace<float>({.length = n, .channels = d, .modes = 6}, kernel.views()) * x;
+            StateSpace<float>({.length = n, .channels = d, .modes = 6, .taps = taps}, kernel.views()) * x;
         const LongMatrix lags = lags_by_definition(kernel, n);
         for (Index c = 0; c < d; ++c) {
             long double square = 0;

@@ -60,20 +60,34 @@ TEST(CompressedModelTest, StateSpacesComeBackAsTheyWere) {
     CompressedTnoParameters<float> saved;
     saved.groups.push_back({.poles = random_matrix<float>(3, 4, 1) / 4,
                             .residues = random_matrix<float>(3, 4, 2),
-                            .direct = random_matrix<float>(1, 2, 3),
+                            .direct = random_matrix<float>(4, 2, 3),
                             .bounds = Vector<double>::Constant(2, 0.5)});
+    saved.groups.push_back({.poles = random_matrix<float>(3, 2, 4) / 4,
+                            .residues = random_matrix<float>(3, 2, 5),
+                            .direct = random_matrix<float>(2, 1, 6),
+                            .backward_poles = random_matrix<float>(1, 2, 7) / 4,
+                            .backward_residues = random_matrix<float>(1, 2, 8),
+                            .backward_direct = random_matrix<float>(3, 1, 9),
+                            .bounds = Vector<double>::Constant(1, 0.25)});
     TensorFile file;
     store_parameters(file, saved);
     auto loaded = compressed_tno_parameters<float>(file);
     load_parameters(file, loaded);
-    ASSERT_EQ(loaded.groups[0].method(), Method::state_space);
-    EXPECT_EQ(loaded.groups[0].poles, saved.groups[0].poles);
-    EXPECT_EQ(loaded.groups[0].residues, saved.groups[0].residues);
-    EXPECT_EQ(loaded.groups[0].direct, saved.groups[0].direct);
-    const CompressedTno<float> mixer({.channels = 2, .length = n});
-    const Matrix<float> x = random_matrix<float>(n, 2, 4);
-    Matrix<float> y(n, 2);
-    Matrix<float> expected(n, 2);
+    ASSERT_EQ(loaded.groups.size(), 2U);
+    EXPECT_EQ(loaded.groups[0].method(), Method::state_space);
+    EXPECT_EQ(loaded.groups[1].method(), Method::two_sided);
+    Index same = 0;
+    for_each_parameter(
+        [&](const ParameterName& name, const auto& a, const auto& b) {
+            EXPECT_EQ(a, b) << name.text();
+            ++same;
+        },
+        loaded, saved);
+    EXPECT_EQ(same, 4 + 7);
+    const CompressedTno<float> mixer({.channels = 3, .length = n});
+    const Matrix<float> x = random_matrix<float>(n, 3, 4);
+    Matrix<float> y(n, 3);
+    Matrix<float> expected(n, 3);
     Workspace ws;
     mixer.prepare(loaded, n).evaluate(x, y, ws);
     mixer.prepare(saved, n).evaluate(x, expected, ws);

@@ -55,7 +55,7 @@ TEST(ModelArchitectureTest, ATypedModelComesBackWithoutIt) {
 }
 
 TEST(ModelArchitectureTest, BoundsOfStateSpacesComeBack) {
-    const StateSpaceTno<float> mixer({.channels = 3, .modes = 2});
+    const StateSpaceTno<float> mixer({.channels = 3, .modes = 2, .taps = 4});
     for (const bool is_distilled : {false, true}) {
         auto saved = mixer.make_parameters(1);
         if (is_distilled) saved.bounds = Vector<double>::LinSpaced(3, 0.25, 0.75);

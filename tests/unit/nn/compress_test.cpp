@@ -134,6 +134,60 @@ TEST(CompressTest, CausalLagsMayBecomeStateSpaces) {
     for (Index c = 0; c < 32; ++c) EXPECT_NEAR(groups[0].residues(0, 2 * c), 0.9 * double(c + 1), 1e-6);
 }
 
+TEST(CompressTest, OtherLagsMayBecomeAStateSpaceForEachDirectionOfTime) {
+    constexpr Index n = 250;
+    constexpr Index d = 20;
+    Matrix<double> lags(2 * n - 1, d);
+    for (Index c = 0; c < d; ++c) {
+        for (Index t = 1 - n; t < n; ++t) {
+            lags(n - 1 + t, c) =
+                std::pow(t < 0 ? 0.8 : 0.95, std::abs(double(t))) * (t == 0 ? 9.0 : double(c + 1));
+        }
+    }
+    const auto made =
+        compress_lags<double>(lags, {.tolerance = 1e-3, .kind = ToleranceKind::relative, .most_modes = 8});
+    const auto& groups = made.parameters.groups;
+    ASSERT_EQ(groups.size(), 1U);
+    ASSERT_EQ(groups[0].method(), Method::two_sided);
+    EXPECT_EQ(groups[0].modes(), 2);
+    EXPECT_LT(made.parameters.cost_ratio(), 0.5);
+    const Matrix<double> y = evaluated(made.module, made.parameters, impulses(n, d), n);
+    for (Index c = 0; c < d; ++c) {
+        Matrix<double> t = matrix_of(y, n, c).transpose();
+        for (Index i = 0; i < n; ++i) {
+            for (Index j = 0; j < n; ++j) t(i, j) -= lags(n - 1 + i - j, c);
+        }
+        EXPECT_LE(spectral_norm(t), groups[0].bounds(c) + 1e-12 * lags.col(c).norm());
+        EXPECT_LE(groups[0].bounds(c), groups[0].tolerances(c));
+    }
+
+    // A step down the gradient of ‖y − g‖² gains what the gradient says.
+    const Matrix<double> x =
+        Matrix<double>::NullaryExpr(n, d, [](Index i, Index c) { return std::cos(double(i * 7 + c)); });
+    auto parameters = made.parameters;
+    auto gradients = zeros_like(parameters);
+    Matrix<double> output(n, d);
+    Matrix<double> dx(n, d);
+    Mixer::Cache cache;
+    Workspace ws;
+    const auto loss = [&] {
+        made.module.forward(parameters, x, {n}, output, cache, ws);
+        return output.squaredNorm() / 2;
+    };
+    const double before = loss();
+    made.module.backward(parameters, x, cache, output, dx, gradients, ws);
+    double squares = 0;
+    for_each_parameter([&](const ParameterName&, const auto& slope) { squares += slope.squaredNorm(); },
+                       gradients);
+    const double step = 1e-5 * before / squares;
+    for_each_parameter(
+        [&](const ParameterName& name, auto& values, const auto& slope) {
+            if (!name.is_buffer()) values -= step * slope;
+        },
+        parameters, gradients);
+    EXPECT_NEAR((before - loss()) / (step * squares), 1, 0.01);
+}
+
 TEST(CompressTest, ChannelsThatNothingCheaperIsKnownForKeepTheirLags) {
     constexpr Index n = 300;
     const Matrix<double> lags = mixed_lags(n, 56);

@@ -169,7 +169,8 @@ TEST(DistillTest, LayersStayExactAndSayWhy) {
     EXPECT_EQ(outcomes(), "exact_is_cheaper not_a_convolution exact_is_cheaper ");
     options.keep = KeepExact::where_needed;
     EXPECT_EQ(outcomes(), "state_space not_a_convolution state_space ");
-    options.most_modes = 1;
+    options.most_modes = 1;  // behind any number of taps
+    options.tolerance = 1e-9;
     EXPECT_EQ(outcomes(), "over_tolerance not_a_convolution over_tolerance ");
     options.tolerance = 10;  // a state space of no mode
     EXPECT_EQ(outcomes(), "state_space not_a_convolution state_space ");

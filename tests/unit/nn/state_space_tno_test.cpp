@@ -11,11 +11,11 @@ namespace {
 using Mixer = StateSpaceTno<double>;
 
 /// Parameters with these poles in all channels, and any residues.
-Mixer::Parameters with_poles(const std::vector<std::complex<double>>& poles, Index channels) {
+Mixer::Parameters with_poles(const std::vector<std::complex<double>>& poles, Index channels, Index taps = 1) {
     const auto modes = static_cast<Index>(poles.size());
     Mixer::Parameters parameters{Matrix<double>(modes, 2 * channels),
                                  random_matrix<double>(modes, 2 * channels, 5),
-                                 random_matrix<double>(1, channels, 6)};
+                                 random_matrix<double>(taps, channels, 6)};
     for (Index i = 0; i < modes; ++i) {
         for (Index c = 0; c < channels; ++c) {
             parameters.poles(i, 2 * c) = poles[static_cast<std::size_t>(i)].real();
@@ -27,28 +27,31 @@ Mixer::Parameters with_poles(const std::vector<std::complex<double>>& poles, Ind
 
 /// y is that of the poles that should count, by definition.
 void expect_dense_product(const std::vector<std::complex<double>>& poles,
-                          const std::vector<std::complex<long double>>& counting, Index length) {
+                          const std::vector<std::complex<long double>>& counting, Index length, Index taps) {
     constexpr Index channels = 3;
     const auto modes = static_cast<Index>(poles.size());
-    const auto parameters = with_poles(poles, channels);
-    Matrix<double> kernel(1 + 2 * modes, channels);
-    kernel.row(0) = parameters.direct;
+    const auto parameters = with_poles(poles, channels, taps);
+    Matrix<double> kernel(taps + 2 * modes, channels);
+    kernel.topRows(taps) = parameters.direct;
     for (Index i = 0; i < modes; ++i) {
         for (Index c = 0; c < channels; ++c) {
-            kernel(1 + i, c) = parameters.residues(i, 2 * c);
-            kernel(1 + modes + i, c) = parameters.residues(i, 2 * c + 1);
+            kernel(taps + i, c) = parameters.residues(i, 2 * c);
+            kernel(taps + modes + i, c) = parameters.residues(i, 2 * c + 1);
         }
     }
     Oracle oracle(length);
-    oracle.add(state_space_part(length, counting));
-    expect_product(Mixer({.channels = channels, .modes = modes}), parameters, length, oracle, kernel);
+    oracle.add(state_space_part(length, counting, taps));
+    expect_product(Mixer({.channels = channels, .modes = modes, .taps = taps}), parameters, length, oracle,
+                   kernel);
 }
 
 TEST(StateSpaceTnoTest, IsTheDenseProduct) {
     for (const Index length : {1, 2, 9, 80}) {
-        expect_dense_product({0.9}, {0.9}, length);
-        expect_dense_product({{0.5, 0.75}, -0.25, {-0.625, 0.125}}, {{0.5, 0.75}, -0.25, {-0.625, 0.125}},
-                             length);
+        expect_dense_product({0.9}, {0.9}, length, 1);
+        for (const Index taps : {1, 4}) {
+            expect_dense_product({{0.5, 0.75}, -0.25, {-0.625, 0.125}}, {{0.5, 0.75}, -0.25, {-0.625, 0.125}},
+                                 length, taps);
+        }
     }
 }
 
@@ -118,6 +121,8 @@ TEST(StateSpaceTnoTest, StartsWithModesThatDecayAndPassOnWhatTheyGet) {
 TEST(StateSpaceTnoErrors, OptionsAndParametersThatDoNotFit) {
     EXPECT_THROW(Mixer({.channels = 0}), config_error);
     EXPECT_THROW(Mixer({.channels = 1, .modes = 0}), config_error);
+    expect_error<config_error>(513, "[toeplitz.config.513] StateSpaceTno: expected taps of 1..64, got 0",
+                               [] { Mixer({.channels = 1, .taps = 0}); });
     const Mixer mixer({.channels = 3, .modes = 2});
     auto parameters = start(mixer);
     const auto refuses = [&](const std::string& what, const std::string& got) {

@@ -24,7 +24,10 @@ struct AnyOperatorTest : testing::Test {
     Band<double> band{{.length = n, .channels = d, .taps = 7}, taps};
     Ski<double> ski{{.length = n, .channels = d, .rank = 20}, inducing};
     OwnedStateSpace<double> modes = random_state_space<double>(3, d, 7);
+    OwnedStateSpace<double> others = random_state_space<double>(2, d, 8, 0.9, 4);
     StateSpace<double> state_space{{.length = n, .channels = d, .modes = 3}, modes.views()};
+    StateSpace<double> with_taps{{.length = n, .channels = d, .modes = 2, .taps = 4}, others.views()};
+    StateSpace<double, Direction::adjoint> backward{{.length = n, .channels = d, .modes = 3}, modes.views()};
 
     template <class F>
     void for_all(F&& f) {
@@ -33,6 +36,9 @@ struct AnyOperatorTest : testing::Test {
         f(AnyOperator<double>(n, {.inducing = inducing}), ski, Method::ski);
         f(AnyOperator<double>(n, {.taps = taps, .inducing = inducing}), band + ski, Method::band_ski);
         f(AnyOperator<double>(n, {.state_space = modes.views()}), state_space, Method::state_space);
+        f(AnyOperator<double>(n, {.state_space = others.views()}), with_taps, Method::state_space);
+        f(AnyOperator<double>(n, {.state_space = others.views(), .backward = modes.views()}),
+          with_taps + backward, Method::two_sided);
     }
 };
 

@@ -20,14 +20,16 @@ using Complex = std::complex<long double>;
 struct ChannelGradient {
     std::vector<Complex> poles;
     std::vector<Complex> residues;
-    long double direct = 0;
+    std::vector<long double> direct;
 };
 
 template <class S>
 ChannelGradient gradient_by_definition(const OwnedStateSpace<S>& kernel, Index c, const Matrix<S>& x,
                                        const Matrix<S>& g, Index length) {
     const auto modes = static_cast<std::size_t>(kernel.poles.rows());
-    ChannelGradient sum{std::vector<Complex>(modes), std::vector<Complex>(modes), 0};
+    const Index taps = kernel.direct.rows();
+    ChannelGradient sum{std::vector<Complex>(modes), std::vector<Complex>(modes),
+                        std::vector<long double>(static_cast<std::size_t>(taps))};
     for (Index b = 0; b < x.rows() / length; ++b) {
         for (Index t = 0; t < length; ++t) {
             // What falls on lag t.
@@ -36,8 +38,8 @@ ChannelGradient gradient_by_definition(const OwnedStateSpace<S>& kernel, Index c
                 product += static_cast<long double>(g(b * length + i, c)) *
                            static_cast<long double>(x(b * length + i - t, c));
             }
-            if (t == 0) sum.direct += product;
-            for (std::size_t i = 0; i < modes && t > 0; ++i) {
+            if (t < taps) sum.direct[static_cast<std::size_t>(t)] += product;
+            for (std::size_t i = 0; i < modes && t >= taps; ++i) {
                 const Complex pole(kernel.poles(static_cast<Index>(i), c));
                 const Complex residue(kernel.residues(static_cast<Index>(i), c));
                 const auto power = [&](Index k) {
@@ -45,10 +47,10 @@ ChannelGradient gradient_by_definition(const OwnedStateSpace<S>& kernel, Index c
                     for (Index j = 0; j < k; ++j) value *= pole;
                     return value;
                 };
-                sum.residues[i] += product * std::conj(power(t - 1));
-                if (t > 1) {
-                    sum.poles[i] +=
-                        product * std::conj(residue * static_cast<long double>(t - 1) * power(t - 2));
+                const Index k = t - taps;
+                sum.residues[i] += product * std::conj(power(k));
+                if (k > 0) {
+                    sum.poles[i] += product * std::conj(residue * static_cast<long double>(k) * power(k - 1));
                 }
             }
         }
@@ -62,13 +64,17 @@ protected:
     static constexpr Index lanes = Simd<S>::lanes;
 
     static StateSpace<S> make(Index n, const OwnedStateSpace<S>& kernel) {
-        return StateSpace<S>({.length = n, .channels = kernel.cols(), .modes = kernel.poles.rows()},
+        return StateSpace<S>({.length = n,
+                              .channels = kernel.cols(),
+                              .modes = kernel.poles.rows(),
+                              .taps = kernel.direct.rows()},
                              kernel.views());
     }
 
     /// Roundings of modes that do not cancel: each state forgets its own within 1/(1 − |λ|) steps.
     static long double tolerance(const OwnedStateSpace<S>& kernel) {
-        return unit<S> * (32 + 16 * static_cast<long double>(kernel.poles.rows())) / (1 - 0.9L);
+        return unit<S> * (32 + 16 * static_cast<long double>(kernel.poles.rows() + kernel.direct.rows())) /
+               (1 - 0.9L);
     }
 };
 
@@ -90,30 +96,87 @@ TYPED_TEST(StateSpaceTest, OutputComesBeforeTheUpdate) {
     EXPECT_EQ(op.causality(), Causality::causal);
 }
 
+TYPED_TEST(StateSpaceTest, TapsComeBeforeTheModes) {
+    using S = TypeParam;
+    OwnedStateSpace<S> kernel = zero_state_space<S>(1, 1, 3);
+    kernel.poles << S(0.5);
+    kernel.residues << S(8);
+    kernel.direct << S(3), S(-1), S(2);
+    const StateSpace<S> op = this->make(6, kernel);
+    EXPECT_TRUE(same_bits(op * Vector<S>{{1, 0, 0, 0, 0, 0}}, Vector<S>{{3, -1, 2, 8, 4, 2}}));
+    EXPECT_TRUE(same_bits(op * Vector<S>{{0, 0, 1, 0, 0, 0}}, Vector<S>{{0, 0, 3, -1, 2, 8}}));
+    EXPECT_TRUE(same_bits(transpose(op) * Vector<S>{{0, 0, 0, 0, 0, 1}}, Vector<S>{{2, 4, 8, 2, -1, 3}}));
+    EXPECT_EQ(op.taps(), 3);
+    const Matrix<S> two = Vector<S>{{1, 0}};
+    EXPECT_TRUE(same_bits(this->make(2, kernel) * two, Vector<S>{{3, -1}})) << "more taps than steps";
+}
+
 TYPED_TEST(StateSpaceTest, EveryChannelHasItsOwnPoles) {
     using S = TypeParam;
     for (const Index modes : {0, 1, 2, 3, 4, 5, 6, 7, 8, 11}) {
         for (const Index d : {Index{1}, this->lanes - 1, this->lanes, 4 * this->lanes + 1}) {
             for (const Index n : {1, 2, 63, 64, 65, 200}) {
-                SCOPED_TRACE(testing::Message() << "s = " << modes << ", d = " << d << ", n = " << n);
-                const auto kernel = random_state_space<S>(modes, d, 1);
-                const LongMatrix lags = lags_by_definition(kernel, n);
-                const Matrix<S> x = random_matrix<S>(n, d, 2);
-                LongMatrix expected = LongMatrix::Zero(n, d);
-                LongMatrix tolerance = LongMatrix::Zero(n, d);
-                for (Index c = 0; c < d; ++c) {
-                    for (Index i = 0; i < n; ++i) {
-                        for (Index j = 0; j <= i; ++j) {
-                            expected(i, c) += lags(i - j, c) * static_cast<long double>(x(j, c));
+                for (const Index taps : {Index{1}, 2 + 5 * modes}) {
+                    SCOPED_TRACE(testing::Message()
+                                 << "s = " << modes << ", d = " << d << ", n = " << n << ", m = " << taps);
+                    const auto kernel = random_state_space<S>(modes, d, 1, 0.9, taps);
+                    const LongMatrix lags = lags_by_definition(kernel, n);
+                    const Matrix<S> x = random_matrix<S>(n, d, 2);
+                    LongMatrix expected = LongMatrix::Zero(n, d);
+                    LongMatrix tolerance = LongMatrix::Zero(n, d);
+                    for (Index c = 0; c < d; ++c) {
+                        for (Index i = 0; i < n; ++i) {
+                            for (Index j = 0; j <= i; ++j) {
+                                expected(i, c) += lags(i - j, c) * static_cast<long double>(x(j, c));
+                            }
                         }
+                        tolerance.col(c).setConstant(
+                            this->tolerance(kernel) * norm(x.col(c)) *
+                            (norm(lags.col(c)) + norm(kernel.residues.col(c).cwiseAbs())));
                     }
-                    tolerance.col(c).setConstant(
-                        this->tolerance(kernel) * norm(x.col(c)) *
-                        (norm(lags.col(c)) + norm(kernel.residues.col(c).cwiseAbs())));
+                    ASSERT_TRUE(near_each(this->make(n, kernel) * x, expected, tolerance));
                 }
-                ASSERT_TRUE(near_each(this->make(n, kernel) * x, expected, tolerance));
             }
         }
+    }
+}
+
+TYPED_TEST(StateSpaceTest, ReversedTimeIsTheTranspose) {
+    using S = TypeParam;
+    using Backward = StateSpace<S, Direction::adjoint>;
+    static_assert(Backward::causality() == Causality::bidirectional);
+    const Index n = 100;
+    const Index d = this->lanes + 1;
+    for (const Index taps : {1, 5}) {
+        const auto kernel = random_state_space<S>(3, d, 11, 0.9, taps);
+        const StateSpace<S> op = this->make(n, kernel);
+        const Backward backward({.length = n, .channels = d, .modes = 3, .taps = taps}, kernel.views());
+        const Matrix<S> x = random_matrix<S>(2 * n, d, 12);
+        const Matrix<S> g = random_matrix<S>(2 * n, d, 13);
+        EXPECT_TRUE(same_bits(backward * x, transpose(op) * x));
+        EXPECT_TRUE(same_bits(transpose(backward) * x, op * x));
+        // ⟨g, Tᵀ x⟩ = ⟨x, T g⟩.
+        const std::vector<Index> lengths = {n, n - 30};
+        OwnedStateSpace<S> sums = zero_state_space<S>(3, d, taps);
+        OwnedStateSpace<S> expected = zero_state_space<S>(3, d, taps);
+        Matrix<S> dx(2 * n, d);
+        Matrix<S> expected_dx(2 * n, d);
+        Workspace ws;
+        backward.backward(x, NoCache{}, g, dx, sums.views(), ws, lengths);
+        op.backward(g, NoCache{}, x, expected_dx, expected.views(), ws, lengths);
+        const long double tolerance =
+            64 * 100 * unit<S> * norm(x) * norm(g) * norm(kernel.residues.cwiseAbs());
+        EXPECT_TRUE(near_all(sums.direct, expected.direct.template cast<long double>(), tolerance));
+        EXPECT_LE((sums.poles - expected.poles).cwiseAbs().maxCoeff(), tolerance);
+        EXPECT_LE((sums.residues - expected.residues).cwiseAbs().maxCoeff(), tolerance);
+        Matrix<S> product(2 * n, d);
+        op.apply(g, product, ws, lengths);
+        EXPECT_TRUE(same_bits(dx, product));
+        Matrix<S> lags(2 * n - 1, d);
+        Matrix<S> mirrored(2 * n - 1, d);
+        op.kernel_lags(kernel.views(), lags, ws);
+        backward.kernel_lags(kernel.views(), mirrored, ws);
+        EXPECT_TRUE(same_bits(mirrored, lags.colwise().reverse()));
     }
 }
 
@@ -122,12 +185,14 @@ TYPED_TEST(StateSpaceTest, GradientsAreThoseOfTheDefinition) {
     for (const Index modes : {0, 1, 2, 3, 5}) {
         for (const Index d : {Index{2}, this->lanes + 1}) {
             for (const Index n : {1, 2, 3, 63, 64, 65, 150}) {
-                SCOPED_TRACE(testing::Message() << "s = " << modes << ", d = " << d << ", n = " << n);
-                const auto kernel = random_state_space<S>(modes, d, 3, 0.8);
+                const Index taps = 1 + (modes + n) % 4;
+                SCOPED_TRACE(testing::Message()
+                             << "s = " << modes << ", d = " << d << ", n = " << n << ", m = " << taps);
+                const auto kernel = random_state_space<S>(modes, d, 3, 0.8, taps);
                 const StateSpace<S> op = this->make(n, kernel);
                 const Matrix<S> x = random_matrix<S>(2 * n, d, 4);
                 const Matrix<S> g = random_matrix<S>(2 * n, d, 5);
-                OwnedStateSpace<S> sums = zero_state_space<S>(modes, d);
+                OwnedStateSpace<S> sums = zero_state_space<S>(modes, d, taps);
                 Matrix<S> dx(2 * n, d);
                 Workspace ws;
                 op.backward(x, NoCache{}, g, dx, sums.views(), ws);
@@ -136,8 +201,10 @@ TYPED_TEST(StateSpaceTest, GradientsAreThoseOfTheDefinition) {
                     // Two states that forget within five steps each, and their product with the residue.
                     const long double tolerance = 64 * 25 * unit<S> * norm(x.col(c)) * norm(g.col(c)) *
                                                   (1 + norm(kernel.residues.col(c).cwiseAbs()));
-                    EXPECT_TRUE(
-                        near(static_cast<long double>(sums.direct(0, c)), expected.direct, tolerance));
+                    for (Index q = 0; q < taps; ++q) {
+                        EXPECT_TRUE(near(static_cast<long double>(sums.direct(q, c)),
+                                         expected.direct[static_cast<std::size_t>(q)], tolerance));
+                    }
                     for (Index i = 0; i < modes; ++i) {
                         const auto k = static_cast<std::size_t>(i);
                         EXPECT_LE(std::abs(Complex(sums.residues(i, c)) - expected.residues[k]), tolerance);
@@ -192,9 +259,9 @@ TYPED_TEST(StateSpaceTest, SilenceEndsInZeros) {
 
 TYPED_TEST(StateSpaceTest, WritesTheLagsOfAKernel) {
     using S = TypeParam;
-    const auto kernel = random_state_space<S>(4, 3, 8);
+    const auto kernel = random_state_space<S>(4, 3, 8, 0.9, 4);
     const Index n = 30;
-    const StateSpace<S> op({.length = n, .channels = 3, .modes = 4});
+    const StateSpace<S> op({.length = n, .channels = 3, .modes = 4, .taps = 4});
     Matrix<S> lags(2 * n - 1, 3);
     Workspace ws;
     op.kernel_lags(kernel.views(), lags, ws);
@@ -231,6 +298,11 @@ TYPED_TEST(StateSpaceTest, RefusesKernelsOfOtherShapesAndStaysAsItWas) {
     EXPECT_TRUE(same_bits(op * x, y));
     expect_error<config_error>(512, "[toeplitz.config.512] StateSpace: expected modes >= 0, got -1",
                                [] { StateSpace<S>({.length = 1, .channels = 1, .modes = -1}); });
+    for (const Index taps : {0, 65}) {
+        expect_error<config_error>(
+            513, "[toeplitz.config.513] StateSpace: expected taps of 1..64, got " + std::to_string(taps),
+            [&] { StateSpace<S>({.length = 1, .channels = 1, .taps = taps}); });
+    }
 }
 
 }  // namespace

@@ -199,13 +199,13 @@ TEST(ModelStreamTest, LayersOfDifferentMixersAreTheBatch) {
     options.blocks[1].gtu.mixer = Mixer::options<FdTno<double, causal>>({.mlp = small_mlp()});
     options.blocks[2].gtu.mixer =
         Mixer::options<Normalized<DoubleTno>>({.mlp = small_mlp(), .activation = Activation::sigmoid});
-    options.blocks[3].gtu.mixer = Mixer::options<StateSpaceTno<double>>({.modes = 3});
+    options.blocks[3].gtu.mixer = Mixer::options<StateSpaceTno<double>>({.modes = 3, .taps = 4});
     expect_the_batch(Net(options), 140, 1e-10);
 }
 
 TEST(ModelStreamTest, AStateSpaceIsTheBatchBeyondItsLengthToo) {
     using Net = TokenModel<StateSpaceTno<float>>;
-    const Net net(token_options<Net>({.modes = 3}));
+    const Net net(token_options<Net>({.modes = 3, .taps = 2}));
     expect_the_batch(net, 150, 1e-3);
     const auto parameters = net.make_parameters(3);
     const auto plan = stream(net.prepare(parameters, 20));
@@ -219,15 +219,18 @@ TEST(ModelStreamTest, AStateSpaceIsTheBatchBeyondItsLengthToo) {
         plan.step(std::span(tokens).subspan(static_cast<std::size_t>(t), 1), logits, state);
         ASSERT_TRUE(near_all(logits, batch.row(t), 1e-5)) << t;
     }
-    // Six operations of each mode and two more, for every vector of channels.
-    EXPECT_EQ(plan.mixer_step_bound(), 2 * ((30 + Simd<float>::lanes - 1) / Simd<float>::lanes) * 20);
+    // Six operations of each mode, one of each tap and one more, for every vector of channels.
+    EXPECT_EQ(plan.mixer_step_bound(), 2 * ((30 + Simd<float>::lanes - 1) / Simd<float>::lanes) * 21);
 }
 
 TEST(ModelStreamTest, AStateSpaceAloneIsItsRecurrence) {
-    const StateSpaceTno<double> mixer({.channels = 3, .modes = 4});
-    const auto prepared = mixer.prepare(mixer.make_parameters(1), 500);
+    const StateSpaceTno<double> mixer({.channels = 3, .modes = 4, .taps = 7});
+    auto parameters = mixer.make_parameters(1);
+    parameters.direct = random_matrix<double>(7, 3, 4);
+    const auto prepared = mixer.prepare(parameters, 500);
     const auto plan = stream(prepared, {.streams = 1});
     EXPECT_EQ(plan.modes(), 4);
+    EXPECT_EQ(plan.taps(), 7);
     const Matrix<double> x = random_matrix<double>(500, 3, 2);
     const Matrix<double> expected = prepared.op() * x;
     EXPECT_TRUE(same_bits(streamed(plan, x, 0), expected));

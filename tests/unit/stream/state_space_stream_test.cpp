@@ -18,7 +18,10 @@ protected:
     static constexpr Index lanes = Simd<S>::lanes;
 
     static Matrix<S> product(const OwnedStateSpace<S>& kernel, const Matrix<S>& x) {
-        return StateSpace<S>({.length = x.rows(), .channels = x.cols(), .modes = kernel.poles.rows()},
+        return StateSpace<S>({.length = x.rows(),
+                              .channels = x.cols(),
+                              .modes = kernel.poles.rows(),
+                              .taps = kernel.direct.rows()},
                              kernel.views()) *
                x;
     }
@@ -46,23 +49,26 @@ TYPED_TEST(StateSpaceStreamTest, HasTheBitsOfTheOperatorForAnyCut) {
     using S = TypeParam;
     for (const Index modes : {0, 1, 3, 4, 9}) {
         for (const Index d : {Index{1}, this->lanes, 2 * this->lanes + 3}) {
-            SCOPED_TRACE(testing::Message() << "s = " << modes << ", d = " << d);
-            const auto kernel = random_state_space<S>(modes, d, 1);
-            const Matrix<S> x = random_matrix<S>(300, d, 2);
-            const Matrix<S> expected = this->product(kernel, x);
-            const StateSpaceStream<S> plan(kernel.views());
-            for (const auto& sizes : std::vector<std::vector<Index>>{{1}, {7, 1, 64, 65}, {300}}) {
+            for (const Index taps : {1, 5, 64}) {
+                SCOPED_TRACE(testing::Message() << "s = " << modes << ", d = " << d << ", m = " << taps);
+                const auto kernel = random_state_space<S>(modes, d, 1, 0.9, taps);
+                const Matrix<S> x = random_matrix<S>(300, d, 2);
+                const Matrix<S> expected = this->product(kernel, x);
+                const StateSpaceStream<S> plan(kernel.views());
+                EXPECT_EQ(plan.taps(), taps);
+                for (const auto& sizes : std::vector<std::vector<Index>>{{1}, {7, 1, 64, 65}, {300}}) {
+                    auto state = plan.make_state();
+                    EXPECT_TRUE(same_bits(this->in_blocks(plan, state, x, sizes), expected));
+                    EXPECT_EQ(state.time(), 300);
+                }
                 auto state = plan.make_state();
-                EXPECT_TRUE(same_bits(this->in_blocks(plan, state, x, sizes), expected));
-                EXPECT_EQ(state.time(), 300);
+                Matrix<S> y(300, d);
+                for (Index t = 0; t < 300; ++t) {
+                    plan.step(MatrixView<const S>(x).middle_rows(t, 1), MatrixView<S>(y).middle_rows(t, 1),
+                              state);
+                }
+                EXPECT_TRUE(same_bits(y, expected));
             }
-            auto state = plan.make_state();
-            Matrix<S> y(300, d);
-            for (Index t = 0; t < 300; ++t) {
-                plan.step(MatrixView<const S>(x).middle_rows(t, 1), MatrixView<S>(y).middle_rows(t, 1),
-                          state);
-            }
-            EXPECT_TRUE(same_bits(y, expected));
         }
     }
 }
@@ -70,7 +76,7 @@ TYPED_TEST(StateSpaceStreamTest, HasTheBitsOfTheOperatorForAnyCut) {
 TYPED_TEST(StateSpaceStreamTest, WorksInPlaceAndOnPlanarBuffers) {
     using S = TypeParam;
     const Index d = this->lanes + 2;
-    const auto kernel = random_state_space<S>(9, d, 3);
+    const auto kernel = random_state_space<S>(9, d, 3, 0.9, 4);
     const Matrix<S> x = random_matrix<S>(100, d, 4);
     const Matrix<S> expected = this->product(kernel, x);
     const StateSpaceStream<S> plan(kernel.views());
@@ -93,7 +99,7 @@ TYPED_TEST(StateSpaceStreamTest, SequencesSideBySideDoNotMeet) {
     using S = TypeParam;
     const Index d = 3;
     const Index streams = 4;
-    const auto kernel = random_state_space<S>(5, d, 5);
+    const auto kernel = random_state_space<S>(5, d, 5, 0.9, 3);
     const StateSpaceStream<S> plan(kernel.views(), streams);
     EXPECT_EQ(plan.streams(), streams);
     const Matrix<S> x = random_matrix<S>(70 * streams, d, 6);
@@ -113,11 +119,11 @@ TYPED_TEST(StateSpaceStreamTest, SequencesSideBySideDoNotMeet) {
 TYPED_TEST(StateSpaceStreamTest, AStateIsAValue) {
     using S = TypeParam;
     const Index d = this->lanes + 1;
-    const auto kernel = random_state_space<S>(3, d, 7);
+    const auto kernel = random_state_space<S>(3, d, 7, 0.9, 6);
     const StateSpaceStream<S> plan(kernel.views());
     const Matrix<S> x = random_matrix<S>(40, d, 8);
     auto state = plan.make_state();
-    EXPECT_GE(state.state_bytes(), static_cast<std::size_t>(6 * d) * sizeof(S));
+    EXPECT_GE(state.state_bytes(), static_cast<std::size_t>(11 * d) * sizeof(S));
     Matrix<S> y(40, d);
     plan.process(x, y, state);
 
@@ -160,7 +166,7 @@ TYPED_TEST(StateSpaceStreamTest, ResetEndsWhatIsNotFinite) {
 
 TYPED_TEST(StateSpaceStreamTest, SilenceEndsInASilentState) {
     using S = TypeParam;
-    const auto kernel = random_state_space<S>(5, 3, 15);
+    const auto kernel = random_state_space<S>(5, 3, 15, 0.9, 2);
     const StateSpaceStream<S> plan(kernel.views());
     auto state = plan.make_state();
     const Matrix<S> x = random_matrix<S>(20, 3, 16);
@@ -188,8 +194,9 @@ TYPED_TEST(StateSpaceStreamTest, SilenceEndsInASilentState) {
 TYPED_TEST(StateSpaceStreamTest, SavedStatesGoOn) {
     using S = TypeParam;
     const Index d = this->lanes + 1;
-    const auto kernel = random_state_space<S>(3, d, 11);
+    const auto kernel = random_state_space<S>(3, d, 11, 0.9, 5);
     const StateSpaceStream<S> plan(kernel.views(), 2);
+    EXPECT_GE(plan.saved_bytes(), static_cast<std::size_t>(2 * 10 * d) * sizeof(S));
     const Matrix<S> x = random_matrix<S>(40, d, 12);
     auto state = plan.make_state();
     plan.prefill(x, state);
@@ -236,6 +243,9 @@ TYPED_TEST(StateSpaceStreamTest, RefusesWhatDoesNotFit) {
     bad.direct.resize(1, 3);
     expect_error<shape_error>(501, "[toeplitz.shape.501] StateSpaceStream: expected a kernel of 1×2, got 1×3",
                               [&] { StateSpaceStream<S>{bad.views()}; });
+    bad.direct.resize(65, 2);
+    expect_error<config_error>(513, "[toeplitz.config.513] StateSpaceStream: expected taps of 1..64, got 65",
+                               [&] { StateSpaceStream<S>{bad.views()}; });
     bad = kernel;
     bad.poles(0, 1) = std::numeric_limits<S>::infinity();
     expect_error<value_error>(
