@@ -13,6 +13,7 @@
 #include <toeplitz/nn/loss.hpp>
 #include <toeplitz/nn/ski_tno.hpp>
 #include <toeplitz/nn/tno.hpp>
+#include <toeplitz/operators/causal_filter.hpp>
 #include <toeplitz/operators/dense.hpp>
 #include <toeplitz/stream/options.hpp>
 #include <toeplitz/train/trainer.hpp>

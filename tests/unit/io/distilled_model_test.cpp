@@ -14,7 +14,7 @@
 namespace toeplitz::test {
 namespace {
 
-constexpr Index n = 200;
+constexpr Index steps = 200;
 using Net = Model<AnyOf<StateSpaceTno<double>>>;
 
 /// One slow mode in every channel, and six that are gone within a few steps.
@@ -45,44 +45,44 @@ TEST(DistilledModelTest, TapsInFrontOfModesAreSavedLoadedAndStreamed) {
     const Net::Parameters parameters = parameters_of(net);
     DistillOptions distilling{.tolerance = 1e-4};
     distilling.cost.band_step = 0.01;  // a pass for the taps costs little
-    const Distilled<Net> made = distill(net, parameters, n, distilling);
+    const Distilled<Net> made = distill(net, parameters, steps, distilling);
     for (const DistilledLayer& layer : made.layers) {
         ASSERT_TRUE(layer.is_state_space());
         EXPECT_LE(layer.modes, 2);
         EXPECT_GT(layer.taps, 1);
         EXPECT_LE(layer.taps, 16);
-        EXPECT_EQ(layer.cost, distilling.cost.state_space(n, layer.modes, layer.taps));
+        EXPECT_EQ(layer.cost, distilling.cost.state_space(steps, layer.modes, layer.taps));
         for (Index c = 0; c < layer.bounds.size(); ++c) EXPECT_LE(layer.bounds(c), layer.tolerances(c));
     }
     EXPECT_EQ(made.module.options().blocks[0].gtu.mixer.kind.get<0>().taps, made.layers[0].taps);
 
     std::vector<Token> tokens;
-    for (Index t = 0; t < n; ++t) tokens.push_back(static_cast<Token>(t * t % 7));
+    for (Index t = 0; t < steps; ++t) tokens.push_back(static_cast<Token>(t * t % 7));
     const TemporaryFolder folder;
-    save_model(folder / "made", made.module, made.parameters, tokens, n);
+    save_model(folder / "made", made.module, made.parameters, tokens, steps);
     const auto loaded = load_model<Net>(folder / "made");
     EXPECT_EQ(loaded.parameters.layers[0].gtu.toep.of.index(), 0U);
-    const auto prepared = loaded.model.prepare(loaded.parameters, n);
+    const auto prepared = loaded.model.prepare(loaded.parameters, steps);
     Workspace ws;
-    Matrix<double> batch(n, 7);
+    Matrix<double> batch(steps, 7);
     prepared.evaluate(tokens, batch, ws);
-    Matrix<double> others(n, 7);
-    made.module.prepare(made.parameters, n).evaluate(tokens, others, ws);
+    Matrix<double> others(steps, 7);
+    made.module.prepare(made.parameters, steps).evaluate(tokens, others, ws);
     EXPECT_EQ(batch, others);
-    Matrix<double> exact(n, 7);
-    net.prepare(parameters, n).evaluate(tokens, exact, ws);
+    Matrix<double> exact(steps, 7);
+    net.prepare(parameters, steps).evaluate(tokens, exact, ws);
     EXPECT_LT((batch - exact).norm(), 1e-2 * exact.norm());
     EXPECT_GT((batch - exact).norm(), 0);
 
     const auto plan = stream(prepared);
     auto state = plan.make_state();
     Matrix<double> logits(1, 7);
-    for (Index t = 0; t < n; ++t) {
+    for (Index t = 0; t < steps; ++t) {
         plan.step(std::span(tokens).subspan(static_cast<std::size_t>(t), 1), logits, state);
         ASSERT_LT((logits - batch.row(t)).norm(), 1e-11 * (1 + batch.norm())) << t;
     }
     // Fewer operations than of the modes that there were.
-    EXPECT_LT(plan.mixer_step_bound(), stream(net.prepare(parameters, n)).mixer_step_bound());
+    EXPECT_LT(plan.mixer_step_bound(), stream(net.prepare(parameters, steps)).mixer_step_bound());
 }
 
 }  // namespace
