@@ -213,14 +213,14 @@ void update_block(const AdamWFactors<Scalar>& c, const Scalar* g, Scalar* p, Sca
 /// NaN.
 template <Real Scalar>
 bool all_within(const Scalar* data, Index count, Scalar most, bool no_sign = false) noexcept {
-    using Word = std::conditional_t<sizeof(Scalar) == sizeof(std::uint32_t), std::uint32_t, std::uint64_t>;
-    constexpr Word sign = Word{1} << (8 * sizeof(Word) - 1);
-    const Word refused = no_sign ? sign : 0;
+    using Bits = std::conditional_t<sizeof(Scalar) == sizeof(std::uint32_t), std::uint32_t, std::uint64_t>;
+    constexpr Bits sign = Bits{1} << (8 * sizeof(Bits) - 1);
+    const Bits refused = no_sign ? sign : 0;
     // Without their signs numbers are ordered as integers, and NaNs are the largest.
-    const Word limit = std::bit_cast<Word>(most);
-    Word beyond = 0;
+    const Bits limit = std::bit_cast<Bits>(most);
+    Bits beyond = 0;
     for (Index i = 0; i < count; ++i) {
-        const Word word = std::bit_cast<Word>(data[i]);
+        const Bits word = std::bit_cast<Bits>(data[i]);
         beyond |= (limit - (word & ~sign)) | (word & refused);
     }
     return (beyond & sign) == 0;
