@@ -68,7 +68,7 @@ protected:
     // From the least denormal number to the largest of all.
     static constexpr int lowest = is_double ? -1073 : -148;
     static constexpr int highest = is_double ? 1024 : 128;
-    static constexpr int step = (is_double ? 53 : 7) * (is_sanitized ? 5 : 1);
+    static constexpr int step = (is_double ? 53 : 7) * (is_sanitized ? 15 : 1);
     // Where no result of 40 bits below the largest is denormal, and no sum of a few overflows.
     static constexpr int lowest_exact = is_double ? -900 : -60;
     static constexpr int highest_exact = is_double ? 1010 : 116;
