@@ -57,8 +57,6 @@ function(toeplitz_development_target target)
     set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
 endfunction()
 
-# Instantiations that many of them need are compiled once; where all else is not optimised, these can be.
-set(TOEPLITZ_COMPILED_OPTIONS "" CACHE STRING "Flags of the instantiations that tests and examples share")
+# Instantiations that many of them need are compiled once, as they are.
 toeplitz_development_target(toeplitz_compiled)
-target_compile_options(toeplitz_compiled PRIVATE ${TOEPLITZ_COMPILED_OPTIONS})
 set_target_properties(toeplitz_compiled PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)

@@ -2,12 +2,12 @@
 // One allocation fails, whichever: an exception says so, and then everything works as before.
 
 #include <support/allocations.hpp>
-#include <support/choose.hpp>
 #include <support/linear_model.hpp>
 #include <support/nn.hpp>
 #include <support/random.hpp>
 #include <support/threads.hpp>
 
+#include <toeplitz/approximation/choose.hpp>
 #include <toeplitz/nn/compress.hpp>
 #include <toeplitz/train/trainer.hpp>
 

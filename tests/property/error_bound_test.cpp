@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <support/certificate.hpp>
-#include <support/choose.hpp>
 
 #include <toeplitz/approximation/a_priori_bound.hpp>
+#include <toeplitz/approximation/choose.hpp>
 #include <toeplitz/approximation/nystrom.hpp>
 #include <toeplitz/core/random.hpp>
 #include <toeplitz/dense/activation.hpp>

@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <support/certificate.hpp>
-#include <support/choose.hpp>
 #include <support/random.hpp>
 #include <support/sanitizers.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/approximation/a_priori_bound.hpp>
+#include <toeplitz/approximation/choose.hpp>
 #include <toeplitz/approximation/nystrom.hpp>
 #include <toeplitz/operators/dense.hpp>
 

@@ -2,10 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <support/certificate.hpp>
-#include <support/choose.hpp>
 #include <support/errors.hpp>
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
+
+#include <toeplitz/approximation/choose.hpp>
 
 namespace toeplitz::test {
 namespace {

@@ -2,12 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <support/certificate.hpp>
-#include <support/choose.hpp>
 #include <support/errors.hpp>
 #include <support/random.hpp>
 #include <support/sanitizers.hpp>
 #include <support/threads.hpp>
 #include <support/tolerance.hpp>
+
+#include <toeplitz/approximation/choose.hpp>
 
 namespace toeplitz::test {
 namespace {

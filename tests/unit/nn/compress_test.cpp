@@ -6,12 +6,12 @@
 #include <gtest/gtest.h>
 
 #include <support/certificate.hpp>
-#include <support/choose.hpp>
 #include <support/errors.hpp>
 #include <support/nn.hpp>
 #include <support/options.hpp>
 #include <support/threads.hpp>
 
+#include <toeplitz/approximation/choose.hpp>
 #include <toeplitz/core/options_text.hpp>
 #include <toeplitz/nn/compress.hpp>
 
