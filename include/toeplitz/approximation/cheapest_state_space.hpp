@@ -41,10 +41,10 @@ StateSpaceFit<Scalar> cheapest_state_space(MatrixView<const Scalar> lags, const 
         if (is_better || taps == 1) best = std::move(fit);
         return is_better;
     };
-    static_cast<void>(try_taps(1));
+    try_taps(1);
     for (const Index taps : {2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64}) {
         if (taps > n || cost.state_space(n, 0, taps) >= limit) break;
-        static_cast<void>(try_taps(taps));
+        try_taps(taps);
     }
     // Those between two that were tried.
     Index fewer = best.direct.rows() - 1;
