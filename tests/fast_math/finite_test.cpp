@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Compiled with -ffast-math, which promises the compiler that no number is a NaN or an infinity: what checks for
-// them must not believe it.
+// Compiled with -ffast-math, which promises the compiler that no number is a NaN or an infinity: what checks
+// for them must not believe it.
 
 #include <bit>
 #include <vector>
@@ -180,9 +180,9 @@ TEST(FastMathOptionsTest, AreRefused) {
         Workspace ws;
         const Matrix<double> logits = Matrix<double>::Ones(1, 2);
         const std::vector<Token> targets{0};
-        EXPECT_EQ(error_id<config_error>(
-                      [&] { cross_entropy(logits, targets, ws, {.label_smoothing = bad}); }),
-                  753);
+        EXPECT_EQ(
+            error_id<config_error>([&] { cross_entropy(logits, targets, ws, {.label_smoothing = bad}); }),
+            753);
     }
     EXPECT_EQ(refused({.clip_norm = non_finite<double>()[0]}), 803);
 }
