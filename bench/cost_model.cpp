@@ -145,10 +145,10 @@ CostModel calibrate(const Settings& settings) {
         return f.nanoseconds;
     };
 
-    constexpr Index direct = longest_direct_product;
-    model.direct_length = static_cast<double>(direct);
+    constexpr Index direct = most_direct_lags / 2;
     const double steps = static_cast<double>(direct);
-    model.direct_tap = keep(measure.exact(direct)) / (steps * (2 * steps - 1));
+    model.direct_length = steps;
+    model.direct_tap = keep(measure.exact(direct)) / (steps * steps);
 
     std::vector<std::pair<double, double>> points;
     for (const Index n : {128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768}) {

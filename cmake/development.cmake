@@ -60,3 +60,4 @@ endfunction()
 # Instantiations that many of them need are compiled once, as they are.
 toeplitz_development_target(toeplitz_compiled)
 set_target_properties(toeplitz_compiled PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+target_compile_options(toeplitz_compiled PRIVATE ${TOEPLITZ_COMPILED_FLAGS})

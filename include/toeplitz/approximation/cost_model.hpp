@@ -17,8 +17,8 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 struct CostModel {
     double transform_point = 0.3;   ///< exact product: per point of its transforms …
     double transform_level = 0.19;  ///< … and per point and log₂ of their number
-    double direct_tap = 0.045;      ///< exact product of a short sequence: per time step and lag
-    double direct_length = 64;      ///< longest sequence that is multiplied directly
+    double direct_tap = 0.045;      ///< exact product of a short sequence: per pair of time steps
+    double direct_length = 32;      ///< longest sequence that is multiplied directly
     double band_step = 0.2;         ///< band: per time step …
     double band_tap = 0.023;        ///< … and per time step and tap
     double ski_step = 0.42;         ///< low rank: per time step, besides the product of length r
@@ -37,7 +37,7 @@ struct CostModel {
     /// The exact operator, Fft.
     double exact(Index length) const {
         const double n = static_cast<double>(length);
-        if (n <= direct_length) return n * (2 * n - 1) * direct_tap;
+        if (n <= direct_length) return n * n * direct_tap;
         const double points = static_cast<double>(detail::tree_size(length));
         return points * (transform_point + transform_level * std::log2(points));
     }

@@ -136,6 +136,13 @@ inline constexpr int vector_registers = 32;
 inline constexpr int vector_registers = 16;
 #endif
 
+/// Whether a multiplication and an addition are one instruction there.
+#if defined(__FMA__) || defined(__aarch64__)
+inline constexpr bool fused_multiply_add = true;
+#else
+inline constexpr bool fused_multiply_add = false;
+#endif
+
 /// Calls f(0), f(1) … f(count−1) with the index as a compile-time constant, so that arrays indexed by it stay
 /// in registers.
 template <int count, class F>

@@ -178,9 +178,9 @@ private:
 /// For signals of any length: they go block by block through transforms whose size depends on K, so that
 /// neither memory nor the cost of a time step grow with n. The rest of the full convolution, K − 1 steps
 /// more, comes out where K − 1 zeros follow the signal; and a filter centred on its taps is steps
-/// (K − 1)/2 .. n + (K − 1)/2 − 1 of that. Few taps, and signals no longer than longest_direct_product, are
-/// multiplied by definition, which keeps causality bit for bit; others keep it to the rounding of the
-/// transform.
+/// (K − 1)/2 .. n + (K − 1)/2 − 1 of that. Up to most_direct_lags taps (fewer where channels leave lanes of
+/// a vector free) are multiplied by definition, which keeps causality bit for bit; more keep it to the
+/// rounding of the transform.
 /// Kernel: K × d; row l is tap l.
 /// Cost O(n log K) per channel | heap: none | thread-safe: yes | threads split channels, batch and, but for
 /// adjoints and gradients, time; same bits for any number
@@ -201,7 +201,7 @@ public:
     /// \throws config_error 201, 202 or 510 (taps = 0), plan_error 301
     explicit CausalFilter(const Options& options)
         : Base(options.length, options.channels), taps_(checked(options).taps) {
-        if (options.length <= longest_direct_product || used_taps() <= most_direct_taps()) {
+        if (used_taps() <= most_direct_taps()) {
             direct_ = detail::ShortConvolution<Scalar>(options.channels, 0, used_taps() - 1);
         } else {
             spectra_.emplace(options.length, options.channels, used_taps());
@@ -240,7 +240,7 @@ private:
     Index most_direct_taps() const noexcept {
         constexpr Index lanes = Simd<Scalar>::lanes;
         const Index packs = (this->channels() + lanes - 1) / lanes;
-        return longest_direct_product * this->channels() / (packs * lanes);
+        return most_direct_lags * this->channels() / (packs * lanes);
     }
 
     // Those that meet a time step.

@@ -13,9 +13,9 @@
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
-/// Longest sequence that exact operators multiply by definition, which is faster there and keeps causality
-/// bit for bit.
-inline constexpr Index longest_direct_product = 64;
+/// Most lags (n of a causal kernel, 2n − 1 of another) that exact operators multiply by definition, which is
+/// faster there and keeps causality bit for bit.
+inline constexpr Index most_direct_lags = detail::fused_multiply_add ? 64 : 24;
 
 /// The spectra of x that a forward call keeps for backward, 2N scalars per channel and sequence.
 template <Real Scalar>
@@ -38,7 +38,7 @@ public:
     /// The zero operator.
     ExactProduct(Index length, Index channels, Causality causality)
         : length_(length), channels_(channels), negative_(first_lag_row(length, causality)) {
-        if (length <= longest_direct_product) {
+        if (lags() <= most_direct_lags) {
             direct_ = ShortConvolution<Scalar>(channels, negative_, length - 1);
         } else {
             spectra_.emplace(length, channels, negative_);

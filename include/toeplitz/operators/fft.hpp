@@ -22,8 +22,8 @@ struct FftOptions {
 /// y_i = Σ_j k(i−j) x_j, exactly, in O(n log n).
 ///
 /// The spectrum of the kernel is kept, so a product takes one transform of each channel of x and one of y.
-/// Sequences no longer than longest_direct_product are multiplied by definition, which keeps causality bit
-/// for bit; longer ones keep it to the rounding of the transform.
+/// Up to most_direct_lags lags are multiplied by definition, which keeps causality bit for bit; more keep it
+/// to the rounding of the transform.
 /// * Kernel: lags × channels; row t + first_lag_row(n, kind) is lag t.
 /// * Cost O(n log n) per channel | heap: none | thread-safe: yes | threads split channels and batch, same
 /// bits

@@ -150,6 +150,11 @@ private:
         return (tap_rows() + run_rows + (run_rows + tap_rows() - 1)) * block_width;
     }
 
+    struct Taps {
+        Index begin;
+        Index end;
+    };
+
     // A vector multiply-add takes about a fifth of a nanosecond.
     Index work(Index batch, Index length) const noexcept {
         return batch * length * packs() * (taps_ + 4) / 5;
@@ -189,18 +194,27 @@ private:
         for (Index channel = 0; channel < channels_ && count > 0; channel += block_width) {
             const Index width = (std::min)(block_width, channels_ - channel);
             const Index tiles = divide_up(count, tile_rows);
-            fill_window(x, i0 - before, tiles * tile_rows + taps_ - 1, channel, width, window);
+            const Index window_start = i0 - before;
+            const Index fill_start = std::max<Index>(window_start, 1 - tile_rows);
+            const Index fill_end =
+                (std::min)(window_start + tiles * tile_rows + taps_ - 1, x.rows() + tile_rows - 1);
+            fill_window(x, fill_start, fill_end - fill_start, channel, width,
+                        window + (fill_start - window_start) * block_width);
             for (Index tile = 0; tile < tiles; ++tile) {
                 const Index first = tile * tile_rows;
                 const Index valid = std::min<Index>(tile_rows, count - first);
+                // Tap q brings row `newest` − q to the tile's first row; other taps meet zeros alone.
+                const Index newest = window_start + first + taps_ - 1;
+                const Taps used{std::max<Index>(0, newest - (x.rows() - 1)),
+                                (std::min)(taps_, newest + tile_rows)};
                 for (Index c = 0; c < width; c += V::lanes) {
                     const Scalar* source = window + first * block_width + c;
                     const Scalar* tap = taps + (channel + c) * taps_;
                     Scalar* to = y.row(i0 + first) + channel + c;
                     if (valid == tile_rows && c + V::lanes <= width) {
-                        whole_tile(source, tap, start, i0 + first, channel + c, to, y.row_stride());
+                        whole_tile(source, tap, used, start, i0 + first, channel + c, to, y.row_stride());
                     } else {
-                        rest_tile(source, tap, start, i0 + first, valid, channel + c,
+                        rest_tile(source, tap, used, start, i0 + first, valid, channel + c,
                                   (std::min)(V::lanes, width - c), to, y.row_stride());
                     }
                 }
@@ -209,38 +223,41 @@ private:
     }
 
     template <class Start>
-    [[gnu::noinline]] void whole_tile(const Scalar* window, const Scalar* taps, const Start& start, Index i,
-                                      Index channel, Scalar* y, Index y_stride) const {
+    [[gnu::noinline]] void whole_tile(const Scalar* window, const Scalar* taps, Taps used, const Start& start,
+                                      Index i, Index channel, Scalar* y, Index y_stride) const {
         Pack sum[tile_rows];
         const auto load = [](const Scalar* p) TOEPLITZ_LAMBDA { return V::load_unaligned(p); };
         unroll<tile_rows>([&](auto r) TOEPLITZ_LAMBDA { sum[r] = start(i + r, channel, load); });
-        add_all_taps(window, taps, sum);
+        add_taps_in(used, window, taps, sum);
         unroll<tile_rows>([&](auto r) TOEPLITZ_LAMBDA { V::store_unaligned(y + r * y_stride, sum[r]); });
     }
 
     // A tile cut by the end of the sequence or by the last channel.
     template <class Start>
-    [[gnu::noinline]] void rest_tile(const Scalar* window, const Scalar* taps, const Start& start, Index i,
-                                     Index valid, Index channel, Index width, Scalar* y,
+    [[gnu::noinline]] void rest_tile(const Scalar* window, const Scalar* taps, Taps used, const Start& start,
+                                     Index i, Index valid, Index channel, Index width, Scalar* y,
                                      Index y_stride) const {
         Pack sum[tile_rows] = {};
         const auto load = [width](const Scalar* p) { return V::load_partial(p, width); };
         for (Index r = 0; r < valid; ++r) sum[r] = start(i + r, channel, load);
-        add_all_taps(window, taps, sum);
+        add_taps_in(used, window, taps, sum);
         for (Index r = 0; r < valid; ++r) V::store_partial(y + r * y_stride, sum[r], width);
     }
 
     // sum_r += Σ_q tap_q x_{r−q}; taps run from the first lag upwards, so x runs down from the window's end.
-    TOEPLITZ_INLINE void add_all_taps(const Scalar* window, const Scalar* taps, Pack* sum) const {
-        Index q = 0;
-        for (; q + tap_block <= taps_; q += tap_block) add_taps<tap_block>(window, taps, q, sum);
-        add_rest<tap_block / 2>(window, taps, q, sum);
+    TOEPLITZ_INLINE void add_taps_in(Taps used, const Scalar* window, const Scalar* taps, Pack* sum) const {
+        for (; used.begin + tap_block <= used.end; used.begin += tap_block) {
+            add_taps<tap_block>(window, taps, used.begin, sum);
+        }
+        add_rest<tap_block / 2>(window, taps, used, sum);
     }
 
     template <int count>
-    TOEPLITZ_INLINE void add_rest(const Scalar* window, const Scalar* taps, Index& q, Pack* sum) const {
-        for (; q + count <= taps_; q += count) add_taps<count>(window, taps, q, sum);
-        if constexpr (count > 1) add_rest<count / 2>(window, taps, q, sum);
+    TOEPLITZ_INLINE void add_rest(const Scalar* window, const Scalar* taps, Taps& used, Pack* sum) const {
+        for (; used.begin + count <= used.end; used.begin += count) {
+            add_taps<count>(window, taps, used.begin, sum);
+        }
+        if constexpr (count > 1) add_rest<count / 2>(window, taps, used, sum);
     }
 
     template <int count>
@@ -279,9 +296,15 @@ private:
                 fill_window(xs, i0 + negative_ - (padded_taps - 1), count + padded_taps - 1, channel, width,
                             x_window);
                 for (Index q = 0; q < padded_taps; q += gradient_taps) {
+                    // Rows of g that these taps bring together with rows of x.
+                    const Index lag = q - negative_;
+                    const Index begin =
+                        std::clamp<Index>(lag - i0, 0, count) / gradient_rows * gradient_rows;
+                    const Index end = std::clamp<Index>(xs.rows() + lag + gradient_taps - 1 - i0, begin, count);
                     for (Index c = 0; c < width; c += V::lanes) {
-                        add_gradient(x_window + (padded_taps - q - gradient_taps) * block_width + c,
-                                     g_window + c, count, total + q * block_width + c);
+                        add_gradient(
+                            x_window + (padded_taps - q - gradient_taps + begin) * block_width + c,
+                            g_window + begin * block_width + c, end - begin, total + q * block_width + c);
                     }
                 }
             }
