@@ -6,9 +6,9 @@
 #   bash cmake/check.sh ROW...   some of them
 #
 #   test            the test command of the README
-#   clang           unit tests and gradients with clang++
+#   gcc             the floors that use vectors and gradients with g++, for this processor
 #   asan            unit and allocation tests with clang++'s address and undefined-behaviour sanitizers
-#   tsan            unit and concurrency tests with its thread sanitizer, in OpenMP's threads
+#   tsan            tests of what threads share with its thread sanitizer, in OpenMP's threads
 #   fuzz            the fuzz targets with libFuzzer, for FUZZ_SECONDS each (10)
 #   sse2, avx2, avx512   the floors that use vectors, with these
 #   ofast           the same with -Ofast
@@ -22,7 +22,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-all_rows=(test clang asan tsan fuzz sse2 avx2 avx512 ofast no-exceptions no-openmp no-fftw index strict aarch64)
+all_rows=(test gcc asan tsan fuzz sse2 avx2 avx512 ofast no-exceptions no-openmp no-fftw index strict aarch64)
 mapfile -t unit < <(cd tests/unit && printf 'unit_%s\n' *)
 vectors=(unit_core unit_fft unit_dense unit_operators)
 jobs=$(nproc)
@@ -31,9 +31,9 @@ export OMP_WAIT_POLICY=passive
 
 need() { bash cmake/install_packages.sh cmake make pkg-config libeigen3-dev libfftw3-dev libgtest-dev nlohmann-json3-dev "$@"; }
 
-# configure [ARGUMENT OF CMAKE...]: with the preset $preset, or that of the tests.
+# configure [ARGUMENT OF CMAKE...]: with the preset $preset, or that of the tests with g++.
 configure() {
-    cmake --preset "${preset:-test}" -B "build/check/$row" \
+    cmake --preset "${preset:-gcc}" -B "build/check/$row" \
         -D TOEPLITZ_BUILD_BENCH=OFF -D TOEPLITZ_BUILD_EXAMPLES=OFF "$@"
 }
 
@@ -50,10 +50,10 @@ suites() {
 
 row_test() { bash cmake/test.sh; }
 
-row_clang() {
-    need clang libomp-dev
-    preset=clang configure
-    suites "${unit[@]}" gradient
+row_gcc() {
+    need g++
+    preset=native configure
+    suites "${vectors[@]}" gradient
 }
 
 row_asan() {
@@ -68,7 +68,7 @@ row_tsan() {
     preset=tsan configure
     # OpenMP's runtime is not instrumented; its tool Archer tells the sanitizer what it orders.
     OMP_NUM_THREADS=2 TSAN_OPTIONS=allocator_may_return_null=1:ignore_noninstrumented_modules=1 \
-        suites "${unit[@]}" concurrency
+        suites unit_core unit_operators unit_nn unit_stream unit_train unit_io concurrency
 }
 
 row_fuzz() {
@@ -122,7 +122,7 @@ row_no-fftw() {
 
 row_index() {
     need clang
-    preset=clang configure
+    preset=test configure
     # shellcheck disable=SC2046  # several words
     clang++ -std=c++20 -fsyntax-only -Wshorten-64-to-32 -Wimplicit-int-conversion -Wsign-conversion -Werror \
         -I include $(pkg-config --cflags-only-I eigen3 | sed 's/-I/-isystem /g') \

@@ -57,7 +57,19 @@ function(toeplitz_development_target target)
     set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
 endfunction()
 
+# Compiling takes longer than running in builds that are not optimised, but for these targets.
+function(toeplitz_computes_much)
+    if("${CMAKE_CXX_FLAGS_${build_type}}" MATCHES "-O0")
+        foreach(target IN LISTS ARGN)
+            target_compile_options(${target} PRIVATE -O1)
+            # A precompiled header does not serve other flags.
+            set_target_properties(${target} PROPERTIES DISABLE_PRECOMPILE_HEADERS ON)
+        endforeach()
+    endif()
+endfunction()
+
 # Instantiations that many of them need are compiled once, as they are.
 toeplitz_development_target(toeplitz_compiled)
 set_target_properties(toeplitz_compiled PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+toeplitz_computes_much(toeplitz_compiled)
 target_compile_options(toeplitz_compiled PRIVATE ${TOEPLITZ_COMPILED_FLAGS})
