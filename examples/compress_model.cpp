@@ -275,7 +275,8 @@ void run(Settings& settings) {
     const ExactModel& model = loaded.model;
     const ExactModel::Parameters& parameters = loaded.parameters;
     const auto prepared = model.prepare(parameters, n);
-    const CrossEntropyLoss before = evaluate(model, parameters, test, timed_batch);
+    Communicator alone;
+    const CrossEntropyLoss before = evaluate(model, parameters, test, timed_batch, alone);
     LabelledBatch batch;
     batch.fill(test, std::min(timed_batch, test.count()), [](Index j) { return j; });
     const std::span<const Token> tokens(batch.tokens);
