@@ -144,7 +144,8 @@ void run(const Settings& settings) {
     const Net& model = loaded.model;
     const Net::Prepared exact = model.prepare(loaded.parameters, n);
     Communicator alone;
-    const double before = bits_per_byte(model, loaded.parameters, validation, n, std::max<Index>(n / 2, 1), alone);
+    const double before =
+        bits_per_byte(model, loaded.parameters, validation, n, std::max<Index>(n / 2, 1), alone);
     std::cout << "Model  " << model.options().layers << " layers of width " << model.width()
               << ", kernels of n = " << n << " lags: " << fixed(before, 4) << " bits per byte of "
               << validation.size() << " bytes of text\n";

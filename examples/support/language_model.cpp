@@ -117,8 +117,9 @@ LanguageModelReport run(const LanguageModelOptions& options, const TrainingSetti
         .validation = "bits per byte",
         .validate_every = options.validate_every};
     const std::string_view watched = corpus.validation.substr(0, 1 << 16);
-    report.run = train(parameters, settings, description, objective,
-                       [&](const Parameters& p) { return bits_per_byte(model, p, watched, n, n, processes); });
+    report.run = train(parameters, settings, description, objective, [&](const Parameters& p) {
+        return bits_per_byte(model, p, watched, n, n, processes);
+    });
 
     std::cerr << "Validation ...\n";
     const auto in_format = [&](WeightFormat weights) {

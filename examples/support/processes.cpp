@@ -69,8 +69,9 @@ Processes::Processes() {
     const std::string several = size != nullptr ? size : other_size != nullptr ? other_size : "1";
     if (!is_launched() || several == "1") return;
     throw std::runtime_error(
-        several + " processes, and this program was built without MPI: each would train a model of its own. "
-                  "Install MPI (Debian: apt-get install libopenmpi-dev openmpi-bin), configure and build again");
+        several +
+        " processes, and this program was built without MPI: each would train a model of its own. "
+        "Install MPI (Debian: apt-get install libopenmpi-dev openmpi-bin), configure and build again");
 }
 
 toeplitz::Communicator& Processes::all() noexcept { return alone_; }

@@ -174,8 +174,8 @@ RunReport train(P& parameters, const TrainingSettings& settings, const RunDescri
         const double loss = loss_sum / static_cast<double>(losses);
         if (writes && (step.step % 10 == 0 || last)) {
             log->write_row({std::to_string(step.step), fixed(loss, 5), scientific(step.rate, 3),
-                           fixed(step.gradient_norm, 4), fixed(speed, 0), fixed(report.seconds, 1),
-                           std::to_string(step.bytes_sent)});
+                            fixed(step.gradient_norm, 4), fixed(speed, 0), fixed(report.seconds, 1),
+                            std::to_string(step.bytes_sent)});
             loss_sum = 0;
             losses = 0;
         }
@@ -186,10 +186,11 @@ RunReport train(P& parameters, const TrainingSettings& settings, const RunDescri
             if (writes) validation_log->write_row({std::to_string(step.step), fixed(value, 6)});
         }
         const double left = report.seconds_per_step() * static_cast<double>(settings.steps - step.step);
-        if (writes) progress.show(run.name + ": step " + std::to_string(step.step) + "/" +
-                          std::to_string(settings.steps) + ", loss " + fixed(loss, 3) + validated + ", " +
-                          fixed(speed / 1000, 1) + "k tokens/s, " + clock_text(left) + " left",
-                      last);
+        if (writes)
+            progress.show(run.name + ": step " + std::to_string(step.step) + "/" +
+                              std::to_string(settings.steps) + ", loss " + fixed(loss, 3) + validated + ", " +
+                              fixed(speed / 1000, 1) + "k tokens/s, " + clock_text(left) + " left",
+                          last);
         mark = Clock::now();
         return last ? Continue::no : Continue::yes;
     };
