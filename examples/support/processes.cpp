@@ -2,8 +2,11 @@
 
 #include "processes.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
+
+#include <unistd.h>
 
 #if defined(EXAMPLES_HAVE_MPI)
 #include <toeplitz/adapt/mpi.hpp>
@@ -21,6 +24,10 @@ bool is_launched() {
         if (std::getenv(name) != nullptr) return true;
     }
     return false;
+}
+
+int cores_for(int processes) {
+    return std::max(1, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)) / processes);
 }
 
 }  // namespace
@@ -44,8 +51,8 @@ toeplitz::Communicator& Processes::all() noexcept {
     if (others_) return others_->all;
     return alone_;
 }
-int Processes::on_this_machine() const {
-    return others_ ? static_cast<int>(others_->all.size_on_this_machine()) : 1;
+int Processes::cores() const {
+    return cores_for(others_ ? static_cast<int>(others_->all.size_on_this_machine()) : 1);
 }
 void Processes::finish() {
     if (others_) others_->all.finish();
@@ -75,7 +82,7 @@ Processes::Processes() {
 }
 
 toeplitz::Communicator& Processes::all() noexcept { return alone_; }
-int Processes::on_this_machine() const { return 1; }
+int Processes::cores() const { return cores_for(1); }
 void Processes::finish() {}
 void Processes::fail(const std::string& text) { std::cerr << "error: " << text << '\n'; }
 

@@ -22,8 +22,8 @@ public:
     Processes& operator=(const Processes&) = delete;
 
     toeplitz::Communicator& all() noexcept;
-    /// Of those on this machine, this one too.
-    int on_this_machine() const;
+    /// Cores of this machine for each of its processes, at least 1.
+    int cores() const;
 
     /// The end of a run that has gone well: waits for all.
     void finish();

@@ -5,6 +5,7 @@
 /// What the command lines of all training programs have in common.
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 #include <string>
 
@@ -86,8 +87,10 @@ int run_training_program(CLI::App& app, int argc, char** argv, TrainingSettings&
                " ... shares the shards out among 4 processes, with the same results (where it was built with "
                "MPI: Debian's libopenmpi-dev).");
     const auto work = [&] {
-        const int cores = use_threads(settings.threads);
-        if (settings.threads == 0) use_threads(std::max(1, cores / processes->on_this_machine()));
+        const int threads = use_threads(settings.threads);
+        if (settings.threads == 0 && std::getenv("OMP_NUM_THREADS") == nullptr) {
+            use_threads(std::min(threads, processes->cores()));
+        }
         const Index size = settings.processes->size();
         if (size > settings.shards) {
             std::cerr << settings.shards << " shards for " << size << " processes: " << size - settings.shards

@@ -36,17 +36,16 @@ class MpiBuffer {
 public:
     /// Room for so many bytes; what was there may be lost.
     void reserve(std::size_t bytes) {
-        if (words_.size() * sizeof(double) < bytes)
-            words_.resize((bytes + sizeof(double) - 1) / sizeof(double));
+        if (bytes_.size() < bytes) bytes_.resize(bytes);
     }
     template <Real Scalar>
     Scalar* data() noexcept {
-        return reinterpret_cast<Scalar*>(words_.data());
+        return reinterpret_cast<Scalar*>(bytes_.data());
     }
-    void* bytes() noexcept { return words_.data(); }
+    void* bytes() noexcept { return bytes_.data(); }
 
 private:
-    std::vector<double> words_;
+    std::vector<std::byte> bytes_;
 };
 
 /// Which partial sums meet between processes: each has added up what the tree lets it add up alone, and the
@@ -241,7 +240,7 @@ protected:
                                        detail::text("at most ", most_elements, " bytes"),
                                        detail::text(all.size()));
         }
-        counts_.assign(4 * static_cast<std::size_t>(size_), 0);
+        counts_.assign(2 * static_cast<std::size_t>(size_), 0);
         int* const counts = counts_.data();
         int* const places = counts + size_;
         for (Index r = 0; r < size_; ++r) {
