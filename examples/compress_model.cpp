@@ -304,7 +304,7 @@ void run(Settings& settings) {
                                                     .most_modes = settings.most_modes});
         const auto other = made.module.prepare(made.parameters, n);
         const OutputError error = output_error<float>(prepared, other, tokens, images, model.outputs());
-        const CrossEntropyLoss after = evaluate(made.module, made.parameters, test, timed_batch);
+        const CrossEntropyLoss after = evaluate(made.module, made.parameters, test, timed_batch, alone);
         Workspace ws;
         const auto [exact_seconds, seconds] = fastest([&] { prepared.evaluate(tokens, logits, ws); },
                                                       [&] { other.evaluate(tokens, logits, ws); });
