@@ -71,10 +71,13 @@ void Processes::fail(const std::string& text) {
 struct Processes::Others {};
 
 Processes::Processes() {
-    const char* const size = std::getenv("OMPI_COMM_WORLD_SIZE");
-    const char* const other_size = std::getenv("PMI_SIZE");
-    const std::string several = size != nullptr ? size : other_size != nullptr ? other_size : "1";
+    const auto find = [](const char* first, const char* second, const char* otherwise) {
+        const char* const found = std::getenv(first) != nullptr ? std::getenv(first) : std::getenv(second);
+        return std::string(found == nullptr ? otherwise : found);
+    };
+    const std::string several = find("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "1");
     if (!is_launched() || several == "1") return;
+    if (find("OMPI_COMM_WORLD_RANK", "PMI_RANK", "0") != "0") std::cerr.setstate(std::ios::failbit);
     throw std::runtime_error(
         several +
         " processes, and this program was built without MPI: each would train a model of its own. "

@@ -287,7 +287,6 @@ private:
     /// Calls compute(). Where it throws in one process it throws in all, and none waits for it.
     template <class Compute>
     void compute_together(Compute&& compute, Communicator& processes) {
-        const IndexRange own = tensors_.own();
 #if defined(__cpp_exceptions)
         std::exception_ptr failure;
         Message message{};
@@ -300,7 +299,7 @@ private:
             failure = std::current_exception();
             std::string_view("an exception of another type").copy(message.data(), message_size - 1);
         }
-        if (failure) outcomes_[static_cast<std::size_t>(own.first)].failed = 1;
+        if (failure) outcomes_[static_cast<std::size_t>(tensors_.own().first)].failed = 1;
 #else
         compute();
 #endif
