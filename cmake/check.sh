@@ -116,7 +116,7 @@ row_no-openmp() {
 
 row_no-fftw() {
     need g++
-    configure -D TOEPLITZ_FFTW=OFF
+    configure -D TOEPLITZ_FFTW=OFF -D TOEPLITZ_MPI=OFF
     suites "${vectors[@]}"
 }
 
@@ -148,7 +148,8 @@ row_aarch64() {
     cmake --build "$gtest" --parallel "$jobs" --target install
     # Of this machine's /usr/include nothing may be seen: it is another architecture's. Eigen is not free of
     # warnings there.
-    configure "${cross[@]}" -D GTest_ROOT="$gtest/installed" -D TOEPLITZ_FFTW=OFF -D TOEPLITZ_WERROR=OFF \
+    configure "${cross[@]}" -D GTest_ROOT="$gtest/installed" -D TOEPLITZ_FFTW=OFF -D TOEPLITZ_MPI=OFF \
+        -D TOEPLITZ_WERROR=OFF \
         -D CMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON
     suites "${vectors[@]}"
 }

@@ -275,7 +275,8 @@ void run(Settings& settings) {
     const ExactModel& model = loaded.model;
     const ExactModel::Parameters& parameters = loaded.parameters;
     const auto prepared = model.prepare(parameters, n);
-    const CrossEntropyLoss before = evaluate(model, parameters, test, timed_batch);
+    Communicator alone;
+    const CrossEntropyLoss before = evaluate(model, parameters, test, timed_batch, alone);
     LabelledBatch batch;
     batch.fill(test, std::min(timed_batch, test.count()), [](Index j) { return j; });
     const std::span<const Token> tokens(batch.tokens);
@@ -303,7 +304,7 @@ void run(Settings& settings) {
                                                     .most_modes = settings.most_modes});
         const auto other = made.module.prepare(made.parameters, n);
         const OutputError error = output_error<float>(prepared, other, tokens, images, model.outputs());
-        const CrossEntropyLoss after = evaluate(made.module, made.parameters, test, timed_batch);
+        const CrossEntropyLoss after = evaluate(made.module, made.parameters, test, timed_batch, alone);
         Workspace ws;
         const auto [exact_seconds, seconds] = fastest([&] { prepared.evaluate(tokens, logits, ws); },
                                                       [&] { other.evaluate(tokens, logits, ws); });

@@ -143,7 +143,9 @@ void run(const Settings& settings) {
     if (validation.size() < 2) throw std::runtime_error("the text is too short");
     const Net& model = loaded.model;
     const Net::Prepared exact = model.prepare(loaded.parameters, n);
-    const double before = bits_per_byte(model, loaded.parameters, validation, n, std::max<Index>(n / 2, 1));
+    Communicator alone;
+    const double before =
+        bits_per_byte(model, loaded.parameters, validation, n, std::max<Index>(n / 2, 1), alone);
     std::cout << "Model  " << model.options().layers << " layers of width " << model.width()
               << ", kernels of n = " << n << " lags: " << fixed(before, 4) << " bits per byte of "
               << validation.size() << " bytes of text\n";
@@ -151,7 +153,7 @@ void run(const Settings& settings) {
         model, loaded.parameters, settings, {"bits per byte", "largest logit change"},
         [&](const Distilled<Net>& made, const Net::Prepared& prepared, double tolerance) {
             const double after =
-                bits_per_byte(made.module, made.parameters, validation, n, std::max<Index>(n / 2, 1));
+                bits_per_byte(made.module, made.parameters, validation, n, std::max<Index>(n / 2, 1), alone);
             if (tolerance == settings.saved) {
                 save(made, validation, n, settings.common.out + "/distilled.safetensors");
             }

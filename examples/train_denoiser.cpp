@@ -159,6 +159,7 @@ void run(Settings& settings) {
               << settings.model.length << " frames\n"
               << std::flush;
     const DenoiserReport report = train_denoiser(settings.model, settings.training, corpus);
+    if (!settings.training.all_processes().is_first()) return;
     const Denoiser denoiser = Denoiser::load(report.file);
 
     const std::string csv_path = settings.training.out + "/denoiser_snr.csv";
@@ -229,5 +230,5 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(1, 10000))
         ->capture_default_str();
     add_training_options(app, settings.training);
-    return run_program(app, argc, argv, settings.training, [&] { run(settings); });
+    return run_training_program(app, argc, argv, settings.training, [&] { run(settings); });
 }

@@ -87,6 +87,7 @@ void run(Settings& settings) {
             {std::string(mixer_name(kind)) + "_validation.csv", mixer_name(kind), "linespoints"});
         if (report.run.interrupted) break;
     }
+    if (!settings.training.all_processes().is_first()) return;
     std::cout << '\n';
     table.print(std::cout);
     std::cout << "\nLogs, checkpoints and models: " << settings.training.out << '\n';
@@ -109,5 +110,5 @@ int main(int argc, char** argv) {
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     add_training_options(app, settings.training);
-    return run_program(app, argc, argv, settings.training, [&] { run(settings); });
+    return run_training_program(app, argc, argv, settings.training, [&] { run(settings); });
 }

@@ -102,6 +102,7 @@ void run(Settings& settings) {
               << '\n'
               << std::flush;
     const LanguageModelReport report = train_language_model(model, training, corpus);
+    if (!training.all_processes().is_first()) return;
 
     Table table({"bits per byte of the validation text", "", "knows"});
     TrainingPlot plot{.title = "Byte language model",
@@ -162,5 +163,5 @@ int main(int argc, char** argv) {
         ->check(positive_number())
         ->capture_default_str();
     add_training_options(app, settings.training);
-    return run_program(app, argc, argv, settings.training, [&] { run(settings); });
+    return run_training_program(app, argc, argv, settings.training, [&] { run(settings); });
 }

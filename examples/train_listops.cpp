@@ -79,6 +79,7 @@ void run(Settings& settings) {
                                                     : MixerKind::tno;
     const ClassifierReport report = train_classifier(kind, settings.model, settings.training, data.train,
                                                      data.test.first(500), data.test);
+    if (!settings.training.all_processes().is_first()) return;
     std::cout << '\n';
     Table table({"", "test accuracy"});
     table.add_row({"guessing", "10.00 %"});
@@ -129,5 +130,5 @@ int main(int argc, char** argv) {
                    "Print so many expressions with their values, and do nothing else");
     add_model_options(app, settings.model);
     add_training_options(app, settings.training);
-    return run_program(app, argc, argv, settings.training, [&] { run(settings); });
+    return run_training_program(app, argc, argv, settings.training, [&] { run(settings); });
 }

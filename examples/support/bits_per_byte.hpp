@@ -20,10 +20,11 @@ inline toeplitz::Token token_of(char byte) { return static_cast<unsigned char>(b
 
 /// Bits that the model needs per byte of a text, given the bytes before in a window of its length. Windows
 /// begin every `stride` bytes, and only what no earlier one has seen counts: bytes beyond the first window
-/// are predicted from n − stride others at least. The model's weights are in a format.
+/// are predicted from n − stride others at least. The model's weights are in a format. Processes share the
+/// windows.
 template <class M>
 double bits_per_byte(const M& model, const typename M::Parameters& parameters, std::string_view text,
-                     toeplitz::Index n, toeplitz::Index stride,
+                     toeplitz::Index n, toeplitz::Index stride, toeplitz::Communicator& processes,
                      toeplitz::WeightFormat weights = toeplitz::WeightFormat::exact) {
     using namespace toeplitz;
     constexpr Index together = 8;
@@ -31,9 +32,8 @@ double bits_per_byte(const M& model, const typename M::Parameters& parameters, s
     const Index size = static_cast<Index>(text.size());
     const Index windows = 1 + std::max<Index>(0, (size - 1 - n + stride - 1) / stride);
     const Index batches = (windows + together - 1) / together;
-    std::vector<double> nats(static_cast<std::size_t>(batches));
     std::vector<Workspace> workspaces(static_cast<std::size_t>(parallel_threads()));
-    parallel_for(batches, [&](Index b, int thread) {
+    const std::vector<double> nats = parallel_map(batches, processes, [&](Index b, int thread) {
         const CrossEntropyOptions options;
         const Index count = std::min(together, windows - b * together);
         std::vector<Token> input(static_cast<std::size_t>(count * n), 0);
@@ -50,7 +50,7 @@ double bits_per_byte(const M& model, const typename M::Parameters& parameters, s
         Workspace& ws = workspaces[static_cast<std::size_t>(thread)];
         Matrix<float> logits(count * n, 256);
         prepared.evaluate(input, logits, ws);
-        nats[static_cast<std::size_t>(b)] = cross_entropy(logits, target, ws, options).sum;
+        return cross_entropy(logits, target, ws, options).sum;
     });
     double bits = 8;  // of the first byte
     for (const double sum : nats) bits += sum / std::numbers::ln2;

@@ -39,24 +39,24 @@ toeplitz::Model<Mixer> make_model(const ClassifierOptions& options, Index length
     return toeplitz::Model<Mixer>(model);
 }
 
-/// Loss and accuracy at inference, with weights in a format.
+/// Loss and accuracy at inference, with weights in a format. Processes share the data.
 template <class M>
 toeplitz::CrossEntropyLoss evaluate(const M& model, const typename M::Parameters& parameters,
                                     const LabelledSequences& data, Index batch,
+                                    toeplitz::Communicator& processes,
                                     toeplitz::WeightFormat weights = toeplitz::WeightFormat::exact) {
     const typename M::Prepared prepared =
         model.prepare(parameters, {.length = data.length, .weights = weights});
     const Index batches = (data.count() + batch - 1) / batch;
-    std::vector<toeplitz::CrossEntropyLoss> losses(static_cast<std::size_t>(batches));
     std::vector<toeplitz::Workspace> workspaces(static_cast<std::size_t>(parallel_threads()));
-    parallel_for(batches, [&](Index b, int thread) {
+    const auto losses = parallel_map(batches, processes, [&](Index b, int thread) {
         toeplitz::Workspace& ws = workspaces[static_cast<std::size_t>(thread)];
         const Index count = std::min(batch, data.count() - b * batch);
         LabelledBatch part;
         part.fill(data, count, [&](Index j) { return b * batch + j; });
         toeplitz::Matrix<float> logits(count, model.outputs());
         prepared.evaluate(part.tokens, logits, ws, part.lengths);
-        losses[static_cast<std::size_t>(b)] = toeplitz::cross_entropy(logits, part.labels, ws);
+        return toeplitz::cross_entropy(logits, part.labels, ws);
     });
     toeplitz::CrossEntropyLoss all;
     for (const toeplitz::CrossEntropyLoss& loss : losses) {

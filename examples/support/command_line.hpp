@@ -30,9 +30,10 @@ enum ExitCode { succeeded = 0, failed = 1, misused = 2, interrupted = 130 };
 
 /// Parses the command line, runs the program and reports what goes wrong in one line; returns main's value.
 /// \param run a function whose result, if it has one, is main's value
+/// \param report called with what goes wrong
 /// \param memory_advice what to try where memory does not suffice
-template <class Run>
-int run_program(CLI::App& app, int argc, char** argv, Run&& run, const char* memory_advice = "") {
+template <class Run, class Report>
+int run_program(CLI::App& app, int argc, char** argv, Run&& run, Report&& report, const char* memory_advice) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -47,11 +48,16 @@ int run_program(CLI::App& app, int argc, char** argv, Run&& run, const char* mem
         }
         return Interrupt::ever_requested() ? interrupted : code;
     } catch (const std::bad_alloc&) {
-        std::cerr << "error: out of memory" << memory_advice << '\n';
+        report(std::string("out of memory") + memory_advice);
     } catch (const std::exception& error) {
-        std::cerr << "error: " << error.what() << '\n';
+        report(error.what());
     }
     return failed;
+}
+template <class Run>
+int run_program(CLI::App& app, int argc, char** argv, Run&& run, const char* memory_advice = "") {
+    const auto print = [](const std::string& text) { std::cerr << "error: " << text << '\n'; };
+    return run_program(app, argc, argv, run, print, memory_advice);
 }
 
 inline void add_threads_option(CLI::App& app, int& threads) {

@@ -255,19 +255,19 @@ std::vector<float> Denoiser::evaluate(std::span<const float> x) const {
 
 /// What the stream of a model gains, in dB, on files of the trained voices that are not trained on, with
 /// every kind of noise at 5 dB.
-double Denoiser::mean_gain(const std::shared_ptr<const Plan>& plan, const DenoiserCorpus& corpus) {
+double Denoiser::mean_gain(const std::shared_ptr<const Plan>& plan, const DenoiserCorpus& corpus,
+                           Communicator& processes) {
     constexpr std::size_t clips = 28;
     const std::vector<float>& all = corpus.other_speech;
     const std::size_t size = std::min<std::size_t>(all.size(), 4 * sample_rate);
-    std::vector<double> gains(clips);
-    parallel_for(clips, [&](Index i, int) {
+    const std::vector<double> gains = parallel_map(clips, processes, [&](Index i, int) {
         const auto at = static_cast<std::size_t>(i);
         const auto speech = std::span(all).subspan(at * (all.size() - size) / clips, size);
         const NoisySpeech clip =
             add_noise(speech, any_kind(at, corpus.other_music), 5, at, corpus.test_noise());
         std::vector<float> output(clip.noisy.size());
         Denoiser(plan).process(clip.noisy, output);
-        gains[at] = signal_to_noise(clip.clean, output, delay()) - signal_to_noise(clip.clean, clip.noisy);
+        return signal_to_noise(clip.clean, output, delay()) - signal_to_noise(clip.clean, clip.noisy);
     });
     double sum = 0;
     for (const double value : gains) sum += value;
@@ -337,8 +337,11 @@ DenoiserReport train_denoiser(const DenoiserOptions& options, const TrainingSett
     const auto make_plan = [&](const Net::Parameters& p) {
         return std::make_shared<const Denoiser::Plan>(net, p, n);
     };
-    report.run = train(parameters, settings, description, objective,
-                       [&](const Net::Parameters& p) { return Denoiser::mean_gain(make_plan(p), corpus); });
+    Communicator& processes = settings.all_processes();
+    report.run = train(parameters, settings, description, objective, [&](const Net::Parameters& p) {
+        return Denoiser::mean_gain(make_plan(p), corpus, processes);
+    });
+    if (!processes.is_first()) return report;
 
     report.file = settings.out + "/denoiser.safetensors";
     const Index frames = std::min(n, static_cast<Index>(corpus.held_back.size()) / hop);

@@ -82,7 +82,8 @@ private:
     struct Plan;
     struct State;
     explicit Denoiser(std::shared_ptr<const Plan> plan);
-    static double mean_gain(const std::shared_ptr<const Plan>& plan, const DenoiserCorpus& corpus);
+    static double mean_gain(const std::shared_ptr<const Plan>& plan, const DenoiserCorpus& corpus,
+                            toeplitz::Communicator& processes);
     friend struct DenoiserReport train_denoiser(const DenoiserOptions& options,
                                                 const TrainingSettings& settings,
                                                 const DenoiserCorpus& corpus);

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// Ctrl-C as a request, so that a program can save what it has.
+/// Ctrl-C, or the end of its time on a cluster, as a request, so that a program can save what it has.
 
 #include <csignal>
 
@@ -12,11 +12,15 @@ namespace detail {
 inline volatile std::sig_atomic_t interrupted = 0;
 }  // namespace detail
 
-/// From construction on, the first Ctrl-C only makes `requested` true; the second one ends the program.
+/// From construction on, the first SIGINT (Ctrl-C) or SIGTERM only makes `requested` true; the second one
+/// ends the program.
 class Interrupt {
 public:
-    Interrupt() : previous_(std::signal(SIGINT, note)) {}
-    ~Interrupt() { std::signal(SIGINT, previous_); }
+    Interrupt() : interrupt_(std::signal(SIGINT, note)), terminate_(std::signal(SIGTERM, note)) {}
+    ~Interrupt() {
+        std::signal(SIGINT, interrupt_);
+        std::signal(SIGTERM, terminate_);
+    }
     Interrupt(const Interrupt&) = delete;
     Interrupt& operator=(const Interrupt&) = delete;
 
@@ -25,11 +29,12 @@ public:
     static bool ever_requested() noexcept { return detail::interrupted != 0; }
 
 private:
-    static void note(int) {
+    static void note(int signal) {
         detail::interrupted = 1;
-        std::signal(SIGINT, SIG_DFL);
+        std::signal(signal, SIG_DFL);
     }
-    void (*previous_)(int);
+    void (*interrupt_)(int);
+    void (*terminate_)(int);
 };
 
 }  // namespace examples

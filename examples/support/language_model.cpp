@@ -74,6 +74,7 @@ LanguageModelReport run(const LanguageModelOptions& options, const TrainingSetti
     const Index n = options.length;
     const M model = make_model<Mixer>(options);
     Parameters parameters = model.make_parameters(settings.seed);
+    Communicator& processes = settings.all_processes();
     LanguageModelReport report;
     report.parameters = parameter_count(parameters);
 
@@ -116,11 +117,18 @@ LanguageModelReport run(const LanguageModelOptions& options, const TrainingSetti
         .validation = "bits per byte",
         .validate_every = options.validate_every};
     const std::string_view watched = corpus.validation.substr(0, 1 << 16);
-    report.run = train(parameters, settings, description, objective,
-                       [&](const Parameters& p) { return bits_per_byte(model, p, watched, n, n); });
+    report.run = train(parameters, settings, description, objective, [&](const Parameters& p) {
+        return bits_per_byte(model, p, watched, n, n, processes);
+    });
 
     std::cerr << "Validation ...\n";
-    report.bits_per_byte = bits_per_byte(model, parameters, corpus.validation, n, n / 2);
+    const auto in_format = [&](WeightFormat weights) {
+        return bits_per_byte(model, parameters, corpus.validation, n, n / 2, processes, weights);
+    };
+    report.bits_per_byte = in_format(WeightFormat::exact);
+    report.bf16_bits_per_byte = in_format(WeightFormat::bf16);
+    report.int8_bits_per_byte = in_format(WeightFormat::int8);
+    if (!processes.is_first()) return report;
 
     // The file carries the options, and an input with its logits, which are compared when it is loaded.
     report.file = settings.out + "/" + options.mixer + ".safetensors";
@@ -130,12 +138,9 @@ LanguageModelReport run(const LanguageModelOptions& options, const TrainingSetti
     }
     save_model(report.file, model, parameters, probe, static_cast<Index>(probe.size()));
     const LoadedModel<M> loaded = load_model<M>(report.file);
-    report.loaded_bits_per_byte = bits_per_byte(loaded.model, loaded.parameters, corpus.validation, n, n / 2);
-    const auto in_format = [&](WeightFormat weights) {
-        return bits_per_byte(model, parameters, corpus.validation, n, n / 2, weights);
-    };
-    report.bf16_bits_per_byte = in_format(WeightFormat::bf16);
-    report.int8_bits_per_byte = in_format(WeightFormat::int8);
+    Communicator alone;
+    report.loaded_bits_per_byte =
+        bits_per_byte(loaded.model, loaded.parameters, corpus.validation, n, n / 2, alone);
 
     report.prompt = options.prompt.empty() ? std::string(corpus.validation.substr(0, 100)) : options.prompt;
     report.written = continue_text(model, parameters, report.prompt, options, settings.seed);

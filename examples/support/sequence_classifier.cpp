@@ -62,6 +62,7 @@ ClassifierReport run(MixerKind kind, const ClassifierOptions& options, const Tra
         return loss;
     };
 
+    Communicator& processes = settings.all_processes();
     ClassifierReport report;
     report.parameters = parameter_count(parameters);
     report.run = train(parameters, settings,
@@ -71,14 +72,18 @@ ClassifierReport run(MixerKind kind, const ClassifierOptions& options, const Tra
                         .validation = "accuracy",
                         .validate_every = options.validate_every},
                        objective, [&](const typename M::Parameters& p) {
-                           return evaluate(model, p, validation, 16).accuracy();
+                           return evaluate(model, p, validation, 16, processes).accuracy();
                        });
     CrossEntropyLoss loss;
-    report.evaluation_seconds = seconds([&] { loss = evaluate(model, parameters, test, 16); });
+    report.evaluation_seconds = seconds([&] { loss = evaluate(model, parameters, test, 16, processes); });
     report.accuracy = loss.accuracy();
     report.loss = loss.mean();
-    report.bf16_accuracy = evaluate(model, parameters, test, 16, WeightFormat::bf16).accuracy();
-    report.int8_accuracy = evaluate(model, parameters, test, 16, WeightFormat::int8).accuracy();
+    const auto in_format = [&](WeightFormat weights) {
+        return evaluate(model, parameters, test, 16, processes, weights).accuracy();
+    };
+    report.bf16_accuracy = in_format(WeightFormat::bf16);
+    report.int8_accuracy = in_format(WeightFormat::int8);
+    if (!processes.is_first()) return report;
 
     report.file = settings.out + "/" + mixer_name(kind) + ".safetensors";
     LabelledBatch probe;

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -38,6 +39,12 @@ struct TrainingSettings {
     std::string out;
     std::string resume{};
     bool quick = false;
+    toeplitz::Communicator* processes = nullptr;  ///< who trains; null: this process alone
+
+    toeplitz::Communicator& all_processes() const {
+        static toeplitz::Communicator alone;
+        return processes == nullptr ? alone : *processes;
+    }
 };
 
 /// AdamW with a warm-up and a cosine; matrices decay.
@@ -110,25 +117,34 @@ inline void require_same_input(const std::map<std::string, std::string>& wanted,
 }
 
 /// Trains from the start, or from the checkpoint that the settings name, until the last step, the time limit
-/// or Ctrl-C. validate(parameters) is a number to watch.
+/// or Ctrl-C. validate(parameters) is a number to watch. All processes take part; the first one writes.
 template <toeplitz::ParameterSet P, class Objective, class Validate>
 RunReport train(P& parameters, const TrainingSettings& settings, const RunDescription& run,
                 Objective&& objective, Validate&& validate) {
     using Clock = std::chrono::steady_clock;
     using toeplitz::Continue, toeplitz::StepReport, toeplitz::Trainer;
     const toeplitz::TrainerOptions options = trainer_options(settings);
+    toeplitz::Communicator& processes = settings.all_processes();
     Trainer<P> trainer = [&] {
-        if (settings.resume.empty()) return Trainer<P>(parameters, options);
+        if (settings.resume.empty()) return Trainer<P>(parameters, options, processes);
         auto checkpoint = toeplitz::load_checkpoint(settings.resume, parameters, options);
         require_same_input(input_of(settings, run), checkpoint.metadata, settings.resume);
-        return Trainer<P>(std::move(checkpoint.state), options);
+        return Trainer<P>(std::move(checkpoint.state), options, processes);
     }();
     const Index first = trainer.state().step();
     if (first > 0) std::cerr << "Going on from step " << first << " of " << settings.resume << ".\n";
 
-    TrainingLog log(log_path(settings, run),
-                    {"step", "loss", "rate", "gradient_norm", "tokens_per_second", "seconds"}, first);
-    TrainingLog validation_log(validation_path(settings, run), {"step", run.validation}, first);
+    const bool writes = processes.is_first();
+    std::optional<TrainingLog> log;
+    std::optional<TrainingLog> validation_log;
+    if (writes) {
+        log.emplace(log_path(settings, run),
+                    std::vector<std::string>{"step", "loss", "rate", "gradient_norm", "tokens_per_second",
+                                             "seconds", "bytes_sent"},
+                    first);
+        validation_log.emplace(validation_path(settings, run),
+                               std::vector<std::string>{"step", run.validation}, first);
+    }
     const Interrupt interrupt;
     Progress progress;
     RunReport report;
@@ -137,7 +153,7 @@ RunReport train(P& parameters, const TrainingSettings& settings, const RunDescri
     std::string validated;
     Index saved = -1;
     const auto save = [&](const P& set, const Trainer<P>& of) {
-        if (saved == of.state().step()) return;
+        if (!writes || saved == of.state().step()) return;
         toeplitz::save_checkpoint(checkpoint_path(settings, run), set, of, input_of(settings, run));
         saved = of.state().step();
     };
@@ -150,14 +166,16 @@ RunReport train(P& parameters, const TrainingSettings& settings, const RunDescri
         const double speed = static_cast<double>(run.tokens_per_step) / report.seconds_per_step();
         const bool late = settings.minutes > 0 && report.seconds > 60 * settings.minutes;
         const bool done = step.step == settings.steps;
-        const bool last = done || late || interrupt.requested();
+        // Clocks and signals are each process's own.
+        const bool last = processes.any(done || late || interrupt.requested());
 
         loss_sum += step.loss / run.loss_unit;
         ++losses;
         const double loss = loss_sum / static_cast<double>(losses);
-        if (step.step % 10 == 0 || last) {
-            log.write_row({std::to_string(step.step), fixed(loss, 5), scientific(step.rate, 3),
-                           fixed(step.gradient_norm, 4), fixed(speed, 0), fixed(report.seconds, 1)});
+        if (writes && (step.step % 10 == 0 || last)) {
+            log->write_row({std::to_string(step.step), fixed(loss, 5), scientific(step.rate, 3),
+                            fixed(step.gradient_norm, 4), fixed(speed, 0), fixed(report.seconds, 1),
+                            std::to_string(step.bytes_sent)});
             loss_sum = 0;
             losses = 0;
         }
@@ -165,19 +183,20 @@ RunReport train(P& parameters, const TrainingSettings& settings, const RunDescri
             save(set, of);  // first, as validation may take a while
             const double value = validate(set);
             validated = ", " + run.validation + " " + fixed(value, 4);
-            validation_log.write_row({std::to_string(step.step), fixed(value, 6)});
+            if (writes) validation_log->write_row({std::to_string(step.step), fixed(value, 6)});
         }
         const double left = report.seconds_per_step() * static_cast<double>(settings.steps - step.step);
-        progress.show(run.name + ": step " + std::to_string(step.step) + "/" +
-                          std::to_string(settings.steps) + ", loss " + fixed(loss, 3) + validated + ", " +
-                          fixed(speed / 1000, 1) + "k tokens/s, " + clock_text(left) + " left",
-                      last);
+        if (writes)
+            progress.show(run.name + ": step " + std::to_string(step.step) + "/" +
+                              std::to_string(settings.steps) + ", loss " + fixed(loss, 3) + validated + ", " +
+                              fixed(speed / 1000, 1) + "k tokens/s, " + clock_text(left) + " left",
+                          last);
         mark = Clock::now();
         return last ? Continue::no : Continue::yes;
     };
     report.steps = trainer.run(parameters, settings.steps, objective, after_step).step;
     report.complete = report.steps == settings.steps;
-    report.interrupted = interrupt.requested();
+    report.interrupted = processes.any(interrupt.requested());
     if (!report.complete) {
         std::cerr << "Stopped after step " << report.steps << " of " << settings.steps
                   << ", before the learning rate has come down. To go on: --resume "

@@ -4,11 +4,15 @@
 /// \file
 /// What the command lines of all training programs have in common.
 
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
 
 #include "command_line.hpp"
+#include "processes.hpp"
 #include "training_run.hpp"
 
 namespace examples {
@@ -44,8 +48,8 @@ inline void add_training_options(CLI::App& app, TrainingSettings& settings) {
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     app.add_option("--shards", settings.shards,
-                   "Parts of a batch that threads work on at the same time. Results depend on it, and not on "
-                   "--threads")
+                   "Parts of a batch that threads, and the processes of mpirun, work on at the same time. "
+                   "Results depend on it, and not on --threads or on who started how many processes")
         ->check(CLI::Range(1, 1024))
         ->capture_default_str();
     add_threads_option(app, settings.threads);
@@ -65,6 +69,39 @@ int run_program(CLI::App& app, int argc, char** argv, TrainingSettings& settings
         run();
     };
     return run_program(app, argc, argv, work, "; try a smaller --batch");
+}
+
+/// The same for a program that trains, and that mpirun may have started several times: with `mpirun -n 4` the
+/// processes share out the shards. All run all of it; the first one prints and writes files.
+template <class Run>
+int run_training_program(CLI::App& app, int argc, char** argv, TrainingSettings& settings, Run&& run) {
+    std::optional<Processes> processes;
+    try {
+        processes.emplace();
+    } catch (const std::exception& error) {
+        std::cerr << "error: " << error.what() << '\n';
+        return failed;
+    }
+    settings.processes = &processes->all();
+    app.footer("mpirun -n 4 " + app.get_name() +
+               " ... shares the shards out among 4 processes, with the same results (where it was built with "
+               "MPI: Debian's libopenmpi-dev).");
+    const auto work = [&] {
+        const int threads = use_threads(settings.threads);
+        if (settings.threads == 0 && std::getenv("OMP_NUM_THREADS") == nullptr) {
+            use_threads(std::min(threads, processes->cores()));
+        }
+        const Index size = settings.processes->size();
+        if (size > settings.shards) {
+            std::cerr << settings.shards << " shards for " << size << " processes: " << size - settings.shards
+                      << " of them have nothing to do. Other --shards are another run.\n";
+        }
+        make_directory(settings.out);
+        run();
+        processes->finish();
+    };
+    const auto report = [&](const std::string& text) { processes->fail(text); };
+    return run_program(app, argc, argv, work, report, "; try a smaller --batch");
 }
 
 }  // namespace examples

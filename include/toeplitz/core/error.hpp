@@ -77,7 +77,8 @@ public:
     TOEPLITZ_INLINE plan_error(int id, std::string_view message) : error("plan", id, message) {}
 };
 
-/// A training step met a loss or a gradient, or would make a parameter, that is not finite.
+/// A training step met a loss or a gradient, or would make a parameter, that is not finite; or a process of
+/// the run has failed.
 class train_error : public error {
 public:
     TOEPLITZ_INLINE train_error(int id, std::string_view message) : error("train", id, message) {}

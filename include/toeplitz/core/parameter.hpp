@@ -94,6 +94,10 @@ public:
             f(static_cast<double*>(data_));
         }
     }
+    template <Real Scalar>
+    bool holds() const noexcept {
+        return is_float_ == std::is_same_v<Scalar, float>;
+    }
     /// Of a tensor with numbers of this type.
     template <Real Scalar>
     Scalar* data() const noexcept {

@@ -23,6 +23,11 @@ enum class OutputWeights { separate, tied };
 /// Whether there is a norm between the last layer and the head.
 enum class FinalNorm { none, add };
 
+/// What a training step keeps of the layers between forward and backward: all that backward needs, or what
+/// they see alone. backward then runs each layer but the last one again, with the same bits, and the memory
+/// of one layer serves all.
+enum class Activations { keep, recompute };
+
 template <class BlockType, class Input>
 struct ModelOptions {
     typename Input::Options input{};      ///< vocabulary of tokens, or inputs per time step
@@ -40,6 +45,9 @@ struct ModelOptions {
     OutputWeights output_weights = OutputWeights::separate;
     Bias output_bias = Bias::add;
     double dropout = 0;  ///< of the input map's output; that of the layers is theirs
+    Activations activations = Activations::keep;
+
+    static constexpr const char* unvisited_options[] = {"activations"};  // of a training run, not of a model
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {
@@ -109,12 +117,15 @@ public:
 
     struct Cache {
         std::vector<Matrix<Scalar>> stream;  ///< what every layer sees, and what the last one makes
-        std::vector<typename BlockType::Cache> layers;
+        std::vector<typename BlockType::Cache> layers;  ///< recomputed: of norms alone
         typename NormLayer::Cache norm;
         Matrix<Scalar> normed;  ///< what the head sees, or pools
         Matrix<Scalar> pooled;
         KeptSequences sequences;
         std::uint64_t seed = 0;
+        // Where activations are recomputed: of the layer that has run last. backward changes it.
+        mutable typename BlockType::Cache last;
+        mutable std::size_t last_layer = 0;
     };
 
     /// \throws config_error 201, 202, 720, 740 (layers < 0), 741 (tied weights that do not fit), 742 (another
@@ -170,7 +181,8 @@ public:
     /// gradients += the gradient with respect to the parameters, given g with respect to the outputs.
     /// \param inputs as in forward
     /// \throws shape_error 705 (cache), 405 (parameters, gradients), 704 (g)
-    /// Cost twice forward | heap: none with a reserved workspace | thread-safe: yes
+    /// Cost twice forward, thrice where activations are recomputed | heap: none with a reserved workspace |
+    /// thread-safe: yes, with distinct caches
     void backward(const Parameters& parameters, Inputs inputs, const Cache& cache, MatrixView<const Scalar> g,
                   Parameters& gradients, Workspace& ws) const;
 
@@ -180,6 +192,21 @@ public:
             blocks_[l].update_statistics(cache.layers[l], parameters.layers[l]);
         }
         if (has_norm()) norm_.update_statistics(cache.norm, parameters.norm);
+    }
+    /// Adds those of the forward pass in the cache to the gradients, where no optimizer looks: a trainer sums
+    /// them over its shards, on whatever process these are.
+    void add_statistics(const Cache& cache, Parameters& gradients) const {
+        for (std::size_t l = 0; l < gradients.layers.size(); ++l) {
+            blocks_[l].add_statistics(cache.layers[l], gradients.layers[l]);
+        }
+        if (has_norm()) norm_.add_statistics(cache.norm, gradients.norm);
+    }
+    /// Moves running statistics on to the mean of those in the gradients.
+    void update_statistics(const Parameters& gradients, Parameters& parameters) const {
+        for (std::size_t l = 0; l < parameters.layers.size(); ++l) {
+            blocks_[l].update_statistics(gradients.layers[l], parameters.layers[l]);
+        }
+        if (has_norm()) norm_.update_statistics(gradients.norm, parameters.norm);
     }
 
     /// The network at inference, with packed weights and the kernels of one length. Immutable and shareable.
@@ -364,6 +391,19 @@ private:
                                  dfeatures, ws);
     }
 
+    /// What backward needs of a layer: kept, or made again. Its output goes to `scratch`.
+    const typename BlockType::Cache& layer_cache(const Parameters& parameters, const Cache& cache,
+                                                 const Sequences& sequences, std::size_t layer,
+                                                 MatrixView<Scalar> scratch, Workspace& ws) const {
+        if (options_.activations == Activations::keep) return cache.layers[layer];
+        if (cache.last_layer != layer) {
+            blocks_[layer].forward(parameters.layers[layer], cache.stream[layer], sequences, scratch,
+                                   cache.last, ws, mask(cache, layer + 1));
+            cache.last_layer = layer;
+        }
+        return cache.last;
+    }
+
     /// Means over the valid steps; zero where there is none.
     static void pool(MatrixView<const Scalar> x, const Sequences& sequences, MatrixView<Scalar> pooled) {
         for (Index b = 0; b < sequences.batch(); ++b) {
@@ -415,8 +455,14 @@ void Model<MixerType, NormLayer, InputType>::forward(const Parameters& parameter
     detail::clear_padding<Scalar>(cache.stream[0], checked);
     dropout<Scalar>(options_.dropout, mask(cache, 0), cache.stream[0]);
     for (std::size_t l = 0; l < depth; ++l) {
-        blocks_[l].forward(parameters.layers[l], cache.stream[l], checked, cache.stream[l + 1],
-                           cache.layers[l], ws, mask(cache, l + 1));
+        const bool keep = options_.activations == Activations::keep;
+        typename BlockType::Cache& layer = keep ? cache.layers[l] : cache.last;
+        blocks_[l].forward(parameters.layers[l], cache.stream[l], checked, cache.stream[l + 1], layer, ws,
+                           mask(cache, l + 1));
+        if (keep) continue;
+        cache.last_layer = l;
+        cache.layers[l].gtu_norm = layer.gtu_norm;
+        cache.layers[l].glu_norm = layer.glu_norm;
     }
     if (has_norm()) {
         detail::resize_kept(cache.normed, rows, width());
@@ -463,7 +509,8 @@ void Model<MixerType, NormLayer, InputType>::backward(const Parameters& paramete
                        ws);
     }
     for (std::size_t l = depth; l-- > 0;) {
-        blocks_[l].backward(parameters.layers[l], cache.stream[l], cache.layers[l], dstream, dinput,
+        const auto& layer = layer_cache(parameters, cache, sequences, l, dinput, ws);
+        blocks_[l].backward(parameters.layers[l], cache.stream[l], layer, dstream, dinput,
                             gradients.layers[l], ws);
         std::swap(dstream, dinput);
     }

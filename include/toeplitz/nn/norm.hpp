@@ -113,7 +113,10 @@ public:
         }
     }
 
+    // There are no running statistics.
     void update_statistics(const Cache& /*cache*/, Parameters& /*parameters*/) const noexcept {}
+    void add_statistics(const Cache& /*cache*/, Parameters& /*gradients*/) const noexcept {}
+    void update_statistics(const Parameters& /*gradients*/, Parameters& /*parameters*/) const noexcept {}
 
     /// The norm with its parameters.
     class Prepared {
@@ -326,11 +329,21 @@ public:
 
     /// Moves the running statistics on to those of the batch in the cache.
     void update_statistics(const Cache& cache, Parameters& parameters) const {
+        if (cache.count > 0) move_on(cache.mean, cache.variance, 1, parameters);
+    }
+    /// Adds those of the batch in the cache to the buffers of gradients, which no optimizer looks at: sums
+    /// over the parts of a batch, with their number.
+    void add_statistics(const Cache& cache, Parameters& gradients) const {
         if (cache.count == 0) return;
-        const Scalar weight = static_cast<Scalar>(options_.momentum);
-        parameters.running_mean += weight * (cache.mean - parameters.running_mean);
-        parameters.running_var += weight * (cache.variance - parameters.running_var);
-        parameters.num_batches_tracked(0) += 1;
+        gradients.running_mean += cache.mean;
+        gradients.running_var += cache.variance;
+        gradients.num_batches_tracked(0) += 1;
+    }
+    /// Moves the running statistics on to the mean of those in the gradients, as one batch; not if there are
+    /// none.
+    void update_statistics(const Parameters& gradients, Parameters& parameters) const {
+        const Scalar parts = gradients.num_batches_tracked(0);
+        if (parts > 0) move_on(gradients.running_mean, gradients.running_var, parts, parameters);
     }
 
     /// The norm with the running statistics.
@@ -385,6 +398,14 @@ private:
     void check(const Parameters& parameters, MatrixView<const Scalar> x, const char* where) const {
         detail::require_rows<Scalar>(x, x.rows(), channels(), 406, where, "x");
         require_set(parameters, "parameters", where);
+    }
+
+    void move_on(const Vector<Scalar>& means, const Vector<Scalar>& variances, Scalar parts,
+                 Parameters& parameters) const {
+        const Scalar weight = static_cast<Scalar>(options_.momentum);
+        parameters.running_mean += weight * (means / parts - parameters.running_mean);
+        parameters.running_var += weight * (variances / parts - parameters.running_var);
+        parameters.num_batches_tracked(0) += 1;
     }
 
     double* take_sums(Workspace::Scope& scope) const {

@@ -16,9 +16,9 @@
 
 #include <toeplitz/core/finite.hpp>
 #include <toeplitz/core/memory.hpp>
-#include <toeplitz/core/parallel.hpp>
 #include <toeplitz/core/parameter.hpp>
 #include <toeplitz/core/sweep.hpp>
+#include <toeplitz/train/element_blocks.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -165,22 +165,6 @@ std::string state_problem(const AdamWState<P>& state) {
 /// What a state must be, for messages.
 inline std::string expected_state() {
     return text("a step in 0..", most_steps - 1, ", finite moments, and second ones from 0 on");
-}
-
-/// Elements that one thread takes at a time. Fixed, so that no result depends on the number of threads.
-inline constexpr Index element_block = 1024;
-
-/// Calls f(first, count) on fixed blocks of a tensor's elements, split among threads.
-template <class F>
-void for_each_block(Index size, Index nanoseconds_per_element, F&& f) {
-    const Index blocks = (size + element_block - 1) / element_block;
-    parallel_chunks(blocks, thread_count(blocks, size * nanoseconds_per_element),
-                    [&](Index begin, Index end, int) {
-                        for (Index block = begin; block < end; ++block) {
-                            const Index first = block * element_block;
-                            f(first, (std::min)(element_block, size - first));
-                        }
-                    });
 }
 
 /// One update's factors: g ← scale g, p ← keep p, m ← β₁m + (1−β₁)g, v ← β₂v + ((1−β₂)g)g,

@@ -70,26 +70,19 @@ public:
     }
 
     /// Samples of a piece; may be 0 where there are more shards than samples.
-    Index count(const Part& part) const noexcept {
-        return first(part, part.shard + 1) - first(part, part.shard);
-    }
+    Index count(const Part& part) const noexcept { return part_of(batch_, part.shard, part.shards).size(); }
 
     /// Sample j of a piece.
     Index sample(const Part& part, Index j) const noexcept {
         // Unsigned, so that what is beyond all places of a run starts again.
         const auto wide = [](Index i) { return static_cast<std::uint64_t>(i); };
         const std::uint64_t place = (wide(part.step) * wide(part.micros) + wide(part.micro)) * wide(batch_) +
-                                    wide(first(part, part.shard) + j);
+                                    wide(part_of(batch_, part.shard, part.shards).first + j);
         const std::uint64_t size = wide(shuffle_.size());
         return shuffle_(static_cast<Index>(place / size), static_cast<Index>(place % size));
     }
 
 private:
-    /// batch · shard / shards, where the product may leave Index.
-    Index first(const Part& part, Index shard) const noexcept {
-        return batch_ / part.shards * shard + batch_ % part.shards * shard / part.shards;
-    }
-
     Shuffle shuffle_;
     Index batch_;
 };

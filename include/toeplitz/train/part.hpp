@@ -2,11 +2,26 @@
 #pragma once
 
 /// \file
-/// The pieces that a training step is cut into.
+/// The pieces that a training step is cut into, and the parts of a list that processes and shards take.
 
 #include <toeplitz/core/random.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
+
+/// Items first..last−1 of a list.
+struct IndexRange {
+    Index first = 0;
+    Index last = 0;
+
+    Index size() const noexcept { return last - first; }
+};
+
+/// Part number `part` of 0..items−1, cut into `parts` that are neighbours and as equal as can be.
+constexpr IndexRange part_of(Index items, Index part, Index parts) noexcept {
+    // items · part / parts, where the product may leave Index.
+    const auto begin = [&](Index i) { return items / parts * i + items % parts * i / parts; };
+    return {begin(part), begin(part + 1)};
+}
 
 /// One piece of one step: shard `shard` of micro batch `micro`.
 struct Part {

@@ -206,6 +206,35 @@ TEST(BatchNormTest, RunningStatisticsMoveTowardsTheBatch) {
     }
 }
 
+TEST(BatchNormTest, StatisticsOfThePartsOfABatchAreAveraged) {
+    const BatchNorm<double> norm({.channels = 2, .momentum = 0.25});
+    const auto start = norm.make_parameters();
+    auto gradients = zeros_like(start);
+    auto moved = start;
+    norm.update_statistics(gradients, moved);
+    EXPECT_TRUE(equal(moved, start)) << "nothing seen";
+    Workspace ws;
+    Matrix<double> y(5, 2);
+    BatchNorm<double>::Cache caches[2];
+    for (int part = 0; part < 2; ++part) {
+        const Matrix<double> x = random_matrix<double>(5, 2, static_cast<unsigned>(part));
+        Calls<BatchNorm<double>>::forward(norm, start, x, {5}, y, caches[part], ws);
+        norm.add_statistics(caches[part], gradients);
+        auto one = start;
+        norm.update_statistics(caches[0], one);
+        norm.update_statistics(gradients, moved = start);
+        if (part == 0) EXPECT_TRUE(equal(moved, one)) << "a single part is the batch";
+    }
+    for (Index c = 0; c < 2; ++c) {
+        const double mean = (caches[0].mean(c) + caches[1].mean(c)) / 2;
+        const double variance = (caches[0].variance(c) + caches[1].variance(c)) / 2;
+        const double tolerance = 8 * static_cast<double>(unit<double>);
+        EXPECT_NEAR(moved.running_mean(c), 0.25 * mean, tolerance);
+        EXPECT_NEAR(moved.running_var(c), 0.75 + 0.25 * variance, tolerance);
+    }
+    EXPECT_EQ(moved.num_batches_tracked(0), 1);
+}
+
 TEST(BatchNormTest, InferenceUsesTheRunningStatistics) {
     const BatchNorm<double> norm({.channels = 3});
     auto parameters = norm.make_parameters();

@@ -5,6 +5,7 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -133,6 +134,31 @@ TYPED_TEST(TrainerTest, HasTheSameBitsForAnyNumberOfThreads) {
                 EXPECT_TRUE(same(more.adamw, one.adamw));
             }
         }
+    }
+}
+
+TEST(TrainerSumTest, ShardsAreAddedInABalancedTree) {
+    // Of 2⁵³, 1, 1 and so on the order of the additions shows in the sum.
+    const double large = 0x1p53;
+    const std::vector<std::pair<std::vector<double>, double>> sums = {
+        {{large, 1}, large},
+        {{large, 1, 1}, large},
+        {{large, 1, 1, 1}, large + 2},
+        {{1, 1, large, 1, 1}, (2 + large) + 1},
+        {{large, 1, 1, 1, 1, 1}, (large + 2) + 2},
+        {{large, 0, 1, 1, 1, 1, 1}, (large + 2) + 3}};
+    const LinearModel<double> model = make_linear_model<double>(3, 2, 2, 1);
+    for (const auto& [parts, sum] : sums) {
+        D parameters = model.make_parameters(1);
+        TrainerOptions options;
+        options.shards = static_cast<Index>(parts.size());
+        Trainer<D> trainer(parameters, options);
+        const auto& terms = parts;
+        trainer.step(parameters, Objective<double>([&](const D&, const Part& part, D& gradients) {
+                         gradients.linear.weight(1, 1) = terms[static_cast<std::size_t>(part.shard)];
+                         return CrossEntropyLoss{1, 1};
+                     }));
+        EXPECT_EQ(trainer.gradients().linear.weight(1, 1), sum) << parts.size() << " shards";
     }
 }
 
