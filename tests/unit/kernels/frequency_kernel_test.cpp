@@ -16,8 +16,8 @@ class FrequencyKernelTest : public testing::Test {};
 using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(FrequencyKernelTest, Scalars, );
 
-constexpr FrequencyInput inputs[] = {FrequencyInput::cosine, FrequencyInput::angle,
-                                     FrequencyInput::cosine_and_log};
+constexpr FrequencyInput frequency_inputs[] = {FrequencyInput::cosine, FrequencyInput::angle,
+                                               FrequencyInput::cosine_and_log};
 
 /// log |1 − ρ e^{−iω}|², scaled to [−1, 1].
 long double log_frequency(long double omega) {
@@ -42,7 +42,7 @@ auto outputs(const Kernel& kernel, const Parameters& parameters, FrequencyInput 
 
 TYPED_TEST(FrequencyKernelTest, CausalResponsesAreThePerceptron) {
     using Scalar = TypeParam;
-    for (const FrequencyInput input : inputs) {
+    for (const FrequencyInput input : frequency_inputs) {
         const FrequencyKernel<Scalar, Causality::causal> kernel({.mlp = {.channels = 5}, .input = input});
         const auto parameters = kernel.make_parameters(1);
         for (const Index grid : {1, 2, 9, 300}) {
@@ -104,7 +104,7 @@ TYPED_TEST(FrequencyKernelTest, BidirectionalResponsesPairTheHalvesOfEachHead) {
 
 /// k(t), t = −⌈N/2⌉+1 … ⌈N/2⌉−1, of what a pole alone adds to the response; by definition.
 template <Causality kind, class Pole, class Parameters>
-Matrix<long double> lags_of(const Pole& pole, const Parameters& parameters, Index channels, Index grid) {
+Matrix<long double> pole_lags(const Pole& pole, const Parameters& parameters, Index channels, Index grid) {
     using Response = typename Pole::Response;
     Matrix<Response> response = Matrix<Response>::Zero(grid / 2 + 1, channels);
     Workspace ws(pole.required_workspace(grid));
@@ -139,7 +139,7 @@ void expect_exponentials() {
     parameters.gamma(1) = -40;  // λ = 0.3
     for (const Index grid : {1, 2, 3, 4, 7, 8, 9, 16, 101, 200}) {
         SCOPED_TRACE(testing::Message() << "grid " << grid);
-        const Matrix<long double> lags = lags_of<kind>(pole, parameters, channels, grid);
+        const Matrix<long double> lags = pole_lags<kind>(pole, parameters, channels, grid);
         const Index reach = lags.rows() / 2;
         for (Index t = -reach; t <= reach; ++t) {
             for (Index c = 0; c < channels; ++c) {
