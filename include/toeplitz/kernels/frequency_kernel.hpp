@@ -217,8 +217,8 @@ private:
     }
 
     /// One row of A + iB of the perceptron's outputs.
-    void pair_halves(const Scalar* outputs, Scalar weight, Response* to) const noexcept
-        requires(kind == Causality::bidirectional) {
+    template <class Complex>
+    void pair_halves(const Scalar* outputs, Scalar weight, Complex* to) const noexcept {
         for (Index begin = 0; begin < channels_; begin += head_channels_) {
             const Scalar* real = outputs + 2 * begin;
             for (Index j = 0; j < head_channels_; ++j) {

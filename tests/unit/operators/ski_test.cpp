@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <support/errors.hpp>
 #include <support/model.hpp>
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
