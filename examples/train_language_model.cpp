@@ -148,7 +148,7 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     add_model_options(app, settings.model);
     app.add_option("--mixer-options", settings.model.mixer_options,
-                   "Changes of the mixer's options, \"input=cosine scale=2 -pole\" say");
+                   "Changes of the mixer's options, \"input=cosine scale=2 pole=absent\" say");
     app.add_option("--validation-bytes", settings.validation_bytes,
                    "How much of the documents that are held back to validate on; 0: all")
         ->check(CLI::NonNegativeNumber)
