@@ -10,7 +10,11 @@
 namespace toeplitz::bench {
 
 void add_block_fd(Cases& cases) {
-    const auto options = [](const Shape&) { return FdTnoOptions{.mlp = {.width = mlp_width}}; };
+    // The network that the authors' code and bench/peers have.
+    const auto options = [](const Shape&) {
+        return FdTnoOptions{
+            .mlp = {.width = mlp_width}, .input = FrequencyInput::cosine, .scale = {}, .pole = {}};
+    };
     add_block<FdTno<float, Causality::causal>>(cases, "FdCausal", options);
     add_block<FdTno<float, Causality::bidirectional>>(cases, "FdBidirectional", options);
 }

@@ -136,9 +136,11 @@ void run_denoiser(const Settings& settings) {
 void run(const Settings& settings) {
     if (settings.is_denoiser) return run_denoiser(settings);
     const auto loaded = load_model<Net>(settings.model);
-    const std::string text =
-        read_all(list_files(settings.text.empty() ? default_text() : settings.text, settings.extension));
-    const std::string_view validation = split_corpus(text, settings.validation_bytes).validation;
+    const std::string validation =
+        split_corpus(
+            read_all(list_files(settings.text.empty() ? default_text() : settings.text, settings.extension)),
+            settings.validation_bytes)
+            .validation;
     const Index n = settings.length;
     if (validation.size() < 2) throw std::runtime_error("the text is too short");
     const Net& model = loaded.model;
@@ -175,7 +177,7 @@ int main(int argc, char** argv) {
                    "What it was trained on: files, or directories of files; without: Perl's documentation");
     app.add_option("--extension", settings.extension, "Which files of directories")->capture_default_str();
     app.add_option("--validation-bytes", settings.validation_bytes,
-                   "How much of the last 5 % to measure on; 0: all")
+                   "How much of the documents that are held back to measure on; 0: all")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     app.add_option("--length", settings.length, "Lags of the kernels, and bytes of a window")

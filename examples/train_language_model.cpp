@@ -52,7 +52,7 @@ void add_baselines(const Corpus& corpus, const std::string& out, Table& table, T
             NgramModel(corpus.train, order).bits_per_byte(corpus.validation), "training text");
     }
     const std::string scratch = out + "/text.tmp";
-    const std::string both = std::string(corpus.train) + std::string(corpus.validation);
+    const std::string both = corpus.train + corpus.validation;
     for (const std::string command : {"gzip -9", "xz -9"}) {
         if (!has_program(command.substr(0, command.find(' ')))) {
             std::cerr << command << " is not installed: left out.\n";
@@ -70,7 +70,6 @@ void add_baselines(const Corpus& corpus, const std::string& out, Table& table, T
 void run(Settings& settings) {
     const std::vector<std::string> files =
         list_files(settings.text.empty() ? default_text() : settings.text, settings.extension);
-    const std::string text = read_all(files);
     if (settings.training.quick) {
         settings.training.steps = 100;
         settings.model.validate_every = 50;
@@ -81,22 +80,21 @@ void run(Settings& settings) {
         settings.validation_bytes = 2000;
         settings.model.generate = 40;
     }
-    const Corpus corpus = split_corpus(text, settings.validation_bytes);
+    const Corpus corpus = split_corpus(read_all(files), settings.validation_bytes);
     if (settings.validation_bytes == 1) {
         throw std::runtime_error("--validation-bytes: at least 2, as the first byte is not predicted");
     }
     if (corpus.validation.size() < 2 || static_cast<Index>(corpus.train.size()) <= settings.model.length) {
-        throw std::runtime_error(
-            "the text is too short: of its " + std::to_string(text.size()) + " bytes " +
-            std::to_string(corpus.train.size()) + " are to train on, which must be more than a window of " +
-            std::to_string(settings.model.length) + ", and " + std::to_string(corpus.validation.size()) +
-            " to validate on, which must be 2 or more");
+        throw std::runtime_error("the text is too short: " + std::to_string(corpus.train.size()) +
+                                 " bytes are to train on, which must be more than a window of " +
+                                 std::to_string(settings.model.length) + ", and " +
+                                 std::to_string(corpus.validation.size()) +
+                                 " to validate on, which must be 2 or more");
     }
     const TrainingSettings& training = settings.training;
     const LanguageModelOptions& model = settings.model;
-    std::cout << "Text   " << files.size() << " files, " << text.size() << " bytes: the first "
-              << corpus.train.size() << " to train on, " << corpus.validation.size()
-              << " of the last 5 % to validate on\n"
+    std::cout << "Text   " << files.size() << " files: " << corpus.train.size() << " bytes to train on, "
+              << corpus.validation.size() << " of other documents to validate on\n"
               << "Model  " << model.layers << " layers of width " << model.width << ", mixers of "
               << model.inner_width << " channels: " << model.mixer << "; windows of n = " << model.length
               << '\n'
@@ -150,8 +148,10 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(2, 1 << 20))
         ->capture_default_str();
     add_model_options(app, settings.model);
+    app.add_option("--mixer-options", settings.model.mixer_options,
+                   "Changes of the mixer's options, \"input=cosine scale=2 pole=absent\" say");
     app.add_option("--validation-bytes", settings.validation_bytes,
-                   "How much of the last 5 % to validate on; 0: all")
+                   "How much of the documents that are held back to validate on; 0: all")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     app.add_option("--prompt", settings.model.prompt,

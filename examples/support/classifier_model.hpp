@@ -59,11 +59,7 @@ toeplitz::CrossEntropyLoss evaluate(const M& model, const typename M::Parameters
         return toeplitz::cross_entropy(logits, part.labels, ws);
     });
     toeplitz::CrossEntropyLoss all;
-    for (const toeplitz::CrossEntropyLoss& loss : losses) {
-        all.sum += loss.sum;
-        all.count += loss.count;
-        all.correct += loss.correct;
-    }
+    for (const toeplitz::CrossEntropyLoss& loss : losses) all += loss;
     return all;
 }
 

@@ -12,6 +12,7 @@
 #include <toeplitz/train/batches.hpp>
 
 #include "bits_per_byte.hpp"
+#include "option_overrides.hpp"
 
 namespace examples {
 
@@ -35,6 +36,7 @@ Model<Mixer> make_model(const LanguageModelOptions& options) {
         .input = {.vocabulary = 256}, .width = options.width, .layers = options.layers};
     model.block.gtu.inner_width = options.inner_width;
     set_mixer(options, model.block.gtu.mixer);
+    model.block.gtu.mixer = override_options(model.block.gtu.mixer, options.mixer_options);
     return Model<Mixer>(model);
 }
 
@@ -94,8 +96,9 @@ LanguageModelReport run(const LanguageModelOptions& options, const TrainingSetti
         shard.input.clear();
         shard.target.clear();
         for (Index j = 0; j < batches.count(part); ++j) {
-            const std::string_view window = corpus.train.substr(
-                static_cast<std::size_t>(batches.sample(part, j)), static_cast<std::size_t>(n) + 1);
+            const std::string_view window = std::string_view(corpus.train)
+                                                .substr(static_cast<std::size_t>(batches.sample(part, j)),
+                                                        static_cast<std::size_t>(n) + 1);
             for (std::size_t i = 0; i + 1 < window.size(); ++i) {
                 shard.input.push_back(token_of(window[i]));
                 shard.target.push_back(token_of(window[i + 1]));
@@ -109,14 +112,15 @@ LanguageModelReport run(const LanguageModelOptions& options, const TrainingSetti
         return loss;
     };
 
-    const RunDescription description{
-        .name = options.mixer,
-        .tokens_per_step = settings.batch * n,
-        .data = fingerprint(corpus.train) + " in windows of " + std::to_string(n),
-        .loss_unit = std::numbers::ln2,
-        .validation = "bits per byte",
-        .validate_every = options.validate_every};
-    const std::string_view watched = corpus.validation.substr(0, 1 << 16);
+    const RunDescription description{.name = options.mixer,
+                                     .tokens_per_step = settings.batch * n,
+                                     .input = {{"data", fingerprint(corpus.train)},
+                                               {"window", std::to_string(n) + " bytes"},
+                                               {"mixer options", options.mixer_options}},
+                                     .loss_unit = std::numbers::ln2,
+                                     .validation = "bits per byte",
+                                     .validate_every = options.validate_every};
+    const std::string watched = spread_pieces(corpus.validation, 1 << 16, 16);
     report.run = train(parameters, settings, description, objective, [&](const Parameters& p) {
         return bits_per_byte(model, p, watched, n, n, processes);
     });
@@ -142,7 +146,7 @@ LanguageModelReport run(const LanguageModelOptions& options, const TrainingSetti
     report.loaded_bits_per_byte =
         bits_per_byte(loaded.model, loaded.parameters, corpus.validation, n, n / 2, alone);
 
-    report.prompt = options.prompt.empty() ? std::string(corpus.validation.substr(0, 100)) : options.prompt;
+    report.prompt = options.prompt.empty() ? corpus.validation.substr(0, 100) : options.prompt;
     report.written = continue_text(model, parameters, report.prompt, options, settings.seed);
     return report;
 }

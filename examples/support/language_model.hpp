@@ -22,6 +22,8 @@ struct LanguageModelOptions {
     Index mlp_width = 32;        ///< of the perceptrons that make the kernels
     Index validate_every = 250;  ///< steps
 
+    std::string mixer_options{};  ///< changes of the mixer's options, see override_options
+
     std::string prompt{};  ///< to go on with; empty: the first bytes of the validation text
     Index generate = 600;  ///< bytes
     double temperature = 0.7;
@@ -34,7 +36,9 @@ struct LanguageModelReport {
     double loaded_bits_per_byte = 0;  ///< the same of the model that was saved and loaded again
     double bf16_bits_per_byte = 0;    ///< and with weights in fewer bits
     double int8_bits_per_byte = 0;
-    std::string file{};  ///< with the model
+    std::string file{};           ///< with the model
+    std::string mixer_options{};  ///< changes of the mixer's options, see override_options
+
     std::string prompt{};
     std::string written{};
 };

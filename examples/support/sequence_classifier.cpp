@@ -68,7 +68,7 @@ ClassifierReport run(MixerKind kind, const ClassifierOptions& options, const Tra
     report.run = train(parameters, settings,
                        {.name = mixer_name(kind),
                         .tokens_per_step = settings.batch * data.length,
-                        .data = fingerprint(data.tokens, data.lengths, data.labels),
+                        .input = {{"data", fingerprint(data.tokens, data.lengths, data.labels)}},
                         .validation = "accuracy",
                         .validate_every = options.validate_every},
                        objective, [&](const typename M::Parameters& p) {

@@ -2,15 +2,17 @@
 #pragma once
 
 /// \file
-/// One long text from files and directories.
+/// Texts to train on and to validate on, from files and directories.
 
 #include <algorithm>
 #include <filesystem>
-#include <limits>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <toeplitz/core/random.hpp>
 
 #include "text.hpp"
 
@@ -39,15 +41,15 @@ inline std::vector<std::string> list_files(const std::vector<std::string>& paths
     return files;
 }
 
-/// One after another.
-inline std::string read_all(const std::vector<std::string>& files) {
-    std::string text;
+/// The text of each.
+inline std::vector<std::string> read_all(const std::vector<std::string>& files) {
+    std::vector<std::string> texts;
     for (const std::string& file : files) {
         const auto size =
             std::filesystem::is_regular_file(file) ? std::filesystem::file_size(file) : 1U << 30U;
-        text += read_bytes(file, static_cast<Index>(size));
+        texts.push_back(read_bytes(file, static_cast<Index>(size)));
     }
-    return text;
+    return texts;
 }
 
 /// Perl's documentation, wherever this version has it.
@@ -64,16 +66,65 @@ inline std::vector<std::string> default_text() {
 }
 
 struct Corpus {
-    std::string_view train;
-    std::string_view validation;
+    std::string train;
+    std::string validation;
 };
 
-/// The first 95 % of a text to train on; so many of the last 5 % to validate on, or all of them.
-inline Corpus split_corpus(std::string_view text, Index validation_bytes) {
-    const std::size_t cut = text.size() - text.size() / 20;
-    return {text.substr(0, cut),
-            text.substr(cut, validation_bytes == 0 ? std::string_view::npos
-                                                   : static_cast<std::size_t>(validation_bytes))};
+namespace detail {
+
+/// Documents: the texts, and of one that is longer than `most` its pieces, cut behind a line where there is
+/// one.
+inline std::vector<std::string_view> documents(const std::vector<std::string>& texts, std::size_t most) {
+    std::vector<std::string_view> all;
+    for (std::string_view text : texts) {
+        while (text.size() > most) {
+            const std::size_t line = text.rfind('\n', most - 1);
+            const std::size_t size = line == std::string_view::npos ? most : line + 1;
+            all.push_back(text.substr(0, size));
+            text.remove_prefix(size);
+        }
+        if (!text.empty()) all.push_back(text);
+    }
+    return all;
+}
+
+}  // namespace detail
+
+/// Texts to train on, and so many bytes to validate on, or all that are held back: whole documents, drawn
+/// from `seed` until they are 5 % of the text. No document is longer than 1 % of it: those that are count as
+/// several.
+inline Corpus split_corpus(const std::vector<std::string>& texts, Index validation_bytes,
+                           std::uint64_t seed = 1) {
+    std::size_t size = 0;
+    for (const std::string& text : texts) size += text.size();
+    const auto documents = detail::documents(texts, std::max<std::size_t>(size / 100, 1));
+    std::vector<std::size_t> order(documents.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    const toeplitz::CounterRandom random(seed);
+    const auto key = [&](std::size_t i) { return random.bits(static_cast<std::uint64_t>(i)); };
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
+
+    Corpus corpus;
+    std::vector<bool> held_back(documents.size());
+    for (std::size_t i = 0; i < order.size() && corpus.validation.size() < size / 20; ++i) {
+        held_back[order[i]] = true;
+        corpus.validation += documents[order[i]];
+    }
+    for (std::size_t i = 0; i < documents.size(); ++i) {
+        if (!held_back[i]) corpus.train += documents[i];
+    }
+    if (validation_bytes > 0 && static_cast<std::size_t>(validation_bytes) < corpus.validation.size()) {
+        corpus.validation.resize(static_cast<std::size_t>(validation_bytes));
+    }
+    return corpus;
+}
+
+/// Pieces of a text from all over it, `bytes` together: all of it where it is no longer.
+inline std::string spread_pieces(std::string_view text, std::size_t bytes, std::size_t pieces) {
+    if (text.size() <= bytes) return std::string(text);
+    std::string all;
+    for (std::size_t i = 0; i < pieces; ++i) all += text.substr(text.size() / pieces * i, bytes / pieces);
+    return all;
 }
 
 }  // namespace examples

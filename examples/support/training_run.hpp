@@ -61,11 +61,11 @@ inline toeplitz::TrainerOptions trainer_options(const TrainingSettings& settings
 
 /// What one run is called, and how its progress is measured.
 struct RunDescription {
-    std::string name;        ///< of its files
-    Index tokens_per_step;   ///< padding included
-    std::string data;        ///< what the batches are cut from, for --resume
-    double loss_unit = 1;    ///< what losses are divided by, from nats
-    std::string validation;  ///< what `validate` returns, for the log
+    std::string name;                          ///< of its files
+    Index tokens_per_step;                     ///< padding included
+    std::map<std::string, std::string> input;  ///< what the batches are cut from, and how, for --resume
+    double loss_unit = 1;                      ///< what losses are divided by, from nats
+    std::string validation;                    ///< what `validate` returns, for the log
     Index validate_every = 100;
 };
 
@@ -100,10 +100,12 @@ inline std::string validation_path(const TrainingSettings& settings, const RunDe
 /// What a run sees of its data, beside what is in the options: kept in the checkpoint.
 inline std::map<std::string, std::string> input_of(const TrainingSettings& settings,
                                                    const RunDescription& run) {
-    return {{"batch", std::to_string(settings.batch)}, {"data", run.data}};
+    std::map<std::string, std::string> input = run.input;
+    input.emplace("batch", std::to_string(settings.batch));
+    return input;
 }
 
-/// \throws std::runtime_error where a checkpoint's run saw something else
+/// \throws std::runtime_error where a checkpoint's run saw something else, with the first difference
 inline void require_same_input(const std::map<std::string, std::string>& wanted,
                                const std::map<std::string, std::string>& found, const std::string& path) {
     for (const auto& [name, value] : wanted) {

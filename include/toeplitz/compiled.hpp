@@ -8,6 +8,7 @@
 /// They serve where the program is compiled with the flags of toeplitz::compiled; other flags are another
 /// inline namespace (core/abi.hpp), and the linker says that a symbol is missing.
 
+#include <toeplitz/kernels/frequency_pole.hpp>
 #include <toeplitz/kernels/position_mlp.hpp>
 #include <toeplitz/nn/fd_tno.hpp>
 #include <toeplitz/nn/model.hpp>
@@ -51,6 +52,8 @@
     extern_or_not template class Spectral<Scalar, Causality::causal>;                       \
     extern_or_not template class Ski<Scalar>;                                               \
     extern_or_not template class PositionMlp<Scalar>;                                       \
+    extern_or_not template class FrequencyPole<Scalar, Causality::bidirectional>;           \
+    extern_or_not template class FrequencyPole<Scalar, Causality::causal>;                  \
     extern_or_not template class detail::PackedExact<Scalar>;                               \
     extern_or_not template class detail::PackedWords<detail::Bf16, Scalar>;                 \
     extern_or_not template class detail::PackedWords<detail::Int8, Scalar>;                 \

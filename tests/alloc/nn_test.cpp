@@ -61,7 +61,10 @@ TEST_F(KernelAllocations, NoneInTimeWarps) {
 
 TEST_F(KernelAllocations, NoneInFrequencyKernels) {
     for (const Index grid : {20, 1001}) {
-        const FrequencyKernel<double, Causality::causal> real({.mlp = small_mlp(40)});
+        const FrequencyKernel<double, Causality::causal> real({.mlp = small_mlp(40),
+                                                               .input = FrequencyInput::cosine_and_log,
+                                                               .scale = 3,
+                                                               .pole = FrequencyPoleOptions{}});
         expect_none<CausalFrequencyCalls>(real, grid, grid / 2 + 1);
         using Kernel = FrequencyKernel<double, Causality::bidirectional>;
         const Kernel complex({.mlp = small_mlp(40), .heads = 2});

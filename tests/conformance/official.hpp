@@ -125,7 +125,9 @@ inline OfficialMixer::Options mixer_options(const std::string& type, const Confi
         const FdTnoOptions own{.mlp = mlp_options(config, rpe_prefix),
                                .input = FrequencyInput::angle,
                                .grid = FrequencyGrid::power_of_two,
-                               .heads = heads};
+                               .heads = heads,
+                               .scale = {},
+                               .pole = {}};
         return is_causal ? OfficialMixer::options<FdTno<double, causal>>(own)
                          : OfficialMixer::options<FdTno<double, both>>(own);
     }

@@ -224,10 +224,23 @@ TEST(TimeWarpGradientTest, AgreesWithDifferencesForEveryDecay) {
     }
 }
 
+/// Inputs of the perceptron; with the last one a scale and a pole.
+constexpr FrequencyInput frequency_inputs[] = {FrequencyInput::cosine, FrequencyInput::angle,
+                                               FrequencyInput::cosine_and_log};
+
+FrequencyKernelOptions frequency_options(FrequencyInput input, Index channels, Index heads = 1) {
+    FrequencyKernelOptions options{.mlp = small_mlp(channels), .input = input, .heads = heads};
+    if (input == FrequencyInput::cosine_and_log) {
+        options.scale = 3;
+        options.pole.emplace();
+    }
+    return options;
+}
+
 TEST(FrequencyKernelGradientTest, CausalAgreesWithDifferences) {
-    for (const FrequencyInput input : {FrequencyInput::cosine, FrequencyInput::angle}) {
+    for (const FrequencyInput input : frequency_inputs) {
         for (const Index grid : {1, 2, 7, 12}) {
-            const FrequencyKernel<double, Causality::causal> kernel({.mlp = small_mlp(3), .input = input});
+            const FrequencyKernel<double, Causality::causal> kernel(frequency_options(input, 3));
             check_kernel(kernel, grid / 2 + 1,
                          [&](const auto& parameters, auto& values, auto& cache, Workspace& ws) {
                              kernel.evaluate(parameters, grid, values, ws, &cache);
@@ -237,11 +250,11 @@ TEST(FrequencyKernelGradientTest, CausalAgreesWithDifferences) {
 }
 
 TEST(FrequencyKernelGradientTest, BidirectionalAgreesWithDifferences) {
-    for (const FrequencyInput input : {FrequencyInput::cosine, FrequencyInput::angle}) {
+    for (const FrequencyInput input : frequency_inputs) {
         for (const Index heads : {1, 2}) {
             for (const Index grid : {1, 2, 7, 12}) {
                 const FrequencyKernel<double, Causality::bidirectional> kernel(
-                    {.mlp = small_mlp(4), .input = input, .heads = heads});
+                    frequency_options(input, 4, heads));
                 auto parameters = kernel.make_parameters(3);
                 const Index rows = grid / 2 + 1;
                 Matrix<std::complex<double>> response(rows, 4);

@@ -84,7 +84,7 @@ TEST(TnoGradientTest, AgreesWithDifferences) {
 }
 
 TEST(FdTnoGradientTest, AgreesWithDifferences) {
-    for (const FrequencyInput input : {FrequencyInput::cosine, FrequencyInput::angle}) {
+    for (const FrequencyInput input : {FrequencyInput::cosine_and_log, FrequencyInput::angle}) {
         FdTnoOptions options{.mlp = small_mlp(), .input = input, .grid = FrequencyGrid::power_of_two};
         expect_mixer_gradients<DoubleFdTno<causal>>(options);
         options.heads = 2;

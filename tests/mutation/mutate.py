@@ -41,6 +41,7 @@ PROGRAMS = {
     "fft/tree_twiddles.hpp": ["unit/fft/tree_test.cpp"],
     "kernels/decay.hpp": ["unit/kernels/decay_test.cpp"],
     "kernels/frequency_kernel.hpp": ["unit/kernels/frequency_kernel_test.cpp"],
+    "kernels/frequency_pole.hpp": ["unit/kernels/frequency_kernel_test.cpp", "gradient/kernels_test.cpp"],
     "kernels/inducing_points.hpp": ["unit/kernels/time_warp_test.cpp", "unit/kernels/position_kernel_test.cpp"],
     "kernels/position_kernel.hpp": ["unit/kernels/position_kernel_test.cpp"],
     "kernels/position_mlp.hpp": ["unit/kernels/position_mlp_test.cpp"],

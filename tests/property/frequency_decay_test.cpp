@@ -123,6 +123,18 @@ TEST(FrequencyDecayTest, CosineInputAndSmoothActivationsDecayBelowRoundingSoon) 
     }
 }
 
+// The logarithm is analytic for |Im ω| < log 128/127 alone, so that the decay is exponential, and slower.
+TEST(FrequencyDecayTest, TheLogFrequencyLeavesAnExponentialDecay) {
+    for (const Activation activation : {Activation::silu, Activation::gelu}) {
+        for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+            const std::vector<double> env = envelope(kernel_of(
+                random_response(activation, Norm::simple_rms, FrequencyInput::cosine_and_log, 1.5, seed)));
+            EXPECT_LT(env[2048], 1e-9 * env[0]) << static_cast<int>(activation) << " seed " << seed;
+            EXPECT_GT(env[256], 1e-12 * env[0]) << static_cast<int>(activation) << " seed " << seed;
+        }
+    }
+}
+
 TEST(FrequencyDecayTest, CosineInputAndReluDecayLikeAnInverseSquare) {
     for (std::uint64_t seed = 0; seed < seeds; ++seed) {
         const double exponent = fitted_exponent(kernel_of(

@@ -14,6 +14,7 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 constexpr Index effective_rank(Index length, Index rank) noexcept { return rank < length ? rank : length; }
 
 /// Points p_a = a·h, a = 0..r−1, over the time steps 0..n−1, h = (n−1)/(r−1); h = 0 where there is only one.
+/// Or as many as the n time steps need, spaced as those of another length are.
 class InducingPoints {
 public:
     /// \param length n ≥ 1
@@ -22,6 +23,18 @@ public:
         : rank_(effective_rank(length, rank)),
           steps_(std::max<Index>(rank_ - 1, 1)),
           span_(std::max<Index>(length - 1, 1)) {}
+
+    /// Spaced as `rank` points over n₀ = spacing_length time steps, h = (n₀−1)/(rank−1): the first ones of
+    /// all that there are, up to the first at or beyond n−1, so that no length sees another kernel. One point
+    /// alone has no spacing, and is one at any length.
+    constexpr InducingPoints(Index length, Index rank, Index spacing_length) noexcept
+        : InducingPoints(length, rank) {
+        const Index trained = effective_rank(spacing_length, rank);
+        if (trained < 2) return;
+        steps_ = trained - 1;
+        span_ = spacing_length - 1;
+        rank_ = ((length - 1) * steps_ + span_ - 1) / span_ + 1;
+    }
 
     constexpr Index rank() const noexcept { return rank_; }
 
@@ -56,11 +69,13 @@ private:
 };
 
 /// The lags δ·h, δ = −(r−1)..r−1, at which a Ski operator wants its kernel.
-inline Vector<double> inducing_lags(Index length, Index rank) {
-    const InducingPoints points(length, rank);
+inline Vector<double> inducing_lags(const InducingPoints& points) {
     Vector<double> lags(2 * points.rank() - 1);
     for (Index row = 0; row < lags.size(); ++row) lags(row) = points.lag(row + 1 - points.rank());
     return lags;
+}
+inline Vector<double> inducing_lags(Index length, Index rank) {
+    return inducing_lags(InducingPoints(length, rank));
 }
 
 /// The lags that a kernel of length n has, in the order of its rows: −(n−1)..n−1, or 0..n−1.

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// The relative position encoder: a small perceptron from one position to one value per channel.
+/// The relative position encoder: a small perceptron from a position to one value per channel.
 
 #include <algorithm>
 #include <vector>
@@ -55,7 +55,7 @@ struct PositionMlpBlock {
 /// Official names: pos_proj.*, layers.i.0.* (norm), layers.i.2.* (linear), out.0.*, out.2.*.
 template <Real Scalar>
 struct PositionMlpParameters {
-    LinearParameters<Scalar> pos_proj;             ///< p × 1
+    LinearParameters<Scalar> pos_proj;             ///< p × inputs
     std::vector<PositionMlpBlock<Scalar>> layers;  ///< p × p each
     PositionMlpBlock<Scalar> out;                  ///< d × p
 
@@ -74,14 +74,14 @@ struct PositionMlpParameters {
 /// What PositionMlp::backward needs of a forward call; its memory is kept from call to call.
 template <Real Scalar>
 struct PositionMlpCache {
-    Vector<Scalar> positions;
+    Matrix<Scalar> positions;
     Buffer<Scalar> hidden;  ///< the hidden features of every layer, tile by tile
 };
 
-/// f: ℝ → ℝᵈ, one row of values per position t:
+/// f: ℝ → ℝᵈ, one row of values per position t; or ℝ^q → ℝᵈ, where a position is q inputs:
 ///   h₀ = W₀ t + b₀;  h_l = [h_{l−1} +] W_l act(norm(h_{l−1})) + b_l, l = 1..L;  f = W act(norm(h_L)) + b.
 ///
-/// The official Rpe. Positions: m × 1; values: m × d.
+/// The official Rpe. Positions: m × q, q = 1 unless said otherwise; values: m × d.
 /// Const members may run at the same time with distinct workspaces, caches and gradients. Results are the
 /// same bits for any number of OpenMP threads.
 template <Real ScalarType>
@@ -95,8 +95,10 @@ public:
     /// Parts into which sums over positions are split.
     static constexpr Index most_chunks = 8;
 
-    /// \throws config_error 201 (channels or width < 1), 202 or 401 (layers < 0)
-    explicit PositionMlp(const Options& options) : options_(options) {
+    /// \param inputs q ≥ 1 of a position
+    /// \throws config_error 201 (channels, width or inputs < 1), 202 or 401 (layers < 0)
+    explicit PositionMlp(const Options& options, Index inputs = 1) : options_(options), inputs_(inputs) {
+        detail::require_positive(inputs, "PositionMlp", "inputs");
         detail::require_positive(options.channels, "PositionMlp", "channels");
         detail::require_positive(options.width, "PositionMlp", "width");
         if (options.layers < 0) {
@@ -115,7 +117,7 @@ public:
                                             make_linear<Scalar>(out, width(), options_.bias, random, drawn)};
         };
         Parameters parameters;
-        parameters.pos_proj = make_linear<Scalar>(width(), 1, options_.bias, random, drawn);
+        parameters.pos_proj = make_linear<Scalar>(width(), inputs_, options_.bias, random, drawn);
         parameters.layers.reserve(static_cast<std::size_t>(options_.layers));
         for (Index l = 0; l < options_.layers; ++l) parameters.layers.push_back(make_block(width()));
         parameters.out = make_block(channels());
@@ -124,6 +126,7 @@ public:
 
     const Options& options() const noexcept { return options_; }
     Index channels() const noexcept { return options_.channels; }
+    Index inputs() const noexcept { return inputs_; }
 
     /// Bytes that evaluate takes from its workspace for m positions.
     std::size_t required_workspace(Index rows) const {
@@ -145,7 +148,7 @@ public:
     void evaluate(const Parameters& parameters, MatrixView<const Scalar> positions, MatrixView<Scalar> values,
                   Workspace& ws, Cache* cache = nullptr) const {
         const char* where = "PositionMlp::evaluate";
-        detail::require_shape<Scalar>(positions, positions.rows(), 1, 402, where, "positions");
+        detail::require_shape<Scalar>(positions, positions.rows(), inputs_, 402, where, "positions");
         detail::require_shape<Scalar>(values, positions.rows(), channels(), 403, where, "values");
         if (values.has_contiguous_rows()) {
             forward_tiles(parameters, positions, cache, values, ws, [](Index, MatrixView<Scalar>) {});
@@ -164,12 +167,12 @@ public:
         backward(parameters, cache, g, {}, gradients, ws);
     }
 
-    /// The same, and dpositions = ∂⟨g, f⟩/∂positions, m × 1, unless it is empty.
+    /// The same, and dpositions = ∂⟨g, f⟩/∂positions, m × q, unless it is empty.
     /// \throws shape_error 402 (dpositions), 404 (g), 405 (parameters, gradients)
     /// Cost about 2× evaluate | heap: none | thread-safe: yes | threads split the positions
     void backward(const Parameters& parameters, const Cache& cache, MatrixView<const Scalar> g,
                   MatrixView<Scalar> dpositions, Parameters& gradients, Workspace& ws) const {
-        detail::require_shape<Scalar>(g, cache.positions.size(), channels(), 404, "PositionMlp::backward",
+        detail::require_shape<Scalar>(g, cache.positions.rows(), channels(), 404, "PositionMlp::backward",
                                       "g");
         backward_tiles(parameters, cache, gradients, ws, dpositions,
                        [&](Index /*chunk*/, Index first, Index count, Scalar* scratch) {
@@ -208,15 +211,16 @@ public:
                 Scalar* activated = scratch[thread];
                 Scalar* hidden = activated + tile_size();
                 Scalar* t = hidden + tile_size();
-                for (Index i = 0; i < count; ++i) t[i] = positions(first + i, 0);
+                const MatrixView<Scalar> from(t, count, inputs_);
+                from.eigen() = positions.middle_rows(first, count).eigen();
                 Index step = 0;
                 if (kept != nullptr) {
                     step = tile_size();
                     hidden = kept + tile * (options_.layers + 1) * step;
                 }
-                MatrixView<Scalar> out(t + tile_rows, count, channels());
+                MatrixView<Scalar> out(t + tile_rows * inputs_, count, channels());
                 if (values.data() != nullptr) out = values.middle_rows(first, count);
-                forward_tile(parameters, packed, {t, count, 1}, hidden, step, activated, out);
+                forward_tile(parameters, packed, from, hidden, step, activated, out);
                 finish(first, out);
             }
         });
@@ -229,10 +233,10 @@ public:
     template <class Source>
     void backward_tiles(const Parameters& parameters, const Cache& cache, Parameters& gradients,
                         Workspace& ws, MatrixView<Scalar> dpositions, Source&& source) const {
-        const Index rows = cache.positions.size();
+        const Index rows = cache.positions.rows();
         const char* where = "PositionMlp::backward";
         if (dpositions.data() != nullptr) {
-            detail::require_shape<Scalar>(dpositions, rows, 1, 402, where, "dpositions");
+            detail::require_shape<Scalar>(dpositions, rows, inputs_, 402, where, "dpositions");
         }
         require_set(parameters, "parameters", where);
         require_set(gradients, "gradients", where);
@@ -257,7 +261,8 @@ public:
                         source(chunk, first, count, scratch[thread] + 4 * tile_size());
                     MatrixView<Scalar> dt;
                     if (dpositions.data() != nullptr) dt = dpositions.middle_rows(first, count);
-                    backward_tile(parameters, packed, {cache.positions.data() + first, count, 1},
+                    backward_tile(parameters, packed,
+                                  {cache.positions.data() + first * inputs_, count, inputs_},
                                   cache.hidden.data() + tile * (options_.layers + 1) * tile_size(), g,
                                   scratch[thread], partial, dt);
                 }
@@ -285,7 +290,7 @@ private:
     Index width() const noexcept { return options_.width; }
     Index tile_size() const noexcept { return tile_rows * width(); }
     Index outputs(Index l) const noexcept { return l < options_.layers ? width() : channels(); }
-    Index forward_scratch() const noexcept { return 2 * tile_size() + tile_rows * (1 + channels()); }
+    Index forward_scratch() const noexcept { return 2 * tile_size() + tile_rows * (inputs_ + channels()); }
     Index backward_scratch() const noexcept {
         return 4 * tile_size() + tile_rows * channels() + detail::packed_size<Scalar>(tile_rows, width());
     }
@@ -349,7 +354,7 @@ private:
 
     // Sums of gradients over some positions: W₀, b₀, then for every block the norm's gain (or factor) and
     // offset, the bias and the weight.
-    Index partial_block(Index l) const noexcept { return (2 + l * (3 + width())) * width(); }
+    Index partial_block(Index l) const noexcept { return (1 + inputs_ + l * (3 + width())) * width(); }
     Index partial_size() const noexcept {
         return partial_block(options_.layers) + 2 * width() + channels() * (1 + width());
     }
@@ -402,8 +407,8 @@ private:
             upstream = features(above);
         }
         detail::add_linear_gradients<Scalar>(
-            positions, upstream, {partial, width(), 1},
-            Eigen::Map<Vector<Scalar>>(partial + width(), parameters.pos_proj.bias.size()));
+            positions, upstream, {partial, width(), inputs_},
+            Eigen::Map<Vector<Scalar>>(partial + inputs_ * width(), parameters.pos_proj.bias.size()));
         if (dpositions.data() != nullptr) {
             detail::linear_adjoint<Scalar>(parameters.pos_proj, upstream, Update::assign, dpositions);
         }
@@ -414,7 +419,7 @@ private:
             to += Eigen::Map<const std::remove_reference_t<decltype(to)>>(from, to.rows(), to.cols());
         };
         add(partial, gradients.pos_proj.weight);
-        add(partial + width(), gradients.pos_proj.bias);
+        add(partial + inputs_ * width(), gradients.pos_proj.bias);
         for (Index l = 0; l <= options_.layers; ++l) {
             PositionMlpBlock<Scalar>& to = block(gradients, l);
             const Scalar* from = partial + partial_block(l);
@@ -446,7 +451,7 @@ private:
         };
         const bool bias = options_.bias == Bias::add;
         const bool layer = options_.norm == Norm::layer;
-        check(set.pos_proj.weight, width(), 1, "weight");
+        check(set.pos_proj.weight, width(), inputs_, "weight");
         check(set.pos_proj.bias, bias ? width() : 0, 1, "bias");
         for (l = 0; l <= options_.layers; ++l) {
             const PositionMlpBlock<Scalar>& b = block(set, l);
@@ -460,6 +465,7 @@ private:
     }
 
     Options options_;
+    Index inputs_;
 };
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -13,8 +13,8 @@
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
-/// What stays at lengths other than the one of training: the spacing h of the inducing points, so that a
-/// longer sequence sees the same kernel; or their number r.
+/// What stays at lengths other than the one of training: the spacing h of the inducing points, so that all
+/// lengths see the same kernel, and a sequence what it sees with padding behind it; or their number r.
 enum class Extrapolation { keep_spacing, keep_rank };
 
 template <class SourceOptions = TimeWarpOptions>
@@ -79,17 +79,17 @@ public:
     const Source& source() const noexcept { return source_; }
     Index taps() const noexcept { return options_.taps; }
 
-    /// Inducing points r at a length.
-    Index rank(Index length) const {
-        const Index trained = effective_rank(options_.length, options_.rank);
-        if (options_.extrapolation == Extrapolation::keep_rank || trained < 2 || length == options_.length) {
-            return effective_rank(length, options_.rank);
-        }
-        // The fewest points that are no further apart than h, so that h is kept where it divides n−1.
-        const Index steps = detail::checked_product(length - 1, trained - 1, name);
-        const Index span = options_.length - 1;
-        return effective_rank(length, (steps + span - 1) / span + 1);
+    /// The length whose spacing of `trained_rank()` points another length keeps.
+    Index spacing_length(Index length) const noexcept {
+        return options_.extrapolation == Extrapolation::keep_rank ? length : options_.length;
     }
+    Index trained_rank() const noexcept { return options_.rank; }
+    InducingPoints inducing_points(Index length) const {
+        detail::checked_product(length, effective_rank(spacing_length(length), options_.rank), name);
+        return {length, options_.rank, spacing_length(length)};
+    }
+    /// Inducing points r at a length.
+    Index rank(Index length) const { return inducing_points(length).rank(); }
 
     /// Taps uniform in ±1/√m, as PyTorch's depthwise convolution; the source's own start.
     Parameters make_parameters(std::uint64_t seed = 0) const {
@@ -143,7 +143,7 @@ public:
                   Cache* cache = nullptr) const requires(kind == Causality::causal) {
         require_taps(parameters, "parameters");
         Workspace::Scope scope(ws);
-        const InducingPoints points(length, rank(length));
+        const InducingPoints points = inducing_points(length);
         const View inducing = scope.template matrix<Scalar>(points.rank(), channels());
         evaluate_source(parameters, length, inducing, scope, ws, cache);
         const detail::DecayPowers<Scalar> powers(scope, decay_, {}, -1);
@@ -168,7 +168,7 @@ public:
             gradients.conv_kernel.col(q) += dvalues.eigen().row(q).transpose();
         }
         Workspace::Scope scope(ws);
-        const InducingPoints points(length, rank(length));
+        const InducingPoints points = inducing_points(length);
         const View inducing = scope.template matrix<Scalar>(points.rank(), channels());
         inducing.eigen().setZero();
         const detail::DecayPowers<Scalar> powers(scope, decay_, {}, -1);
@@ -237,7 +237,7 @@ private:
                (is_causal ? Workspace::bytes_for<Scalar>(rank(length) * channels()) : 0);
     }
     View source_lags(Index length, Workspace::Scope& scope) const {
-        const InducingPoints points(length, rank(length));
+        const InducingPoints points = inducing_points(length);
         const Index first = is_causal ? 0 : 1 - points.rank();
         const View lags = scope.template matrix<Scalar>(points.rank() - first, 1);
         for (Index i = 0; i < lags.rows(); ++i) lags(i, 0) = static_cast<Scalar>(points.lag(first + i));

@@ -14,12 +14,19 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// on, which the official weights are trained with.
 enum class FrequencyGrid { smooth, power_of_two };
 
+/// The defaults are those that learn best (docs/training.md). Official weights are plain: input = angle, no
+/// scale, no pole; so are options of files from before there were any.
 struct FdTnoOptions {
-    Index channels = 0;        ///< d ≥ 1; a layer fills it in
-    PositionMlpOptions mlp{};  ///< its channels are filled in
-    FrequencyInput input = FrequencyInput::cosine;
+    Index channels = 0;                                      ///< d ≥ 1; a layer fills it in
+    PositionMlpOptions mlp{.activation = Activation::silu};  ///< its channels are filled in
+    FrequencyInput input = FrequencyInput::cosine_and_log;
     FrequencyGrid grid = FrequencyGrid::smooth;
     Index heads = 1;  ///< bidirectional: how official weights order real and imaginary parts
+    std::optional<double> scale = 4;
+    std::optional<FrequencyPoleOptions> pole = FrequencyPoleOptions{};
+    /// Lengths up to this one share its grid, and with it their kernel, at the cost of its grid for each;
+    /// none: a grid for each length, see FdTno.
+    std::optional<Index> longest{};
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {
@@ -28,12 +35,20 @@ struct FdTnoOptions {
         f("input", sets.input...);
         f("grid", sets.grid...);
         f("heads", sets.heads...);
+        f("scale", sets.scale...);
+        f("pole", sets.pole...);
+        f("longest", sets.longest...);
     }
 };
 
 /// y = T x with the kernel of a frequency response. Causal: the perceptron gives its real part and a Hilbert
 /// transform the imaginary one, so that k(t) = 0 for t < 0 exactly and no decay is needed. Bidirectional: the
 /// perceptron gives both parts.
+///
+/// A length has the grid of N ≥ 2n points: its kernel is e_N(t) = Σ_j e(t + jN), what the response means on a
+/// grid infinitely fine, folded. Another length folds elsewhere: |k_N(t) − e(t)| ≤ Σ_{j≠0} |e(t + jN)|, twice
+/// that where causal, which is what the kernel has left beyond N − t ≥ n. The pole is never folded. Where all
+/// lengths have to share one kernel, and padding must not show at all, set `longest`.
 ///
 /// Official names: rpe.*. Cost the perceptron at N/2+1 positions, and O(n log n) per channel
 template <Real ScalarType, Causality kind>
@@ -47,14 +62,19 @@ public:
     static constexpr const char* name = "FdTno";
     static constexpr const char* architecture = kind == Causality::causal ? "causal_fd_tno" : "fd_tno";
 
-    /// \throws config_error 201, 202, 401 or 430
+    /// \throws config_error 201, 202, 401, 430, 431 or 432
     explicit FdTno(const Options& options)
-        : Base(FrequencyKernel<Scalar, kind>(kernel_options(options))), grid_(options.grid) {}
+        : Base(FrequencyKernel<Scalar, kind>(kernel_options(options))),
+          grid_(options.grid),
+          longest_(options.longest.value_or(1)) {
+        detail::require_positive(longest_, name, "longest");
+    }
 
     static constexpr Causality causality() noexcept { return kind; }
 
     /// Points N of the frequency grid for sequences of a length.
     Index grid(Index length) const {
+        length = (std::max)(length, longest_);
         if (grid_ == FrequencyGrid::smooth) return default_frequency_grid(length);
         Index points = 2;
         while (points < 2 * length) points *= 2;
@@ -70,10 +90,15 @@ private:
     static FrequencyKernelOptions kernel_options(const Options& options) {
         PositionMlpOptions mlp = options.mlp;
         mlp.channels = options.channels;
-        return {.mlp = mlp, .input = options.input, .heads = options.heads};
+        return {.mlp = mlp,
+                .input = options.input,
+                .heads = options.heads,
+                .scale = options.scale,
+                .pole = options.pole};
     }
 
     FrequencyGrid grid_;
+    Index longest_;
 };
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -65,7 +65,10 @@ public:
         } else {
             // A band of one zero tap stands for none.
             return Band<Scalar>({.length = length, .channels = d, .taps = std::max<Index>(taps(), 1)}) +
-                   Ski<Scalar>({.length = length, .channels = d, .rank = rank(length)});
+                   Ski<Scalar>({.length = length,
+                                .channels = d,
+                                .rank = this->kernel().trained_rank(),
+                                .spacing_length = this->kernel().spacing_length(length)});
         }
     }
     static Index where(const Operator& op) noexcept { return op.length(); }

@@ -4,6 +4,8 @@
 /// \file
 /// The smooth, low-rank part of the kernel: structured kernel interpolation with an asymmetric kernel.
 
+#include <optional>
+
 #include <toeplitz/core/simd.hpp>
 #include <toeplitz/kernels/inducing_points.hpp>
 #include <toeplitz/operators/fft.hpp>
@@ -14,12 +16,16 @@ struct SkiOptions {
     Index length = 0;    ///< n ≥ 1
     Index channels = 0;  ///< d ≥ 1
     Index rank = 0;      ///< r ≥ 1 inducing points; more than n are as good as n
+    /// The rank is that of another length, whose spacing h is kept: there are as many points as n needs.
+    /// None: n.
+    std::optional<Index> spacing_length{};
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {
         f("length", sets.length...);
         f("channels", sets.channels...);
         f("rank", sets.rank...);
+        f("spacing_length", sets.spacing_length...);
     }
 };
 
@@ -29,7 +35,8 @@ struct SkiOptions {
 /// W's rows hold the weights 1−f and f of the two neighbouring inducing points; they sum to 1. For r ≥ n the
 /// operator is the exact one, and affine kernels are exact for any r ≥ 2; in between ‖T − W A Wᵀ‖₂ is
 /// O((n/r)² TV(k′)). T itself is not Toeplitz, and never causal.
-/// Kernel: (2r−1) × d; row δ + r − 1 holds k(δh), see inducing_lags. r = 1 is the constant k(0).
+/// Kernel: (2r−1) × d, r = rank(); row δ + r − 1 holds k(δh), see inducing_lags. r = 1 is the constant k(0).
+/// With a spacing_length T is the leading block of that of any longer sequence.
 /// Cost O(n + r log r) per channel | heap: none | thread-safe: yes | threads split the time steps, same bits
 /// for any number
 template <Real ScalarType>
@@ -48,7 +55,8 @@ public:
     /// \throws config_error 201, 202 or 520 (rank = 0), plan_error 301
     explicit Ski(const Options& options)
         : Base(options.length, options.channels),
-          rank_(checked_rank(options)),
+          points_(checked_points(options)),
+          rank_(points_.rank()),
           inducing_(FftOptions{.length = rank_, .channels = options.channels}),
           cells_(options.length),
           lower_(options.length),
@@ -59,6 +67,7 @@ public:
     /// \throws config_error 201, 202 or 520, shape_error 501, value_error 530, plan_error 301
     Ski(const Options& options, Kernel kernel) : Ski(options) { this->set_kernel(kernel); }
 
+    const InducingPoints& inducing_points() const noexcept { return points_; }
     /// Inducing points r, at most n.
     Index rank() const noexcept { return rank_; }
 
@@ -101,20 +110,20 @@ private:
     /// Rows of a chunk at most: enough of them for every thread, and short sums.
     static constexpr Index chunk_rows = 1024;
 
-    static Index checked_rank(const Options& options) {
+    static InducingPoints checked_points(const Options& options) {
         if (options.rank < 1) {
             detail::raise<config_error>(520, "Ski", "rank >= 1", std::to_string(options.rank));
         }
-        const Index rank = effective_rank(options.length, options.rank);
-        detail::checked_product(options.length, rank, "Ski");
-        return rank;
+        const Index spacing_length = options.spacing_length.value_or(options.length);
+        detail::require_positive(spacing_length, "Ski", "spacing_length");
+        detail::checked_product(options.length, effective_rank(spacing_length, options.rank), "Ski");
+        return {options.length, options.rank, spacing_length};
     }
 
     void make_interpolation() {
         const Index n = this->length();
-        const InducingPoints points(n, rank_);
         for (Index i = 0; i < n; ++i) {
-            const InducingPoints::Weights weights = points.at(i);
+            const InducingPoints::Weights weights = points_.at(i);
             cells_[i] = weights.below;
             lower_[i] = static_cast<Scalar>(weights.lower);
             upper_[i] = static_cast<Scalar>(weights.upper);
@@ -329,6 +338,7 @@ private:
         });
     }
 
+    InducingPoints points_;
     Index rank_;
     Fft<Scalar> inducing_;  // A, of length r
     Buffer<Index> cells_;   // a_i: inducing point below time step i

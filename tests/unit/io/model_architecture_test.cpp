@@ -104,7 +104,12 @@ TEST(ModelArchitectureTest, AnotherTypeIsRefused) {
 /// The file is of version 0.1: parameters, probe and the user's metadata.
 TEST(ModelArchitectureTest, FilesOfTheFirstEditionLoadByNamingTheType) {
     const std::string path = std::string(TOEPLITZ_TEST_DATA_DIR) + "/first_edition.safetensors";
-    const Net net = small_net();
+    Net::Options options = small_net().options();
+    FdTnoOptions& mixer = options.block.gtu.mixer;  // as it was then
+    mixer.input = FrequencyInput::cosine;
+    mixer.scale.reset();
+    mixer.pole.reset();
+    const Net net(options);
     auto parameters = net.make_parameters(1);
     const auto metadata = load_model(
         path, parameters,

@@ -5,6 +5,8 @@
 #include <support/mixer_check.hpp>
 #include <support/random.hpp>
 
+#include <toeplitz/core/options_text.hpp>
+
 namespace toeplitz::test {
 namespace {
 
@@ -22,7 +24,11 @@ void expect_dense_product(const FdTnoOptions& options, Index length) {
     const auto parameters = start(mixer, 3);
     PositionMlpOptions mlp = options.mlp;
     mlp.channels = options.channels;
-    const FrequencyKernel<double, kind> kernel({.mlp = mlp, .input = options.input, .heads = options.heads});
+    const FrequencyKernel<double, kind> kernel({.mlp = mlp,
+                                                .input = options.input,
+                                                .heads = options.heads,
+                                                .scale = options.scale,
+                                                .pole = options.pole});
     const Index grid = mixer.grid(length);
     Oracle oracle(length);
     oracle.add(kind == causal ? causal_spectrum_part(length, grid)
@@ -32,11 +38,12 @@ void expect_dense_product(const FdTnoOptions& options, Index length) {
 
 TEST(FdTnoTest, IsTheDenseProduct) {
     for (const Index length : {1, 2, 9, 40}) {
-        for (const FrequencyInput input : {FrequencyInput::cosine, FrequencyInput::angle}) {
+        for (const FrequencyInput input : {FrequencyInput::cosine_and_log, FrequencyInput::angle}) {
             for (const FrequencyGrid grid : {FrequencyGrid::smooth, FrequencyGrid::power_of_two}) {
                 FdTnoOptions options = small();
                 options.input = input;
                 options.grid = grid;
+                if (input == FrequencyInput::angle) options.pole.reset();
                 expect_dense_product<causal>(options, length);
                 options.heads = grid == FrequencyGrid::smooth ? 1 : 2;
                 expect_dense_product<both>(options, length);
@@ -50,7 +57,7 @@ TEST(FdTnoTest, HeadsOrderTheOutputsOfThePerceptron) {
     const DoubleFdTno<both> one(small());
     FdTnoOptions options = small();
     options.heads = 2;
-    const DoubleFdTno<both> two(options);
+    const DoubleFdTno<both> two(options);  // the pole has no heads
     const auto parameters = start(one, 3);
     auto reordered = parameters;
     auto& to = reordered.rpe.out.linear;
@@ -90,6 +97,7 @@ TEST(FdTnoTest, AFinerGridUnfoldsTheSameResponse) {
     FdTnoOptions options = small();
     options.grid = FrequencyGrid::power_of_two;
     options.input = FrequencyInput::angle;  // slow decay: what is folded is not small
+    options.pole.reset();                   // which would not be folded
     const DoubleFdTno<causal> mixer(options);
     const auto parameters = start(mixer, 1);
     const Matrix<double> coarse = matrix_of(mixer, parameters, 8, 0);
@@ -98,6 +106,44 @@ TEST(FdTnoTest, AFinerGridUnfoldsTheSameResponse) {
         EXPECT_TRUE(near(coarse(t, 0), fine(t, 0) + fine(16 - t, 0), entry_error(fine))) << t;
     }
     EXPECT_GT(std::abs(fine(9, 0)), 1e3 * static_cast<double>(entry_error(fine)));
+}
+
+TEST(FdTnoTest, ThePoleIsTheSameAtEveryLength) {
+    const DoubleFdTno<causal> mixer(small());
+    auto parameters = start(mixer, 1);
+    parameters.rpe.out.linear.weight.setZero();
+    parameters.rpe.out.linear.bias.setZero();
+    for (const Index length : {1, 2, 3, 7, 16, 33}) expect_nested(mixer, parameters, length, 40);
+}
+
+TEST(FdTnoTest, LengthsUpToTheLongestSeeOneKernel) {
+    FdTnoOptions options = small();
+    options.input = FrequencyInput::angle;  // without it, length changes this kernel by 1e-3 and more
+    options.longest = 40;
+    const DoubleFdTno<both> mixer(options);
+    for (const Index length : {1, 2, 3, 7, 16, 33}) {
+        EXPECT_EQ(mixer.grid(length), mixer.grid(40));
+        expect_nested(mixer, start(mixer, 1), length, 40);
+    }
+    EXPECT_GT(mixer.grid(80), mixer.grid(40));
+    options.longest = {};
+    const DoubleFdTno<both> other(options);
+    const Matrix<double> leading = matrix_of(other, start(other, 1), 40, 0).topLeftCorner(7, 7);
+    EXPECT_GT((matrix_of(other, start(other, 1), 7, 0) - leading).norm(), 1e-3 * leading.norm());
+}
+
+// Files from before there were a scale, a pole and a longest length name none of them.
+TEST(FdTnoTest, OptionsThatAreMissingAreThoseOfBefore) {
+    const auto options = parse_options<FdTnoOptions>(
+        "channels=4 mlp.channels=0 mlp.width=64 mlp.layers=3 mlp.activation=relu mlp.norm=simple_rms "
+        "mlp.residual=none mlp.bias=add input=cosine grid=smooth heads=1");
+    EXPECT_FALSE(options.scale || options.pole || options.longest);
+    std::string names;
+    for_each_parameter([&](const ParameterName& name, const auto&) { names += name.text() + " "; },
+                       DoubleFdTno<causal>(options).make_parameters());
+    EXPECT_EQ(names.find("pole"), std::string::npos);
+    const FdTnoOptions now;
+    EXPECT_EQ(options_text(parse_options<FdTnoOptions>(options_text(now))), options_text(now));
 }
 
 TEST(FdTnoErrorTest, NamesWhatDoesNotFit) {
@@ -110,6 +156,11 @@ TEST(FdTnoErrorTest, NamesWhatDoesNotFit) {
             options.heads = 3;
             M{options};
         });
+    expect_error<config_error>(201, "[toeplitz.config.201] FdTno: expected longest >= 1, got 0", [] {
+        FdTnoOptions options = small();
+        options.longest = 0;
+        M{options};
+    });
     const M mixer(small());
     const auto parameters = start(mixer);
     const Matrix<double> x = Matrix<double>::Ones(6, 4);

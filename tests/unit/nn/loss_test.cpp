@@ -298,7 +298,7 @@ TYPED_TEST(SquaredErrorTest, AgreesWithTheDefinition) {
     const Matrix<Scalar> y = random_matrix<Scalar>(700, 67, 1);
     const Matrix<Scalar> target = random_matrix<Scalar>(700, 67, 2);
     Matrix<Scalar> dy(700, 67);
-    const SquaredError loss = squared_error(y, target, dy, ws);
+    const ElementLoss loss = squared_error(y, target, dy, ws);
     const Matrix<long double> difference =
         y.template cast<long double>() - target.template cast<long double>();
     EXPECT_EQ(loss.count, 700 * 67);
@@ -309,7 +309,7 @@ TYPED_TEST(SquaredErrorTest, AgreesWithTheDefinition) {
     EXPECT_EQ(squared_error(y, target, ws).sum, loss.sum);
 
     Matrix<Scalar> over = y;
-    SquaredError again;
+    ElementLoss again;
     with_threads(2, [&] { again = squared_error(over, target, over, ws); });
     EXPECT_EQ(again.sum, loss.sum);
     EXPECT_TRUE(same_bits(over, dy));
@@ -331,7 +331,7 @@ TYPED_TEST(SquaredErrorTest, NoRowsAreNoLoss) {
     using Scalar = TypeParam;
     Workspace ws;
     Matrix<Scalar> y(0, 7);
-    for (const SquaredError& loss : {squared_error(y, y, ws), squared_error(y, y, y, ws)}) {
+    for (const ElementLoss& loss : {squared_error(y, y, ws), squared_error(y, y, y, ws)}) {
         EXPECT_EQ(loss.sum, 0);
         EXPECT_EQ(loss.count, 0);
     }
@@ -352,6 +352,279 @@ TEST(SquaredErrorReferenceTest, AgreesWithPyTorchAndDifferences) {
                               [&] { squared_error(y, wide, ws); });
     y(0, 1) = std::nan("");
     EXPECT_TRUE(std::isnan(squared_error(y, target, ws).sum));
+}
+
+/// Each loss of elements with its gradient, as a function of one error or logit and one target.
+struct ElementCase {
+    const char* name;
+    ElementLoss (*with_gradient)(const Matrix<double>&, const Matrix<double>&, Matrix<double>&, Workspace&,
+                                 const RowWeights&);
+    ElementLoss (*alone)(const Matrix<double>&, const Matrix<double>&, Workspace&, const RowWeights&);
+    long double (*expected)(long double y, long double target);
+};
+
+const HuberOptions narrow_huber{.delta = 0.3};
+
+long double log_sigmoid(long double z) {
+    return z < 0 ? z - std::log1p(std::exp(z)) : -std::log1p(std::exp(-z));
+}
+
+const ElementCase element_cases[] = {
+    {"squared",
+     [](const auto& y, const auto& t, auto& dy, Workspace& ws, const RowWeights& w) {
+         return squared_error(y, t, dy, ws, w);
+     },
+     [](const auto& y, const auto& t, Workspace& ws, const RowWeights& w) {
+         return squared_error(y, t, ws, w);
+     },
+     [](long double y, long double t) { return (y - t) * (y - t); }},
+    {"absolute",
+     [](const auto& y, const auto& t, auto& dy, Workspace& ws, const RowWeights& w) {
+         return absolute_error(y, t, dy, ws, w);
+     },
+     [](const auto& y, const auto& t, Workspace& ws, const RowWeights& w) {
+         return absolute_error(y, t, ws, w);
+     },
+     [](long double y, long double t) { return std::abs(y - t); }},
+    {"Huber's",
+     [](const auto& y, const auto& t, auto& dy, Workspace& ws, const RowWeights& w) {
+         return huber_error(y, t, dy, ws, narrow_huber, w);
+     },
+     [](const auto& y, const auto& t, Workspace& ws, const RowWeights& w) {
+         return huber_error(y, t, ws, narrow_huber, w);
+     },
+     [](long double y, long double t) {
+         const auto delta = static_cast<long double>(narrow_huber.delta);
+         const long double e = std::abs(y - t);
+         return e <= delta ? e * e / 2 : delta * (e - delta / 2);
+     }},
+    {"binary cross entropy",
+     [](const auto& y, const auto& t, auto& dy, Workspace& ws, const RowWeights& w) {
+         return binary_cross_entropy(y, t, dy, ws, {}, w);
+     },
+     [](const auto& y, const auto& t, Workspace& ws, const RowWeights& w) {
+         return binary_cross_entropy(y, t, ws, {}, w);
+     },
+     [](long double z, long double t) { return -t * log_sigmoid(z) - (1 - t) * log_sigmoid(-z); }},
+};
+
+/// Targets in (0, 1), and predictions that lie apart from them and from δ.
+struct ElementData {
+    Matrix<double> target = ((2 * random_matrix<double>(12, 270, 2)).array().tanh() / 2 + 0.5).matrix();
+    Matrix<double> y = 2 * random_matrix<double>(12, 270, 1);
+};
+
+long double expected_sum(const ElementCase& one, const ElementData& data,
+                         const std::vector<double>& weights) {
+    long double sum = 0;
+    for (Index i = 0; i < data.y.rows(); ++i) {
+        for (Index j = 0; j < data.y.cols() && weights[static_cast<std::size_t>(i)] != 0; ++j) {
+            sum += static_cast<long double>(weights[static_cast<std::size_t>(i)]) *
+                   one.expected(data.y(i, j), data.target(i, j));
+        }
+    }
+    return sum;
+}
+
+TEST(ElementLossTest, CountsRowsAsOftenAsTheirWeightsSay) {
+    const std::vector<double> weights{1, 0, 2.5, 1, 1, 0, 0.25, 1, 3, 1, 1, 0};
+    Workspace ws;
+    for (const ElementCase& one : element_cases) {
+        SCOPED_TRACE(one.name);
+        ElementData data;
+        data.y.row(1).setConstant(std::nan(""));  // whose weight is 0
+        data.target.row(5).setConstant(std::nan(""));
+        Matrix<double> dy = Matrix<double>::Constant(12, 270, 7);
+        const ElementLoss loss = one.with_gradient(data.y, data.target, dy, ws, weights);
+        const long double expected = expected_sum(one, data, weights);
+        // elements to a few u each, and sums of 256 in double
+        EXPECT_TRUE(near(loss.sum, expected, expected * 64 * unit<double>));
+        EXPECT_EQ(loss.count, 11.75 * 270);
+        EXPECT_EQ(loss.mean(), loss.sum / loss.count);
+        for (const Index row : {1, 5, 11}) EXPECT_TRUE(dy.row(row).isZero(0)) << row;
+        EXPECT_EQ(one.alone(data.y, data.target, ws, weights).sum, loss.sum);
+    }
+}
+
+TEST(ElementLossTest, HasTheGradientOfItsSum) {
+    const std::vector<double> weights{1, 0, 2.5};
+    Workspace ws;
+    for (const ElementCase& one : element_cases) {
+        SCOPED_TRACE(one.name);
+        ElementData data;
+        data.y.conservativeResize(3, 4);
+        data.target.conservativeResize(3, 4);
+        Matrix<double> dy(3, 4);
+        one.with_gradient(data.y, data.target, dy, ws, weights);
+        expect_gradient(data.y, dy, one.name,
+                        [&] { return one.alone(data.y, data.target, ws, weights).sum; });
+    }
+}
+
+TEST(ElementLossTest, PaddingDoesNotCount) {
+    const std::vector<Index> lengths{3, 0, 4};
+    const std::vector<double> same{1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1};
+    std::vector<double> weights(12, 0.5);
+    Workspace ws;
+    for (const ElementCase& one : element_cases) {
+        SCOPED_TRACE(one.name);
+        ElementData data;
+        data.y.row(3).setConstant(std::nan(""));
+        Matrix<double> dy(12, 270);
+        const ElementLoss loss = one.with_gradient(data.y, data.target, dy, ws, lengths);
+        EXPECT_EQ(loss.count, 7 * 270);
+        const long double expected = expected_sum(one, data, same);
+        EXPECT_TRUE(near(loss.sum, expected, expected * 64 * unit<double>));
+        EXPECT_TRUE(dy.middleRows(3, 5).isZero(0));
+        EXPECT_EQ(one.alone(data.y, data.target, ws, Sequences(4, lengths)).sum, loss.sum);
+        EXPECT_EQ(one.alone(data.y, data.target, ws, same).sum, loss.sum);
+        EXPECT_EQ(one.alone(data.y, data.target, ws, {lengths, weights}).sum, loss.sum / 2);
+    }
+}
+
+TEST(ElementLossTest, MayWriteOverThePredictionAndHasTheSameBitsForAnyNumberOfThreads) {
+    Workspace ws;
+    for (const ElementCase& one : element_cases) {
+        SCOPED_TRACE(one.name);
+        ElementData data;
+        Matrix<double> dy(12, 270);
+        double sums[2] = {};
+        with_threads(1, [&] { sums[0] = one.with_gradient(data.y, data.target, dy, ws, {}).sum; });
+        with_threads(2, [&] { sums[1] = one.with_gradient(data.y, data.target, data.y, ws, {}).sum; });
+        EXPECT_EQ(sums[0], sums[1]);
+        EXPECT_TRUE(same_bits(dy, data.y));
+    }
+}
+
+TEST(ElementLossTest, AnErrorOfZeroHasNoSlope) {
+    Workspace ws;
+    const Matrix<float> y = random_matrix<float>(2, 3, 1);
+    Matrix<float> dy = y;
+    EXPECT_EQ(absolute_error(y, y, dy, ws).sum, 0);
+    EXPECT_TRUE(dy.isZero(0));
+}
+
+// PyTorch's binary_cross_entropy_with_logits(z, t, pos_weight=p, reduction='sum') is this formula.
+TEST(BinaryCrossEntropyTest, PositiveWeightsAreThoseOfTheColumns) {
+    Workspace ws;
+    Matrix<double> z = 3 * random_matrix<double>(5, 3, 1);
+    Matrix<double> target(5, 3);
+    target << 0, 1, 0.25, 1, 1, 0, 0, 0, 1, 0.5, 0, 1, 1, 0, 0;
+    BinaryCrossEntropyOptions options;
+    options.positive_weights = Vector<double>{{0.5, 3, 0}};
+    Matrix<double> dz(5, 3);
+    const ElementLoss loss = binary_cross_entropy(z, target, dz, ws, options);
+    long double expected = 0;
+    for (Index i = 0; i < 5; ++i) {
+        for (Index j = 0; j < 3; ++j) {
+            const long double t = target(i, j);
+            expected -= static_cast<long double>(options.positive_weights(j)) * t * log_sigmoid(z(i, j)) +
+                        (1 - t) * log_sigmoid(-z(i, j));
+        }
+    }
+    EXPECT_TRUE(near(loss.sum, expected, expected * 64 * unit<double>));
+    EXPECT_EQ(loss.count, 15);
+    expect_gradient(z, dz, "z", [&] { return binary_cross_entropy(z, target, ws, options).sum; });
+}
+
+TEST(BinaryCrossEntropyTest, HugeLogitsDoNotOverflow) {
+    Workspace ws;
+    const float huge = std::numeric_limits<float>::max() / 4;
+    Matrix<float> z(1, 4);
+    z << huge, -huge, huge, -huge;
+    Matrix<float> target(1, 4);
+    target << 1, 0, 0, 1;
+    Matrix<float> dz(1, 4);
+    EXPECT_EQ(binary_cross_entropy(z, target, dz, ws).sum, 2 * static_cast<double>(huge));
+    Matrix<float> expected(1, 4);
+    expected << 0, 0, 1, -1;
+    EXPECT_EQ(dz, expected);
+}
+
+TEST(CrossEntropyWeightsTest, ClassAndRowWeightsMultiplyLossCountAndGradient) {
+    Workspace ws;
+    const Matrix<double> logits = random_matrix<double>(4, 3, 1);
+    const std::vector<Token> targets{2, 0, 1, 2};
+    CrossEntropyOptions options;
+    options.class_weights = Vector<double>{{0.5, 0, 4}};
+    const std::vector<double> rows{1, 3, 1, 0};
+    Matrix<double> gradient(4, 3);
+    const CrossEntropyLoss loss = cross_entropy(logits, targets, gradient, ws, options, rows);
+    EXPECT_EQ(loss.count, 4 + 1.5);  // class 1 and row 3 count nothing
+    EXPECT_EQ(loss.rows, 2);
+    Matrix<double> plain(4, 3);
+    double sum = 0;
+    for (const auto& [row, weight] : {std::pair<Index, double>{0, 4.0}, {1, 1.5}, {2, 0.0}, {3, 0.0}}) {
+        const std::vector<Token> one{targets[static_cast<std::size_t>(row)]};
+        sum += weight * cross_entropy(logits.row(row), one, plain.row(row), ws).sum;
+        EXPECT_TRUE(near_all(gradient.row(row), weight * plain.row(row), 4 * unit<double>)) << row;
+    }
+    EXPECT_TRUE(near(loss.sum, sum, 16 * unit<double>));
+}
+
+TEST(CrossEntropyWeightsTest, PaddingMayHoldAnything) {
+    Workspace ws;
+    Matrix<float> logits = random_matrix<float>(6, 5, 1);
+    logits.row(2).setConstant(std::nanf(""));
+    const std::vector<Token> targets{1, 2, 77, 0, 4, -5};
+    const std::vector<Index> lengths{2, 2};
+    Matrix<float> gradient(6, 5);
+    CrossEntropyLoss loss = cross_entropy(logits, targets, gradient, ws, {}, lengths);
+    EXPECT_EQ(loss.count, 4);
+    EXPECT_TRUE(std::isfinite(loss.sum));
+    EXPECT_TRUE(gradient.row(2).isZero(0) && gradient.row(5).isZero(0));
+    const CrossEntropyLoss part = loss;
+    loss += part;
+    EXPECT_EQ(loss.count, 8);
+    EXPECT_EQ(loss.mean(), part.mean());
+    EXPECT_EQ(loss.accuracy(), part.accuracy());
+}
+
+TEST(LossErrorTest, NamesWhatIsWrong) {
+    Workspace ws;
+    const Matrix<double> y = random_matrix<double>(4, 2, 1);
+    const Matrix<double> target = Matrix<double>::Constant(4, 2, 0.5);
+    const std::vector<Token> classes(4, 0);
+    expect_error<shape_error>(755,
+                              "[toeplitz.shape.755] squared_error: expected 4 weights, one per row, got 3",
+                              [&] { squared_error(y, target, ws, std::vector<double>(3, 1)); });
+    expect_error<value_error>(
+        756, "[toeplitz.value.756] absolute_error: expected the weight of row 1 finite and >= 0, got -1",
+        [&] {
+            absolute_error(y, target, ws, std::vector<double>{1, -1, 1, 1});
+        });
+    expect_error<shape_error>(211, "[toeplitz.shape.211] squared_error: expected lengths of 0..2, got 3",
+                              [&] {
+                                  squared_error(y, target, ws, std::vector<Index>{3, 1});
+                              });
+    expect_error<config_error>(
+        757, "[toeplitz.config.757] cross_entropy: expected 2 class weights, one per class, got 1",
+        [&] { cross_entropy(y, classes, ws, {.class_weights = Vector<double>{{1}}}); });
+    expect_error<config_error>(
+        757, "[toeplitz.config.757] cross_entropy: expected the weight of class 1 finite and >= 0, got -2",
+        [&] {
+            cross_entropy(y, classes, ws, {.class_weights = Vector<double>{{1, -2}}});
+        });
+    expect_error<config_error>(
+        757, "[toeplitz.config.757] binary_cross_entropy: expected 2 positive weights, one per column, got 3",
+        [&] {
+            binary_cross_entropy(y, target, ws, {.positive_weights = Vector<double>{{1, 1, 1}}});
+        });
+    expect_error<config_error>(758, "[toeplitz.config.758] huber_error: expected a finite delta > 0, got 0",
+                               [&] { huber_error(y, target, ws, {.delta = 0}); });
+    expect_error<value_error>(
+        759,
+        "[toeplitz.value.759] binary_cross_entropy: expected the target of row 2, column 1 in [0, 1], got 2",
+        [&] {
+            Matrix<double> wrong = target;
+            wrong(2, 1) = 2;
+            binary_cross_entropy(y, wrong, ws);
+        });
+    expect_error<shape_error>(754, "[toeplitz.shape.754] huber_error: expected dy of shape 4×2, got 4×1",
+                              [&] {
+                                  Matrix<double> wrong(4, 1);
+                                  huber_error(y, target, wrong, ws);
+                              });
 }
 
 }  // namespace

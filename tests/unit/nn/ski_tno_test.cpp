@@ -119,6 +119,18 @@ TEST(SkiTnoTest, LongerSequencesSeeTheSameKernelWhereTheSpacingIsKept) {
     expect_nested(other, start(other, 1), 17, 33);
 }
 
+TEST(SkiTnoTest, ASequenceSeesWhatItSeesWithPaddingBehindItAtEveryLength) {
+    for (const auto& [trained, rank] : {std::pair<Index, Index>{17, 5}, {10, 4}, {13, 6}, {2, 2}}) {
+        SCOPED_TRACE(testing::Message() << "n " << trained << ", rank " << rank);
+        const DoubleSkiTno<both> mixer(small<DoubleSkiTno<both>>(trained, rank, 3));
+        const DoubleMlpSkiTno<causal> other(small<DoubleMlpSkiTno<causal>>(trained, rank, 3));
+        for (Index length = 1; length < 28; length += length < 12 ? 1 : 5) {
+            expect_nested(mixer, start(mixer, 1), length, 28);
+            expect_nested(other, start(other, 1), length, 28);
+        }
+    }
+}
+
 TEST(SkiTnoTest, KeepsTheSpacingOrTheRank) {
     auto options = small<DoubleSkiTno<both>>(10, 4, 1);  // h = 3
     const DoubleSkiTno<both> spacing(options);

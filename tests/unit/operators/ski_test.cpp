@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <support/errors.hpp>
 #include <support/model.hpp>
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
@@ -9,6 +10,37 @@
 
 namespace toeplitz::test {
 namespace {
+
+TEST(InducingPoints, KeepTheSpacingOfAnotherLength) {
+    const InducingPoints points(8, 4, 10);  // 0, 3, 6 and 9, which lies beyond
+    EXPECT_EQ(points.rank(), 4);
+    EXPECT_EQ(points.spacing(), 3.0);
+    EXPECT_EQ(inducing_lags(InducingPoints(20, 3, 10)),
+              (Vector<double>{{-22.5, -18, -13.5, -9, -4.5, 0, 4.5, 9, 13.5, 18, 22.5}}));
+    EXPECT_EQ(InducingPoints(7, 4, 10).rank(), 3);
+    EXPECT_EQ(InducingPoints(1, 4, 10).rank(), 1);
+    EXPECT_EQ(InducingPoints(100, 1, 10).rank(), 1);
+    EXPECT_EQ(InducingPoints(100, 64, 10).rank(), 100);  // h = 1
+    for (Index n = 1; n < 40; ++n) {
+        const InducingPoints all(n, 4, 11);
+        const auto last = all.at(n - 1);
+        EXPECT_LE(last.below + (last.upper > 0 ? 1 : 0), all.rank() - 1) << n;
+        EXPECT_GE(all.lag(all.rank() - 1), static_cast<double>(n - 1)) << n;
+        EXPECT_LT(all.lag(all.rank() - 2), std::max(static_cast<double>(n - 1), 0.1)) << n;
+    }
+}
+
+TEST(SkiTest, WithASpacingIsThatOfAsManyPoints) {
+    const Matrix<double> kernel = random_matrix<double>(17, 2, 1);
+    const Matrix<double> x = random_matrix<double>(33, 2, 2);
+    const Ski<double> spaced({.length = 33, .channels = 2, .rank = 5, .spacing_length = 17}, kernel);
+    const Ski<double> ranked({.length = 33, .channels = 2, .rank = 9}, kernel);
+    EXPECT_EQ(spaced.rank(), 9);
+    EXPECT_EQ((spaced * x).eval(), (ranked * x).eval());
+    expect_error<config_error>(201, "[toeplitz.config.201] Ski: expected spacing_length >= 1, got 0", [] {
+        Ski<double>({.length = 33, .channels = 2, .rank = 5, .spacing_length = 0});
+    });
+}
 
 TEST(InducingPoints, AreEvenlySpacedFromTheFirstToTheLastStep) {
     EXPECT_EQ(effective_rank(10, 4), 4);

@@ -55,7 +55,7 @@ TEST(BuiltInOptionsTextTest, HasTheWordsOfEveryEnumeration) {
     EXPECT_EQ(words(enumerator_names<Bias>), "none add");
     EXPECT_EQ(words(enumerator_names<DecayMode>), "none fixed learned");
     EXPECT_EQ(words(enumerator_names<Positions>), "lags normalized");
-    EXPECT_EQ(words(enumerator_names<FrequencyInput>), "cosine angle");
+    EXPECT_EQ(words(enumerator_names<FrequencyInput>), "cosine angle cosine_and_log");
     EXPECT_EQ(words(enumerator_names<FrequencyGrid>), "smooth power_of_two");
     EXPECT_EQ(words(enumerator_names<Extrapolation>), "keep_spacing keep_rank");
     EXPECT_EQ(words(enumerator_names<Head>), "per_token mean_pool");
