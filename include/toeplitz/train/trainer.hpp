@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <toeplitz/train/adamw.hpp>
+#include <toeplitz/train/buffers.hpp>
 #include <toeplitz/train/clip.hpp>
 #include <toeplitz/train/part.hpp>
 #include <toeplitz/train/schedule.hpp>
@@ -78,6 +79,7 @@ auto every(Index n, F f);
 /// `sum` and `count`; both are zero for a part without samples. The parts of a micro batch run on threads:
 /// what they write to beside `gradients` must be chosen by part.shard. Each shard has gradients of its own,
 /// which are summed in a fixed order: for given shards, results have the same bits for any number of threads.
+/// Buffers (running statistics) move by the mean of what the parts with losses add to their gradients.
 template <ParameterSet P>
 class Trainer {
 public:
@@ -109,6 +111,7 @@ public:
         options_.seed = state_.seed;
         gradients_.assign(static_cast<std::size_t>(options.shards), state_.adamw.first);
         losses_.resize(gradients_.size());
+        passes_.resize(gradients_.size());
     }
 
     const TrainerOptions& options() const noexcept { return options_; }
@@ -149,6 +152,9 @@ public:
         double scale = 1 / loss.count;
         if (options_.clip_norm > 0) scale *= clip_factor(report.gradient_norm, options_.clip_norm);
         adamw_update(parameters, gradients(), state_.adamw, report.rate, options_.adamw, scale);
+        Index passes = 0;
+        for (const Index of_shard : passes_) passes += of_shard;
+        update_buffers(parameters, gradients(), 1 / static_cast<double>(passes));
         return report;
     }
 
@@ -217,6 +223,7 @@ private:
         LossSum& losses = losses_[static_cast<std::size_t>(shard)];
         set_zero(gradients);
         losses = {};
+        Index& passes = passes_[static_cast<std::size_t>(shard)] = 0;
         Part part{.step = state_.step(),
                   .micro = 0,
                   .micros = options_.accumulation,
@@ -228,6 +235,7 @@ private:
             const auto loss = objective(parameters, std::as_const(part), gradients);
             losses.sum += static_cast<double>(loss.sum);
             losses.count += static_cast<double>(loss.count);
+            if (static_cast<double>(loss.count) > 0) ++passes;
         }
     }
 
@@ -255,6 +263,7 @@ private:
     TrainerState<P> state_;
     std::vector<P> gradients_;     ///< one per shard
     std::vector<LossSum> losses_;  ///< one per shard
+    std::vector<Index> passes_;    ///< of each shard: parts with losses
 };
 
 template <class F>
