@@ -82,8 +82,8 @@ struct SeparableName {
 ///     model.forward(parameters, pixels, Sequences::images(32, 32), logits, cache, workspace);
 ///
 /// An image is a sequence of H·W steps, row by row; H is as many rows as a sequence has. Of images within
-/// their frames (Sequences::images with heights and widths), and of sequences shorter than H·W, the valid
-/// pixels are mixed, and the others are zero.
+/// their frames (Sequences::images with heights and widths), and of sequences whose lengths are whole rows, the
+/// valid pixels are mixed, and the others are zero.
 /// R and C are any mixers, also an AnyOf. That the sum over both orders, which official modules compute, is
 /// one product twice: (C ⊗ R) X in either order.
 template <TokenMixer RowMixer, TokenMixer ColumnMixer>
@@ -247,6 +247,11 @@ private:
             if (!sequences.is_stacked()) {
                 detail::raise<shape_error>(706, where, "images one after another", "strides between them");
             }
+            for (Index b = 0; sequences.has_padding() && columns == 0 && b < batch(); ++b) {
+                if (sequences.valid(b) % width == 0) continue;
+                detail::raise<shape_error>(706, where, detail::text("lengths of whole rows of ", width, " pixels"),
+                                           std::to_string(sequences.valid(b)));
+            }
             detail::require_rows<Scalar>(y, x.rows(), mixer.channels(), 503, where, "y");
         }
 
@@ -267,10 +272,10 @@ private:
         void fill(Index* to) const noexcept {
             if (length_count() == 0) return;
             for (Index b = 0; b < batch(); ++b) {
-                for (Index i = 0; i < height; ++i) *to++ = row_length(b, i);
+                for (Index i = 0; i < height; ++i) *to++ = i < valid_height(b) ? valid_width(b) : 0;
             }
             for (Index b = 0; b < batch(); ++b) {
-                for (Index j = 0; j < width; ++j) *to++ = column_length(b, j);
+                for (Index j = 0; j < width; ++j) *to++ = j < valid_width(b) ? valid_height(b) : 0;
             }
         }
 
@@ -279,18 +284,11 @@ private:
             if (length_count() == 0) return {};
             return Lengths(lengths, static_cast<std::size_t>(count));
         }
-        // A length may end within a row: what is left of it are shorter rows and columns.
-        Index row_length(Index b, Index i) const noexcept {
-            if (!sequences.has_padded_widths()) {
-                return std::clamp<Index>(sequences.valid(b) - i * width, 0, width);
-            }
-            return i < sequences.valid_height(b) ? sequences.valid_width(b) : 0;
+        Index valid_height(Index b) const noexcept {
+            return sequences.image_width() == 0 ? sequences.valid(b) / width : sequences.valid_height(b);
         }
-        Index column_length(Index b, Index j) const noexcept {
-            if (!sequences.has_padded_widths()) {
-                return sequences.valid(b) / width + (j < sequences.valid(b) % width ? 1 : 0);
-            }
-            return j < sequences.valid_width(b) ? sequences.valid_height(b) : 0;
+        Index valid_width(Index b) const noexcept {
+            return sequences.image_width() == 0 ? width : sequences.valid_width(b);
         }
     };
 
