@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Two tasks from a system's manual pages, byte by byte: is a piece of one about a command or about a
-/// function, and does one page refer to another?
+/// Two tasks from a system's manual pages, byte by byte: is a piece of one about a command, or about a file or a
+/// subject, and does one page refer to another?
 
 #include <algorithm>
 #include <cctype>
@@ -25,7 +25,8 @@ namespace examples {
 
 inline const char* const manual_pages = "/usr/share/man";
 
-/// A manual page without comments, its title line, and what follows its heading SEE ALSO.
+/// A manual page without roff's macros and fonts, comments, its title line, and what follows its heading SEE
+/// ALSO.
 struct ManualPage {
     std::string name;  ///< "tar(1)"
     std::string text;
@@ -80,6 +81,26 @@ inline std::set<std::string> manual_references(std::string_view roff) {
     return found;
 }
 
+/// A line without the macro that it begins with, and without escapes: ".B gzip \-d" is " gzip -d".
+inline std::string without_roff(std::string_view line) {
+    if (line.starts_with('.') || line.starts_with('\'')) {
+        line.remove_prefix(std::min(line.find(' '), line.size()));
+    }
+    std::string plain;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        if (line[i] != '\\') {
+            plain += line[i];
+        } else if (i + 2 < line.size() && line[i + 1] == 'f') {
+            i += line[i + 2] == '(' ? 4 : 2;
+        } else if (i + 1 < line.size() && line[i + 1] == '(') {
+            i += 3;
+        } else if (i + 1 < line.size() && line[i + 1] != '-' && line[i + 1] != 'e') {
+            i += 1;
+        }
+    }
+    return plain;
+}
+
 /// What is left of a page's source.
 inline ManualPage parse_manual_page(const std::string& name, std::string_view source) {
     ManualPage page{.name = name, .text = {}, .references = {}};
@@ -97,7 +118,7 @@ inline ManualPage parse_manual_page(const std::string& name, std::string_view so
         if (is_see_also) {
             see_also.append(line).append(1, '\n');
         } else if (!is_left_out) {
-            page.text.append(line).append(1, '\n');
+            page.text.append(without_roff(line)).append(1, '\n');
         }
     }
     page.references = manual_references(see_also);
@@ -153,8 +174,8 @@ inline LabelledSequences& part_of(DocumentSplit& split, Index tenth) {
     return tenth == 9 ? split.test : tenth == 8 ? split.validation : split.train;
 }
 
-/// Pieces of `length` bytes from manual pages: 0 of commands (sections 1 and 8), 1 of functions (2 and 3). As
-/// many of either in each part; no page, and no family of pages, is in two parts.
+/// Pieces of `length` bytes from manual pages: 0 of commands (sections 1 and 8), 1 of file formats and overviews
+/// (5 and 7). As many of either in each part; no page, and no family of pages, is in two parts.
 inline DocumentSplit make_section_data(const std::string& directory, Index length, std::uint64_t seed) {
     const std::size_t size = static_cast<std::size_t>(length);
     DocumentSplit split;
@@ -162,7 +183,7 @@ inline DocumentSplit make_section_data(const std::string& directory, Index lengt
     std::uint64_t drawn = 0;
     std::map<Index, std::vector<std::string>> pieces[2];  // of each class, by tenth
     for (const int kind : {0, 1}) {
-        for (const ManualPage& page : read_manual_pages(directory, kind == 0 ? "18" : "23", size)) {
+        for (const ManualPage& page : read_manual_pages(directory, kind == 0 ? "18" : "57", size)) {
             for (std::size_t at = 0; at + size <= std::min(page.text.size(), 8 * size); at += size) {
                 pieces[kind][tenth_of(page.name)].push_back(page.text.substr(at, size));
             }
