@@ -6,6 +6,8 @@
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
+#include <toeplitz/train/buffers.hpp>
+
 namespace toeplitz::test {
 namespace {
 

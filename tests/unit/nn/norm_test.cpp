@@ -7,6 +7,8 @@
 #include <support/threads.hpp>
 #include <support/tolerance.hpp>
 
+#include <toeplitz/train/buffers.hpp>
+
 namespace toeplitz::test {
 namespace {
 
