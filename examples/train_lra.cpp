@@ -132,14 +132,16 @@ void run(const CLI::App& app, Settings& settings) {
     settings.data.is_quick = settings.training.quick;
     const LraData data = load_lra(task, settings.data);
     const LabelledSequences& train = data.train;
-    std::cout << "Data   " << data.source << ": " << train.count() << " to train on, " << data.validation.count()
-              << " to watch, " << data.test.count() << " to test on; n = " << train.length;
+    std::cout << "Data   " << data.source << ": " << train.count() << " to train on, "
+              << data.validation.count() << " to watch, " << data.test.count()
+              << " to test on; n = " << train.length;
     if (train.image_width > 0 && !settings.model.flat) {
         std::cout << " = " << train.length / train.image_width << " × " << train.image_width;
     }
     std::cout << (train.parts > 1 ? ", pairs" : "") << '\n';
 
-    Table table({"", "parameters", "steps", "ms/step", "training", "test accuracy", "weights in bf16", "in int8"});
+    Table table(
+        {"", "parameters", "steps", "ms/step", "training", "test accuracy", "weights in bf16", "in int8"});
     const auto add_baseline = [&table](const std::string& name, double accuracy) {
         table.add_row({name, "", "", "", "", percent(accuracy)});
     };
@@ -166,8 +168,8 @@ void run(const CLI::App& app, Settings& settings) {
             train_classifier(kind, settings.model, settings.training, train, data.validation, data.test);
         table.add_row({std::string("TNN, ") + mixer_name(kind), std::to_string(report.parameters),
                        std::to_string(report.run.steps), fixed(1e3 * report.run.seconds_per_step(), 0),
-                       clock_text(report.run.seconds), percent(report.accuracy), percent(report.bf16_accuracy),
-                       percent(report.int8_accuracy)});
+                       clock_text(report.run.seconds), percent(report.accuracy),
+                       percent(report.bf16_accuracy), percent(report.int8_accuracy)});
         plot.curves.push_back(
             {std::string(mixer_name(kind)) + "_validation.csv", mixer_name(kind), "linespoints"});
         if (report.run.interrupted) break;
@@ -193,26 +195,31 @@ int main(int argc, char** argv) {
                    "What the other options are by default: small models for minutes, or the paper's")
         ->check(CLI::IsMember({"small", "official"}))
         ->capture_default_str();
-    app.add_option("--data", settings.data.directory,
-                   "Directory of the task's files as Long Range Arena has them; of images in IDX files, as MNIST; "
-                   "or of manual pages");
+    app.add_option(
+        "--data", settings.data.directory,
+        "Directory of the task's files as Long Range Arena has them; of images in IDX files, as MNIST; "
+        "or of manual pages");
     app.add_flag("--flat", settings.model.flat, "Images are sequences of pixels in reading order");
-    app.add_option("--min-length", settings.data.listops.min_length, "Fewest tokens of a drawn list operation")
+    app.add_option("--min-length", settings.data.listops.min_length,
+                   "Fewest tokens of a drawn list operation")
         ->check(CLI::Range(1, 1 << 16))
         ->capture_default_str();
     app.add_option("--max-length", settings.data.listops.max_length, "Most, and the n of the model")
         ->check(CLI::Range(4, 1 << 16))
         ->capture_default_str();
-    app.add_option("--max-depth", settings.data.listops.max_depth, "Deepest nesting; a digit alone has depth 1")
+    app.add_option("--max-depth", settings.data.listops.max_depth,
+                   "Deepest nesting; a digit alone has depth 1")
         ->check(CLI::Range(2, 100))
         ->capture_default_str();
     app.add_option("--max-arguments", settings.data.listops.max_arguments, "Most arguments of an operator")
         ->check(CLI::Range(2, 100))
         ->capture_default_str();
-    app.add_option("--length", settings.data.length, "Bytes of a text, tokens of a list operation read; 0: the task's")
+    app.add_option("--length", settings.data.length,
+                   "Bytes of a text, tokens of a list operation read; 0: the task's")
         ->check(CLI::Range(0, 1 << 20))
         ->capture_default_str();
-    app.add_option("--samples", settings.data.samples, "How many to train on, where they are drawn; 0: the task's")
+    app.add_option("--samples", settings.data.samples,
+                   "How many to train on, where they are drawn; 0: the task's")
         ->check(CLI::Range(0, 1 << 28))
         ->capture_default_str();
     app.add_option("--test", settings.data.test, "How many to test on; 0: all")

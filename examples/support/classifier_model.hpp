@@ -57,8 +57,9 @@ toeplitz::CrossEntropyLoss evaluate(const M& model, const typename M::Parameters
                                     toeplitz::WeightFormat weights = toeplitz::WeightFormat::exact) {
     const typename M::Prepared prepared =
         model.prepare(parameters, {.length = data.length, .weights = weights});
-    return evaluate_prepared(prepared, model.outputs(), data, batch,
-                             [](const auto& outputs, toeplitz::Workspace&) -> const auto& { return outputs; });
+    return evaluate_prepared(
+        prepared, model.outputs(), data, batch,
+        [](const auto& outputs, toeplitz::Workspace&) -> const auto& { return outputs; });
 }
 
 }  // namespace examples

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Two tasks from a system's manual pages, byte by byte: is a piece of one about a command, or about a file or a
-/// subject, and does one page refer to another?
+/// Two tasks from a system's manual pages, byte by byte: is a piece of one about a command, or about a file
+/// or a subject, and does one page refer to another?
 
 #include <algorithm>
 #include <cctype>
@@ -64,8 +64,8 @@ inline std::set<std::string> manual_references(std::string_view roff) {
         }
     }
     const auto is_of_name = [](char c) {
-        return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.' || c == '+' ||
-               c == ':';
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.' ||
+               c == '+' || c == ':';
     };
     std::set<std::string> found;
     for (std::size_t at = plain.find('('); at != std::string::npos; at = plain.find('(', at + 1)) {
@@ -151,13 +151,15 @@ inline std::vector<ManualPage> read_manual_pages(const std::string& directory, c
     }
     if (pages.empty()) {
         throw std::runtime_error("no manual pages of " + std::to_string(least_bytes) + " bytes in '" +
-                                 directory + "': they are in the Debian packages manpages, manpages-dev and "
+                                 directory +
+                                 "': they are in the Debian packages manpages, manpages-dev and "
                                  "many others; or name another directory with --data");
     }
     return pages;
 }
 
-/// In which of ten parts a page is, from its name alone: pages of one family, git-add and git-rm, are together.
+/// In which of ten parts a page is, from its name alone: pages of one family, git-add and git-rm, are
+/// together.
 inline Index tenth_of(const std::string& name) {
     const std::string family = name.substr(0, name.find_first_of("-_.:(0123456789", 1));
     std::uint64_t hash = 1469598103934665603U;
@@ -174,8 +176,8 @@ inline LabelledSequences& part_of(DocumentSplit& split, Index tenth) {
     return tenth == 9 ? split.test : tenth == 8 ? split.validation : split.train;
 }
 
-/// Pieces of `length` bytes from manual pages: 0 of commands (sections 1 and 8), 1 of file formats and overviews
-/// (5 and 7). As many of either in each part; no page, and no family of pages, is in two parts.
+/// Pieces of `length` bytes from manual pages: 0 of commands (sections 1 and 8), 1 of file formats and
+/// overviews (5 and 7). As many of either in each part; no page, and no family of pages, is in two parts.
 inline DocumentSplit make_section_data(const std::string& directory, Index length, std::uint64_t seed) {
     const std::size_t size = static_cast<std::size_t>(length);
     DocumentSplit split;
@@ -195,8 +197,8 @@ inline DocumentSplit make_section_data(const std::string& directory, Index lengt
         for (const int kind : {0, 1}) {
             auto& of = pieces[kind][tenth];
             for (std::size_t i = 0; i < count; ++i) {
-                const std::size_t other =
-                    i + static_cast<std::size_t>(random.uniform(drawn++) * static_cast<double>(of.size() - i));
+                const std::size_t other = i + static_cast<std::size_t>(random.uniform(drawn++) *
+                                                                       static_cast<double>(of.size() - i));
                 std::swap(of[i], of[other]);
                 part_of(split, tenth).add(of[i], kind);
             }

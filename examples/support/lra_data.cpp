@@ -114,7 +114,8 @@ LraData load_text(const LraDataOptions& options) {
         data.source = options.directory;
         data.train = read_reviews(options.directory + "/train", length);
         data.test = read_reviews(options.directory + "/test", length);
-        data.validation = data.test.part(data.test.count() / 2 - 500, std::min<Index>(1000, data.test.count()));
+        data.validation =
+            data.test.part(data.test.count() / 2 - 500, std::min<Index>(1000, data.test.count()));
     } else {
         data.source = options.directory.empty() ? manual_pages : options.directory;
         DocumentSplit split = make_section_data(data.source, length, options.seed);
@@ -175,7 +176,8 @@ LraData load_images(const LraDataOptions& options) {
     return data;
 }
 
-/// A folder of the release: metadata/*.npy, and the images that they name. A tenth each to watch and to test on.
+/// A folder of the release: metadata/*.npy, and the images that they name. A tenth each to watch and to test
+/// on.
 LraData read_paths(const std::string& directory, Index size, std::uint64_t seed) {
     std::vector<LabelledFile> files;
     for (const std::string& path : list_files({directory + "/metadata"}, ".npy")) {
@@ -195,10 +197,12 @@ LraData read_paths(const std::string& directory, Index size, std::uint64_t seed)
         const GreyImage image = parse_png(read_file(path), path);
         if (image.height != size || image.width != size) {
             refuse_file(path, 0,
-                        std::to_string(image.width) + " × " + std::to_string(image.height) + " pixels, and not " +
-                            std::to_string(size) + " × " + std::to_string(size));
+                        std::to_string(image.width) + " × " + std::to_string(image.height) +
+                            " pixels, and not " + std::to_string(size) + " × " + std::to_string(size));
         }
-        LabelledSequences& part = 10 * i < 8 * count ? data.train : 10 * i < 9 * count ? data.validation : data.test;
+        LabelledSequences& part = 10 * i < 8 * count   ? data.train
+                                  : 10 * i < 9 * count ? data.validation
+                                                       : data.test;
         part.tokens.insert(part.tokens.end(), image.pixels.begin(), image.pixels.end());
         part.labels.push_back(file.label);
     }
@@ -229,8 +233,9 @@ LraData load_lra(LraTask task, const LraDataOptions& options) {
                                                 : load_paths(task, options);
     if (options.test > 0) data.test = data.test.first(options.test);
     if (data.train.count() == 0 || data.validation.count() == 0 || data.test.count() == 0) {
-        throw std::runtime_error("too little data in '" + data.source + "': " + std::to_string(data.train.count()) +
-                                 " to train on, " + std::to_string(data.validation.count()) + " to watch, " +
+        throw std::runtime_error("too little data in '" + data.source +
+                                 "': " + std::to_string(data.train.count()) + " to train on, " +
+                                 std::to_string(data.validation.count()) + " to watch, " +
                                  std::to_string(data.test.count()) + " to test on");
     }
     return data;

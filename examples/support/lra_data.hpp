@@ -19,8 +19,9 @@ struct LraData {
 };
 
 struct LraDataOptions {
-    std::string directory{};  ///< of the release, or of the installed data that a task is made of; empty: default
-    Index length = 0;         ///< n of listops, text and retrieval; 0: the task's
+    std::string
+        directory{};   ///< of the release, or of the installed data that a task is made of; empty: default
+    Index length = 0;  ///< n of listops, text and retrieval; 0: the task's
     listops::Options listops{};
     Index samples = 0;  ///< to train on, where they are made; 0: the task's
     Index test = 0;     ///< to test on; 0: the task's, or all

@@ -47,13 +47,15 @@ inline std::vector<std::string_view> split(std::string_view line, char separator
     }
 }
 
-/// basic_train.tsv and the like: a header "Source<tab>Target", then an expression and its value. Round brackets,
-/// which say what binds to what, are left out: the square ones do as well.
-/// \param length n: longer expressions are cut
+/// basic_train.tsv and the like: a header "Source<tab>Target", then an expression and its value. Round
+/// brackets, which say what binds to what, are left out: the square ones do as well. \param length n: longer
+/// expressions are cut
 inline LabelledSequences parse_listops(std::string_view content, const std::string& path, Index length) {
-    const std::map<std::string_view, unsigned char> words = {
-        {"[MIN", listops::minimum}, {"[MAX", listops::maximum}, {"[MED", listops::median},
-        {"[SM", listops::sum_mod},  {"]", listops::close}};
+    const std::map<std::string_view, unsigned char> words = {{"[MIN", listops::minimum},
+                                                             {"[MAX", listops::maximum},
+                                                             {"[MED", listops::median},
+                                                             {"[SM", listops::sum_mod},
+                                                             {"]", listops::close}};
     LabelledSequences data{.length = length};
     bool has_header = false;
     for_each_line(content, [&](std::string_view line, Index number) {
@@ -77,7 +79,8 @@ inline LabelledSequences parse_listops(std::string_view content, const std::stri
             } else if (word.size() == 1 && word[0] >= '0' && word[0] <= '9') {
                 tokens.push_back(static_cast<unsigned char>(word[0] - '0'));
             } else {
-                refuse_file(path, number, "'" + std::string(word.substr(0, 20)) + "' is no digit, operator or ]");
+                refuse_file(path, number,
+                            "'" + std::string(word.substr(0, 20)) + "' is no digit, operator or ]");
             }
         }
         if (tokens.empty()) refuse_file(path, number, "an empty expression");
@@ -130,8 +133,8 @@ inline LabelledSequences parse_cifar(std::string_view content, const std::string
         const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(content[image + i]); };
         if (byte(0) > 9) {
             refuse_file(path, 0,
-                        "image " + std::to_string(image / record) + " is of class " + std::to_string(byte(0)) +
-                            ", and not of 0 to 9");
+                        "image " + std::to_string(image / record) + " is of class " +
+                            std::to_string(byte(0)) + ", and not of 0 to 9");
         }
         for (std::size_t i = 1; i <= pixels; ++i) {
             const int grey = 299 * byte(i) + 587 * byte(i + pixels) + 114 * byte(i + 2 * pixels);
@@ -148,13 +151,15 @@ struct LabelledFile {
 };
 
 /// metadata/0.npy and the like, which are text: folder, file, a number, the label and more in each line.
-inline std::vector<LabelledFile> parse_pathfinder_metadata(std::string_view content, const std::string& path) {
+inline std::vector<LabelledFile> parse_pathfinder_metadata(std::string_view content,
+                                                           const std::string& path) {
     std::vector<LabelledFile> files;
     for_each_line(content, [&](std::string_view line, Index number) {
         const auto cells = split(line, ' ');
         if (cells.size() < 4) {
-            refuse_file(path, number,
-                        std::to_string(cells.size()) + " columns, and not at least folder, file, number, label");
+            refuse_file(
+                path, number,
+                std::to_string(cells.size()) + " columns, and not at least folder, file, number, label");
         }
         if (cells[3] != "0" && cells[3] != "1") {
             refuse_file(path, number,
@@ -164,7 +169,8 @@ inline std::vector<LabelledFile> parse_pathfinder_metadata(std::string_view cont
             // A name leads nowhere else.
             if (name.empty() || name.starts_with('/') || name.find("..") != std::string_view::npos ||
                 name.find('\0') != std::string_view::npos) {
-                refuse_file(path, number, "'" + std::string(name.substr(0, 40)) + "' is no file of the folder");
+                refuse_file(path, number,
+                            "'" + std::string(name.substr(0, 40)) + "' is no file of the folder");
             }
         }
         files.push_back({std::string(cells[0]) + "/" + std::string(cells[1]), cells[3] == "1" ? 1 : 0});

@@ -35,7 +35,9 @@ public:
         for (Index i = 0; i < g.rows(); ++i) {
             const auto a = features.row(2 * i).array();
             const auto b = features.row(2 * i + 1).array();
-            const auto part = [&](Index k) { return dinputs.row(i).segment(k * features_, features_).array(); };
+            const auto part = [&](Index k) {
+                return dinputs.row(i).segment(k * features_, features_).array();
+            };
             const auto away = ((a - b).sign() * part(3)).eval();
             dfeatures.row(2 * i) = (part(0) + b * part(2) + away).matrix();
             dfeatures.row(2 * i + 1) = (part(1) + a * part(2) - away).matrix();

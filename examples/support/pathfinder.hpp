@@ -6,8 +6,8 @@
 ///
 /// After Linsley et al. (2018) and Long Range Arena, with the parameters of the release at 32 × 32 pixels and
 /// their multiples at others. Every picture has two paths of the same length and shorter distractors. The
-/// answer is drawn last, by a coin: for both answers the picture has a pair of ends as far from each other, so
-/// that all but the discs is the same, and neither brightness nor lengths nor distances say what they are.
+/// answer is drawn last, by a coin: for both answers the picture has a pair of ends as far from each other,
+/// so that all but the discs is the same, and neither brightness nor lengths nor distances say what they are.
 
 #include <algorithm>
 #include <cmath>
@@ -27,17 +27,17 @@ namespace pathfinder {
 
 /// In pixels of a picture of 32 × 32.
 struct Options {
-    Index size = 32;           ///< pixels of a side
-    int dashes = 14;           ///< of a path
-    int distractor_dashes = 5;   ///< a third of it
-    int distractors = 4;         ///< at most: as many as find room
-    double dash = 2;             ///< length of one
+    Index size = 32;            ///< pixels of a side
+    int dashes = 14;            ///< of a path
+    int distractor_dashes = 5;  ///< a third of it
+    int distractors = 4;        ///< at most: as many as find room
+    double dash = 2;            ///< length of one
     double thickness = 0.5;
-    double gap = 0.8;                     ///< between dashes of a path
-    double bend = 0.55;        ///< largest turn from dash to dash, in radians
-    double room = 2.8;         ///< between dashes of different paths, and of parts of one that are apart
-    double padding = 1;        ///< without dashes, at the border
-    double marker = 1.5;       ///< radius of the discs
+    double gap = 0.8;            ///< between dashes of a path
+    double bend = 0.55;          ///< largest turn from dash to dash, in radians
+    double room = 2.8;           ///< between dashes of different paths, and of parts of one that are apart
+    double padding = 1;          ///< without dashes, at the border
+    double marker = 1.5;         ///< radius of the discs
     double marker_distance = 7;  ///< of the discs, at least
 };
 
@@ -120,8 +120,7 @@ public:
             }
         }
         for (const Point& disc : {scene.first, scene.second}) {
-            paint(disc, options_.marker,
-                  [&](const Point& p) { return distance(p, disc) - options_.marker; });
+            paint(disc, options_.marker, [&](const Point& p) { return distance(p, disc) - options_.marker; });
         }
         return pixels;
     }
@@ -148,8 +147,7 @@ private:
         for (const Ends& s : same) {
             for (const Ends& d : different) {
                 const double apart = distance(s.first, s.second);
-                if (apart >= options_.marker_distance &&
-                    std::abs(apart - distance(d.first, d.second)) <= 1 &&
+                if (apart >= options_.marker_distance && std::abs(apart - distance(d.first, d.second)) <= 1 &&
                     distance(d.first, d.second) >= options_.marker_distance) {
                     fitting.push_back({s, d});
                 }

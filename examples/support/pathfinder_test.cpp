@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Checks the generator of paths from its pictures alone; prints what is wrong, and exits with 1 if anything is.
+// Checks the generator of paths from its pictures alone; prints what is wrong, and exits with 1 if anything
+// is.
 
 #include <cmath>
 #include <cstdio>
@@ -71,7 +72,8 @@ void check_labels(Index pictures) {
     pathfinder::Generator generator(options, 1);
     for (Index i = 0; i < pictures; ++i) {
         const Scene scene = generator.next();
-        const bool connected = is_connected(generator.draw(scene), options.size, scene.first, scene.second, 6);
+        const bool connected =
+            is_connected(generator.draw(scene), options.size, scene.first, scene.second, 6);
         expect(connected == scene.is_connected,
                "picture " + std::to_string(i) + " says " + (scene.is_connected ? "one path" : "two"));
     }

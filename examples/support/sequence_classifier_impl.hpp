@@ -109,8 +109,8 @@ ClassifierReport run_classifier(MixerKind kind, const ClassifierOptions& options
         if (count == 0) return CrossEntropyLoss{};
         shard.batch.fill(data, count, [&](Index j) { return batches.sample(part, j); });
         shard.outputs.resize(count * data.parts, model.outputs());
-        model.forward(p.model, shard.batch.tokens, sequences_of(data, shard.batch), shard.outputs, shard.cache,
-                      shard.ws, part.seed);
+        model.forward(p.model, shard.batch.tokens, sequences_of(data, shard.batch), shard.outputs,
+                      shard.cache, shard.ws, part.seed);
         CrossEntropyLoss loss;
         if (has_pairs) {
             Matrix<float> logits = pairs.evaluate(p.pairs, shard.outputs, shard.ws);

@@ -46,13 +46,15 @@ int fuzz(const std::string& input) {
     promise(static_cast<std::size_t>(data.count()) * record == input.size(), "an image of every record");
     promise(data.tokens.size() == 1024 * data.labels.size() && data.image_width == 32, "32 × 32 pixels");
     for (std::size_t image = 0; image < data.labels.size(); ++image) {
-        promise(data.labels[image] == static_cast<unsigned char>(input[image * record]) && data.labels[image] <= 9,
+        promise(data.labels[image] == static_cast<unsigned char>(input[image * record]) &&
+                    data.labels[image] <= 9,
                 "its class");
         for (const std::size_t pixel : {std::size_t{0}, std::size_t{1023}}) {
             int lowest = 255;
             int highest = 0;
             for (const std::size_t plane : {0U, 1U, 2U}) {
-                const int colour = static_cast<unsigned char>(input[image * record + 1 + plane * 1024 + pixel]);
+                const int colour =
+                    static_cast<unsigned char>(input[image * record + 1 + plane * 1024 + pixel]);
                 lowest = std::min(lowest, colour);
                 highest = std::max(highest, colour);
             }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// \file
-/// Files of list operations as Long Range Arena has them: refused, or as many expressions as lines, of tokens that
-/// there are, and the same when written and read again.
+/// Files of list operations as Long Range Arena has them: refused, or as many expressions as lines, of tokens
+/// that there are, and the same when written and read again.
 
 #include <fuzz/mutator.hpp>
 
@@ -35,7 +35,8 @@ const FuzzTarget& fuzz_target() {
                     "Source\tTarget\n[MAX 1 2 ]\t10\n",
                     "[MAX 1 2 ]\t2\n",
                     ""};
-        of.words = {"Source\tTarget\n", "[MAX ", "[MIN ", "[MED ", "[SM ", " ]", "\t", "\t7\n", "( ", " ) ", "\r\n"};
+        of.words = {
+            "Source\tTarget\n", "[MAX ", "[MIN ", "[MED ", "[SM ", " ]", "\t", "\t7\n", "( ", " ) ", "\r\n"};
         of.outcomes = {0, 1};
         return of;
     }();
@@ -51,7 +52,8 @@ int fuzz(const std::string& input) {
     }
     promise(data.count() > 0 && data.lengths.size() == data.labels.size(), "a length and a value of each");
     promise(data.tokens.size() == data.labels.size() * static_cast<std::size_t>(longest), "tokens of each");
-    for (const unsigned char token : data.tokens) promise(token < examples::listops::vocabulary, "tokens that there are");
+    for (const unsigned char token : data.tokens)
+        promise(token < examples::listops::vocabulary, "tokens that there are");
     for (const Token label : data.labels) promise(label >= 0 && label <= 9, "values of 0 to 9");
     const auto again = examples::parse_listops(format_listops(data), "guest", longest);
     promise(again.tokens == data.tokens && again.lengths == data.lengths && again.labels == data.labels,

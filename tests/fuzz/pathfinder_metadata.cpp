@@ -12,8 +12,13 @@ const FuzzTarget& fuzz_target() {
     static const FuzzTarget target = [] {
         FuzzTarget of;
         of.seeds = {"imgs/0 sample_0.png 0 1 1.0 14 2 1.8\nimgs/0 sample_1.png 1 0 1.0 14 2 1.8\n",
-                    "imgs/7 sample_9.png 9 1\r\n", "imgs/0 sample_0.png 0 2\n", "imgs/0 sample_0.png 0\n",
-                    "../../etc passwd 0 1\n", "/etc passwd 0 1\n", " x 0 1\n", ""};
+                    "imgs/7 sample_9.png 9 1\r\n",
+                    "imgs/0 sample_0.png 0 2\n",
+                    "imgs/0 sample_0.png 0\n",
+                    "../../etc passwd 0 1\n",
+                    "/etc passwd 0 1\n",
+                    " x 0 1\n",
+                    ""};
         of.words = {" 0 1\n", " ", "..", "/", "imgs/1 sample_2.png 2 0 x\n", std::string(1, '\0')};
         of.outcomes = {0, 1};
         return of;

@@ -19,7 +19,8 @@ std::string big_endian(std::uint32_t number) {
 
 std::string chunk(const std::string& type_and_data) {
     const auto* bytes = reinterpret_cast<const Bytef*>(type_and_data.data());
-    const std::uint32_t sum = static_cast<std::uint32_t>(crc32(0, bytes, static_cast<uInt>(type_and_data.size())));
+    const std::uint32_t sum =
+        static_cast<std::uint32_t>(crc32(0, bytes, static_cast<uInt>(type_and_data.size())));
     return big_endian(static_cast<std::uint32_t>(type_and_data.size() - 4)) + type_and_data + big_endian(sum);
 }
 
@@ -32,7 +33,8 @@ std::string format_png(std::uint32_t height, std::uint32_t width, char type, con
     compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(lines.data()),
              static_cast<uLong>(lines.size()));
     packed.resize(size);
-    return signature + chunk("IHDR" + big_endian(width) + big_endian(height) + '\x08' + type + std::string(3, '\0')) +
+    return signature +
+           chunk("IHDR" + big_endian(width) + big_endian(height) + '\x08' + type + std::string(3, '\0')) +
            chunk("IDAT" + packed) + chunk("IEND");
 }
 
@@ -43,15 +45,20 @@ const FuzzTarget& fuzz_target() {
         FuzzTarget of;
         const std::string grey = std::string("\0ab\0cd\0ef", 9);
         const std::string rgb = std::string("\0abcdef", 7);
-        of.seeds = {format_png(3, 2, 0, grey), format_png(1, 2, 2, rgb),
-                    format_png(1, 1, 6, std::string("\0wxyz", 5)), format_png(5000, 5000, 0, grey), signature, ""};
+        of.seeds = {format_png(3, 2, 0, grey),
+                    format_png(1, 2, 2, rgb),
+                    format_png(1, 1, 6, std::string("\0wxyz", 5)),
+                    format_png(5000, 5000, 0, grey),
+                    signature,
+                    ""};
         of.words = {"IDAT", "IHDR", "IEND", "PLTE", "tRNS", std::string(4, '\0'), big_endian(5000)};
         // The sums of whole chunks.
         of.repair = [](std::string& bytes) {
             std::size_t at = signature.size();
             while (at + 12 <= bytes.size()) {
                 std::size_t size = 0;
-                for (std::size_t i = 0; i < 4; ++i) size = size * 256 + static_cast<unsigned char>(bytes[at + i]);
+                for (std::size_t i = 0; i < 4; ++i)
+                    size = size * 256 + static_cast<unsigned char>(bytes[at + i]);
                 if (size > bytes.size() || at + 12 + size > bytes.size()) return;
                 const std::string whole = chunk(bytes.substr(at + 4, 4 + size));
                 bytes.replace(at, whole.size(), whole);
@@ -67,7 +74,8 @@ const FuzzTarget& fuzz_target() {
 int fuzz(const std::string& input) {
     try {
         const examples::GreyImage image = examples::parse_png(input, "guest");
-        promise(image.height >= 1 && image.width >= 1 && image.height <= 4096 && image.width <= 4096, "a size");
+        promise(image.height >= 1 && image.width >= 1 && image.height <= 4096 && image.width <= 4096,
+                "a size");
         promise(image.pixels.size() == static_cast<std::size_t>(image.height * image.width), "every pixel");
         return 0;
     } catch (const std::runtime_error&) {

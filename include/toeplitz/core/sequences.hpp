@@ -61,7 +61,8 @@ public:
     bool has_padding() const noexcept { return !lengths_.empty() || has_padded_widths(); }
     /// Whether there is padding between valid steps, which mixers along one axis cannot leave out.
     bool has_padded_widths() const noexcept { return !widths_.empty(); }
-    /// Images of H × W pixels, one after another, of which heights[b] × widths[b] are valid, from the first on.
+    /// Images of H × W pixels, one after another, of which heights[b] × widths[b] are valid, from the first
+    /// on.
     static Sequences images(Index height, Index width, Lengths heights = {}, Lengths widths = {}) {
         Sequences sequences(height * width, heights);
         sequences.width_ = width;
@@ -99,7 +100,8 @@ public:
         return widths_.empty() ? width_ : widths_[static_cast<std::size_t>(b)];
     }
 
-    /// f(first step, steps) for the runs of valid steps of sequence b, in order: one, or a row of pixels each.
+    /// f(first step, steps) for the runs of valid steps of sequence b, in order: one, or a row of pixels
+    /// each.
     template <class F>
     void for_valid_runs(Index b, F&& f) const {
         if (!has_padded_widths()) return f(Index{0}, valid(b));
@@ -201,7 +203,7 @@ private:
     Index length_ = 0;
     Index step_stride_ = 1;
     Index sequence_stride_ = 0;  // 0: n
-    Index per_group_ = 0;        // sequences after which the next is a group's stride away; 0: there are no groups
+    Index per_group_ = 0;  // sequences after which the next is a group's stride away; 0: there are no groups
     Index group_stride_ = 0;
     Index width_ = 0;
     Lengths lengths_{};

@@ -362,8 +362,7 @@ private:
             pooled.eigen().row(b).setZero();
             if (sequences.valid_count(b) == 0) continue;
             sequences.for_valid_runs(b, [&](Index first, Index count) {
-                pooled.eigen().row(b) +=
-                    sequences.of(x, b).middle_rows(first, count).eigen().colwise().sum();
+                pooled.eigen().row(b) += sequences.of(x, b).middle_rows(first, count).eigen().colwise().sum();
             });
             pooled.eigen().row(b) /= static_cast<Scalar>(sequences.valid_count(b));
         }

@@ -191,8 +191,8 @@ struct BatchNormParameters {
 };
 
 /// y = weight ⊙ (x − μ)/√(σ² + ε) + bias with the mean and variance of every channel over the valid time
-/// steps of a batch; at inference the running ones. How far a batch moves these on is added to their gradients
-/// by backward, for Trainer (or update_buffers) to add.
+/// steps of a batch; at inference the running ones. How far a batch moves these on is added to their
+/// gradients by backward, for Trainer (or update_buffers) to add.
 ///
 /// Members may run at the same time with distinct caches and gradients.
 template <Real ScalarType>

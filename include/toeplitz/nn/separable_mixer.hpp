@@ -18,10 +18,10 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 
 template <class Rows, class Columns>
 struct SeparableMixerOptions {
-    Index channels = 0;     ///< d ≥ 1; a layer fills it in
-    Index image_width = 0;  ///< W ≥ 1: pixels in a row
-    double scale = 1;       ///< of the result; 2 for official modules, which add C V Rᵀ to itself
-    typename Rows::Options rows{};        ///< of the mixer along rows; its channels are filled in
+    Index channels = 0;             ///< d ≥ 1; a layer fills it in
+    Index image_width = 0;          ///< W ≥ 1: pixels in a row
+    double scale = 1;               ///< of the result; 2 for official modules, which add C V Rᵀ to itself
+    typename Rows::Options rows{};  ///< of the mixer along rows; its channels are filled in
     typename Columns::Options columns{};  ///< along columns
 
     template <class F, class... Sets>
@@ -76,16 +76,14 @@ struct SeparableName {
 ///
 ///     using Axis = Tno<float, Causality::bidirectional>;
 ///     using Net = Model<SeparableMixer<Axis, Axis>>;
-///     Net::Options options{.input = {.vocabulary = 256}, .width = 64, .head = Head::mean_pool, .outputs = 10};
-///     options.block.gtu.mixer.image_width = 32;
-///     const Net model(options);
-///     model.forward(parameters, pixels, Sequences::images(32, 32), logits, cache, workspace);
+///     Net::Options options{.input = {.vocabulary = 256}, .width = 64, .head = Head::mean_pool, .outputs =
+///     10}; options.block.gtu.mixer.image_width = 32; const Net model(options); model.forward(parameters,
+///     pixels, Sequences::images(32, 32), logits, cache, workspace);
 ///
 /// An image is a sequence of H·W steps, row by row; H is as many rows as a sequence has. Of images within
-/// their frames (Sequences::images with heights and widths), and of sequences whose lengths are whole rows, the
-/// valid pixels are mixed, and the others are zero.
-/// R and C are any mixers, also an AnyOf. That the sum over both orders, which official modules compute, is
-/// one product twice: (C ⊗ R) X in either order.
+/// their frames (Sequences::images with heights and widths), and of sequences whose lengths are whole rows,
+/// the valid pixels are mixed, and the others are zero. R and C are any mixers, also an AnyOf. That the sum
+/// over both orders, which official modules compute, is one product twice: (C ⊗ R) X in either order.
 template <TokenMixer RowMixer, TokenMixer ColumnMixer>
 class SeparableMixer {
     static_assert(std::is_same_v<typename RowMixer::Scalar, typename ColumnMixer::Scalar>,
@@ -249,7 +247,8 @@ private:
             }
             for (Index b = 0; sequences.has_padding() && columns == 0 && b < batch(); ++b) {
                 if (sequences.valid(b) % width == 0) continue;
-                detail::raise<shape_error>(706, where, detail::text("lengths of whole rows of ", width, " pixels"),
+                detail::raise<shape_error>(706, where,
+                                           detail::text("lengths of whole rows of ", width, " pixels"),
                                            std::to_string(sequences.valid(b)));
             }
             detail::require_rows<Scalar>(y, x.rows(), mixer.channels(), 503, where, "y");
@@ -263,9 +262,9 @@ private:
             return Sequences(width, part(lengths, batch() * height));
         }
         Sequences columns(const Index* lengths) const noexcept {
-            return Sequences::image_columns(batch(), height, width,
-                                            part(lengths + (length_count() == 0 ? 0 : batch() * height),
-                                                 batch() * width));
+            return Sequences::image_columns(
+                batch(), height, width,
+                part(lengths + (length_count() == 0 ? 0 : batch() * height), batch() * width));
         }
 
         /// The lengths of all rows, then of all columns.

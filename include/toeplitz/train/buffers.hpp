@@ -18,7 +18,8 @@ void update_buffers(P& parameters, const P& gradients, double scale = 1) {
             if (!name.is_buffer()) return;
             tensors->with_data([&]<class Scalar>(Scalar* buffer) {
                 const Scalar* const moved = tensors[1].data<Scalar>();
-                for (Index i = 0; i < tensors->size(); ++i) buffer[i] += static_cast<Scalar>(scale) * moved[i];
+                for (Index i = 0; i < tensors->size(); ++i)
+                    buffer[i] += static_cast<Scalar>(scale) * moved[i];
             });
         },
         parameters, gradients);

@@ -36,7 +36,8 @@ constexpr Index channels = 3;
 
 /// Rows by the exact product, columns by band and inducing points.
 Images::Options options_of(Index height, Index width, double scale = 1) {
-    TnoOptions rows{.mlp = {.width = 4, .layers = 1, .activation = Activation::silu}, .decay = {.lambda = 0.9}};
+    TnoOptions rows{.mlp = {.width = 4, .layers = 1, .activation = Activation::silu},
+                    .decay = {.lambda = 0.9}};
     RowSki::Options columns{.length = height, .rank = 4, .taps = 3};
     columns.kernel.knots = 5;
     columns.kernel.decay.lambda = 0.8;
@@ -60,7 +61,8 @@ Images::Parameters parameters_of(const Images& mixer, std::uint64_t seed) {
 }
 
 /// The matrix of a mixer along one axis, for one channel: column j is the response to an impulse at j.
-Matrix<double> axis_matrix(const Axis& axis, const Axis::Parameters& parameters, Index length, Index channel) {
+Matrix<double> axis_matrix(const Axis& axis, const Axis::Parameters& parameters, Index length,
+                           Index channel) {
     Matrix<double> x = Matrix<double>::Zero(length * length, channels);
     for (Index j = 0; j < length; ++j) x(j * length + j, channel) = 1;
     Matrix<double> y(x.rows(), channels);
@@ -82,8 +84,8 @@ bool is_valid(const Sequences& images, Index width, Index b, Index i, Index j) {
 }
 
 /// scale · (C ⊗ R) x over the valid pixels, in long double.
-Matrix<long double> kronecker(const Images& mixer, const Images::Parameters& parameters, const Matrix<double>& x,
-                     const Sequences& images) {
+Matrix<long double> kronecker(const Images& mixer, const Images::Parameters& parameters,
+                              const Matrix<double>& x, const Sequences& images) {
     const Index width = mixer.image_width();
     const Index height = images.length() / width;
     Matrix<long double> y = Matrix<long double>::Zero(x.rows(), x.cols());
@@ -133,9 +135,12 @@ const std::vector<Index> widths = {4, 7, 1};
 const std::vector<Index> whole_rows = {35, 14, 0};  // steps
 
 std::vector<Sequences> all_frames(Index height, Index width) {
-    return {Sequences::images(height, width), Sequences(height * width),
-            Sequences::images(height, width, heights), Sequences::images(height, width, {}, widths),
-            Sequences::images(height, width, heights, widths), Sequences(height * width, whole_rows)};
+    return {Sequences::images(height, width),
+            Sequences(height * width),
+            Sequences::images(height, width, heights),
+            Sequences::images(height, width, {}, widths),
+            Sequences::images(height, width, heights, widths),
+            Sequences(height * width, whole_rows)};
 }
 
 TEST(SeparableMixerTest, IsTheKroneckerProductOfItsAxes) {
@@ -167,8 +172,9 @@ TEST(SeparableMixerTest, IsTheKroneckerProductWhereAxesAreTransformed) {
     const auto parameters = parameters_of(mixer, 3);
     const Matrix<double> x = random_matrix<double>(2 * 3 * width, channels, 4);
     const Sequences images = Sequences::images(3, width).within(x.rows(), 0, "test");
-    EXPECT_LE(relative_error(step(mixer, parameters, x, images, x).y, kronecker(mixer, parameters, x, images)),
-              transform_error(4 * width) * 3 * unit<double>);
+    EXPECT_LE(
+        relative_error(step(mixer, parameters, x, images, x).y, kronecker(mixer, parameters, x, images)),
+        transform_error(4 * width) * 3 * unit<double>);
 }
 
 TEST(SeparableMixerTest, TheOfficialSumOfBothOrdersIsTwiceOneOfThem) {
@@ -340,22 +346,24 @@ TEST(SeparableMixerErrors, SayWhatDoesNotFit) {
         [&] { mixer.forward(parameters, x, Sequences::images(4, 3), y, cache, ws); });
     expect_error<shape_error>(
         706,
-        "[toeplitz.shape.706] SeparableMixer::forward: expected images one after another, got strides between "
+        "[toeplitz.shape.706] SeparableMixer::forward: expected images one after another, got strides "
+        "between "
         "them",
         [&] { mixer.forward(parameters, x, Sequences::strided(1, 12, 1, 13), y, cache, ws); });
     const std::vector<Index> ragged = {7};
     expect_error<shape_error>(
-        706, "[toeplitz.shape.706] SeparableMixer::forward: expected lengths of whole rows of 4 pixels, got 7",
+        706,
+        "[toeplitz.shape.706] SeparableMixer::forward: expected lengths of whole rows of 4 pixels, got 7",
         [&] { mixer.forward(parameters, x, Sequences(12, ragged), y, cache, ws); });
     const std::vector<Index> narrow = {2};
-    expect_error<shape_error>(213,
-                              "[toeplitz.shape.213] Fft: expected sequences, or images whose rows are valid as "
-                              "a whole, got images of different widths",
-                              [&] {
-                                  const RowTno tno({.channels = channels, .mlp = {.width = 4}});
-                                  tno.prepare(tno.make_parameters(), 12)
-                                      .evaluate(x, y, ws, Sequences::images(3, 4, {}, narrow));
-                              });
+    expect_error<shape_error>(
+        213,
+        "[toeplitz.shape.213] Fft: expected sequences, or images whose rows are valid as "
+        "a whole, got images of different widths",
+        [&] {
+            const RowTno tno({.channels = channels, .mlp = {.width = 4}});
+            tno.prepare(tno.make_parameters(), 12).evaluate(x, y, ws, Sequences::images(3, 4, {}, narrow));
+        });
 }
 
 }  // namespace

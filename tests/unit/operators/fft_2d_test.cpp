@@ -46,8 +46,7 @@ TEST(Fft2dTest, SumsOverBothLagsForwardAndBackward) {
     };
     for (const auto [height, width] : {Shape{4, 5}, Shape{1, 6}, Shape{7, 1}, Shape{9, 11}}) {
         const Index n = height * width;
-        const Matrix<double> kernel =
-            random_matrix<double>((2 * height - 1) * (2 * width - 1), planes, 1);
+        const Matrix<double> kernel = random_matrix<double>((2 * height - 1) * (2 * width - 1), planes, 1);
         const Fft2d<double> op({.height = height, .width = width, .channels = planes}, kernel);
         EXPECT_EQ(op.height(), height);
         std::vector<Sequences> frames = {Sequences::images(height, width)};
@@ -98,7 +97,8 @@ TEST(Fft2dErrors, SayWhatDoesNotFit) {
     expect_error<config_error>(201, "[toeplitz.config.201] Fft2d: expected width >= 1, got 0",
                                [] { Fft2d<double>({.height = 2, .width = 0, .channels = 1}); });
     Fft2d<double> op({.height = 2, .width = 3, .channels = 1});
-    expect_error<shape_error>(501, "[toeplitz.shape.501] Fft::set_kernel: expected a kernel of 15×1, got 11×1",
+    expect_error<shape_error>(501,
+                              "[toeplitz.shape.501] Fft::set_kernel: expected a kernel of 15×1, got 11×1",
                               [&] { op.set_kernel(Matrix<double>(Matrix<double>::Zero(11, 1))); });
 }
 
