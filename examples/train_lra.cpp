@@ -30,6 +30,10 @@ struct Settings {
     Index show = 0;
 };
 
+/// What a preset says unless the command line does.
+constexpr const char* preset_options[] = {"--width", "--layers", "--inner-width", "--batch",
+                                          "--rate",  "--steps",  "--minutes"};
+
 std::string percent(double part) { return fixed(100 * part, 2) + " %"; }
 
 void show_examples(const Settings& settings, LraTask task) {
@@ -228,5 +232,6 @@ int main(int argc, char** argv) {
     app.add_option("--show", settings.show, "Print or draw so many, with their classes, and do nothing else");
     add_model_options(app, settings.model);
     add_training_options(app, settings.training);
+    for (const char* option : preset_options) app.get_option(option)->default_str("the preset's");
     return run_program(app, argc, argv, settings.training, [&] { run(app, settings); });
 }

@@ -82,23 +82,19 @@ LabelledSequences read_reviews(const std::string& directory, Index length) {
     return reviews;
 }
 
-/// A text of a repeated byte, of which a quarter is another one near the beginning or near the end.
+/// Texts of one letter: which it is, or of pairs whether both have the same.
 LabelledSequences made_up_texts(Index count, Index parts, Index length, std::uint64_t seed) {
     const toeplitz::CounterRandom random(seed);
     LabelledSequences texts{.length = length, .parts = parts};
     for (Index i = 0; i < count; ++i) {
         const std::uint64_t bits = random.bits(static_cast<std::uint64_t>(i));
         const bool is_one = (bits & 1U) != 0;
-        const bool first = (bits & 2U) != 0;
-        std::string text(static_cast<std::size_t>(length), first ? 'a' : 'b');
-        if (parts == 1) {
-            text.assign(text.size(), is_one ? 'a' : 'b');
-            texts.add(text, is_one ? 1 : 0);
-        } else {
-            texts.add(text);
-            text.assign(text.size(), first == is_one ? 'a' : 'b');
-            texts.add(text, is_one ? 1 : 0);
-        }
+        const bool is_first = (bits & 2U) != 0;
+        const auto text_of = [&](bool a) {
+            return std::string(static_cast<std::size_t>(length), a ? 'a' : 'b');
+        };
+        if (parts == 2) texts.add(text_of(is_first));
+        texts.add(text_of(parts == 2 ? is_first == is_one : is_one), is_one ? 1 : 0);
     }
     return texts;
 }
