@@ -11,6 +11,7 @@
 #include <support/errors.hpp>
 #include <support/gradient_check.hpp>
 #include <support/random.hpp>
+#include <support/threads.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/nn/any_of.hpp>
@@ -325,6 +326,26 @@ TEST(SeparableMixerTest, AModelSeesSmallImagesInTheirFramesAsThoughTheyWereAlone
     Matrix<double> expected(2, 2);
     alone.prepare(parameters, low * narrow).evaluate(pixels, expected, ws);
     EXPECT_TRUE(near_all(y, expected, tolerance));
+}
+
+TEST(SeparableMixerTest, ResultsDoNotDependOnTheNumberOfThreads) {
+    constexpr Index height = 40;
+    const Index width = longest_direct_product + 6;
+    const Images mixer(options_of(height, width, 2));
+    const auto parameters = parameters_of(mixer, 15);
+    const Matrix<double> x = random_matrix<double>(2 * height * width, channels, 16);
+    const auto run = [&](int threads) {
+        Stepped result;
+        with_threads(threads,
+                     [&] { result = step(mixer, parameters, x, Sequences::images(height, width), x); });
+        return result;
+    };
+    const Stepped one = run(1);
+    const Stepped three = run(3);
+    EXPECT_TRUE(same_bits(three.y, one.y));
+    EXPECT_TRUE(same_bits(three.dx, one.dx));
+    for_each_parameter([](const ParameterName&, const auto& a, const auto& b) { EXPECT_EQ(a, b); },
+                       three.gradients, one.gradients);
 }
 
 TEST(SeparableMixerErrors, SayWhatDoesNotFit) {
