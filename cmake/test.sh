@@ -7,9 +7,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-echo "== 1/3 Packages: compiler, CMake, Eigen, FFTW, GoogleTest, CLI11, JSON, libsndfile, gnuplot, valgrind"
+echo "== 1/3 Packages: compiler, CMake, Eigen, FFTW, GoogleTest, CLI11, JSON, libsndfile, libpng, zlib, gnuplot, valgrind"
 bash cmake/install_packages.sh g++ cmake make pkg-config libeigen3-dev libfftw3-dev \
-    libgtest-dev libcli11-dev nlohmann-json3-dev libsndfile1-dev gnuplot-nox valgrind
+    libgtest-dev libcli11-dev nlohmann-json3-dev libsndfile1-dev libpng-dev zlib1g-dev gnuplot-nox valgrind
 
 echo "== 2/3 Building the tests in build/test"
 cmake --preset test -D TOEPLITZ_BUILD_BENCH=OFF
