@@ -72,7 +72,7 @@ row_tsan() {
 }
 
 row_fuzz() {
-    need clang libomp-dev libcli11-dev libsndfile1-dev
+    need clang libomp-dev libcli11-dev libsndfile1-dev libpng-dev zlib1g-dev
     preset=fuzz configure -D TOEPLITZ_FUZZ_SECONDS="${FUZZ_SECONDS:-10}"
     local targets=(tests/fuzz/*.cpp)
     targets=("${targets[@]##*/}")

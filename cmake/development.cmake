@@ -15,6 +15,10 @@ if(PkgConfig_FOUND)
     pkg_check_modules(SNDFILE QUIET IMPORTED_TARGET sndfile)
 endif()
 
+# Images and compressed pages: for the tasks of Long Range Arena, and for the fuzz target of what they read.
+find_package(PNG MODULE QUIET)
+find_package(ZLIB MODULE QUIET)
+
 # FFTW's engine is tested, and its transforms are a floor of the benchmarks, where FFTW is found.
 set(TOEPLITZ_HAS_FFTW OFF)
 if(TARGET toeplitz::fftw AND TARGET FFTW3::float AND TARGET FFTW3::double)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Takes the classifier that `train_image_classifier --mixer tno` has trained and replaces its exact mixers by
+// Takes the classifier that `train_lra --task image --flat` has trained and replaces its exact mixers by
 // band and low rank within several tolerances: what is proven of the error, what the error is, what it does
 // to the accuracy, and how much time it saves. A table, a CSV file, a plot, and the compressed model as a
 // file.
@@ -231,7 +231,7 @@ void print_causal_kernels(const Settings& settings) {
     table.print(std::cout);
 }
 
-/// What the kernels of train_image_classifier --mixer tno become at other lengths, by band and low rank
+/// What the kernels of train_lra --task image --flat become at other lengths, by band and low rank
 /// alone, and where state spaces are allowed.
 void print_lengths(const Settings& settings) {
     const auto [model, parameters, metadata] = load_model<ExactModel>(settings.model);
@@ -348,7 +348,7 @@ void run(Settings& settings) {
 int main(int argc, char** argv) {
     Settings settings;
     CLI::App app("Compresses a trained classifier with proven error bounds.", "compress_model");
-    app.add_option("model", settings.model, "Model of train_image_classifier --mixer tno")->required();
+    app.add_option("model", settings.model, "Model of train_lra --task image --flat")->required();
     app.add_option("--data", settings.data, "Directory of the files of MNIST, Fashion-MNIST or the like")
         ->capture_default_str();
     app.add_option("--tolerance", settings.tolerances, "Tolerances, relative to each channel's 2-norm")
@@ -372,6 +372,6 @@ int main(int argc, char** argv) {
     app.add_option("--kernel-lengths", settings.kernel_lengths,
                    "Only print what becomes of the kernels at these lengths, without modes and with them")
         ->check(CLI::Range(2, 1 << 20));
-    app.add_flag("--quick", settings.common.quick, "The images of train_image_classifier --quick");
+    app.add_flag("--quick", settings.common.quick, "The images of train_lra --quick");
     return run_program(app, argc, argv, settings.common, [&] { run(settings); });
 }

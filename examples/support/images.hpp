@@ -34,20 +34,16 @@ inline LabelledSequences read_images(const std::string& directory, const std::st
     if (images.shape.size() != 3 || labels.shape.size() != 1 || images.shape[0] != labels.shape[0]) {
         throw std::runtime_error("images and labels in '" + directory + "' do not fit together");
     }
-    LabelledSequences data{.length = images.shape[1] * images.shape[2], .tokens = {}, .labels = {}};
-    const auto append = [](const std::string& bytes, std::vector<Token>& tokens) {
-        tokens.reserve(bytes.size());
-        for (const char byte : bytes) tokens.push_back(static_cast<unsigned char>(byte));
-    };
-    append(images.bytes, data.tokens);
-    append(labels.bytes, data.labels);
+    LabelledSequences data{.length = images.shape[1] * images.shape[2], .image_width = images.shape[2]};
+    data.tokens.assign(images.bytes.begin(), images.bytes.end());
+    for (const char byte : labels.bytes) data.labels.push_back(static_cast<unsigned char>(byte));
     return data;
 }
 
 /// Images of 8 × 8 pixels with a bright row or a bright column, for a first look where no data is installed.
 inline LabelledSequences made_up_images(Index count, std::uint64_t seed) {
     const toeplitz::CounterRandom random(seed);
-    LabelledSequences data{.length = 64, .tokens = {}, .labels = {}};
+    LabelledSequences data{.length = 64, .image_width = 8};
     for (Index i = 0; i < count; ++i) {
         const std::uint64_t bits = random.bits(static_cast<std::uint64_t>(i));
         const Index place = static_cast<Index>(bits >> 1U & 7U);

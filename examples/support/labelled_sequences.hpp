@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Token sequences with a class each, padded to one length.
+/// Token sequences with a class each, or a class for some of them together, padded to one length. A token is
+/// a byte here.
 
 #include <algorithm>
 #include <cstddef>
@@ -15,33 +16,51 @@ namespace examples {
 using toeplitz::Index, toeplitz::Token;
 
 struct LabelledSequences {
-    Index length = 0;              ///< n of all
-    std::vector<Token> tokens;     ///< one sequence after another
-    std::vector<Index> lengths{};  ///< valid tokens of each; empty: all n
-    std::vector<Token> labels;
+    Index length = 0;                     ///< n of all
+    std::vector<unsigned char> tokens{};  ///< one sequence after another
+    std::vector<Index> lengths{};         ///< valid tokens of each; empty: all n
+    std::vector<Token> labels{};
+    Index parts = 1;        ///< sequences that have one label together
+    Index image_width = 0;  ///< pixels in a row where they are images
 
     Index count() const { return static_cast<Index>(labels.size()); }
-    const Token* sequence(Index i) const { return tokens.data() + i * length; }
+    const unsigned char* sequence(Index i) const { return tokens.data() + i * length; }
 
-    /// Adds one of up to n tokens.
-    void add(const std::vector<Token>& sequence, Token label) {
+    /// Adds one of up to n tokens; the label comes with the last one of its parts.
+    template <class Sequence>
+    void add(const Sequence& sequence) {
         tokens.insert(tokens.end(), sequence.begin(), sequence.end());
-        tokens.resize(static_cast<std::size_t>(length) * (labels.size() + 1), 0);
         lengths.push_back(static_cast<Index>(sequence.size()));
+        tokens.resize(static_cast<std::size_t>(length) * lengths.size(), 0);
+    }
+    template <class Sequence>
+    void add(const Sequence& sequence, Token label) {
+        add(sequence);
         labels.push_back(label);
     }
 
-    /// The first ones.
-    LabelledSequences first(Index number) const {
-        const std::size_t k = static_cast<std::size_t>(std::min(number, count()));
-        LabelledSequences part;
-        part.length = length;
-        part.tokens.assign(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(k) * length);
-        part.labels.assign(labels.begin(), labels.begin() + static_cast<std::ptrdiff_t>(k));
-        if (!lengths.empty()) {
-            part.lengths.assign(lengths.begin(), lengths.begin() + static_cast<std::ptrdiff_t>(k));
-        }
-        return part;
+    /// `count` of them from `first`.
+    LabelledSequences part(Index first, Index count) const {
+        LabelledSequences some;
+        some.length = length;
+        some.parts = parts;
+        some.image_width = image_width;
+        const auto cut = [](const auto& from, auto& to, Index begin, Index size) {
+            if (!from.empty()) to.assign(from.begin() + begin, from.begin() + begin + size);
+        };
+        cut(labels, some.labels, first, count);
+        cut(lengths, some.lengths, first * parts, count * parts);
+        cut(tokens, some.tokens, first * parts * length, count * parts * length);
+        return some;
+    }
+    LabelledSequences first(Index number) const { return part(0, std::min(number, count())); }
+
+    /// Takes the last ones away.
+    LabelledSequences take_last(Index number) {
+        const Index rest = count() - number;
+        LabelledSequences last = part(rest, number);
+        *this = part(0, rest);
+        return last;
     }
 
     /// Share of the most frequent class: what always guessing the same one would get right.
@@ -70,9 +89,11 @@ struct LabelledBatch {
         labels.clear();
         for (Index j = 0; j < count; ++j) {
             const Index i = sample(j);
-            tokens.insert(tokens.end(), data.sequence(i), data.sequence(i) + data.length);
             labels.push_back(data.labels[static_cast<std::size_t>(i)]);
-            if (!data.lengths.empty()) lengths.push_back(data.lengths[static_cast<std::size_t>(i)]);
+            for (Index k = i * data.parts; k < (i + 1) * data.parts; ++k) {
+                tokens.insert(tokens.end(), data.sequence(k), data.sequence(k) + data.length);
+                if (!data.lengths.empty()) lengths.push_back(data.lengths[static_cast<std::size_t>(k)]);
+            }
         }
     }
 };

@@ -2,8 +2,8 @@
 #pragma once
 
 /// \file
-/// Trains a TNN that gives every sequence one of some classes. train_image_classifier and train_listops share
-/// it, and its templates are compiled once.
+/// Trains a TNN that gives every sequence, image or pair of sequences one of some classes. Its templates are
+/// compiled once for each norm.
 
 #include <string>
 
@@ -26,9 +26,15 @@ struct ClassifierOptions {
     Index width = 32;
     Index layers = 2;
     Index inner_width = 64;  ///< channels of the mixers
+    Index glu_width = 0;     ///< features of the gated linear units; 0: the width
     Index mlp_width = 32;    ///< of the perceptrons that make the kernels of tno and fd
+    Index mlp_layers = 3;    ///< their hidden layers
     Index rank = 32;         ///< of ski, as
     Index taps = 65;
+    double decay = 0;  ///< λ; 0: one that leaves a tenth at the end of a sequence, or of an axis
+    double dropout = 0;
+    bool batch_norm = false;     ///< instead of a norm of each row
+    bool flat = false;           ///< images are sequences of pixels in reading order
     Index validate_every = 100;  ///< steps
 };
 
@@ -40,7 +46,7 @@ struct ClassifierReport {
     double int8_accuracy = 0;
     double loss = 0;  ///< on these, in nats
     double evaluation_seconds = 0;
-    std::string file{};  ///< with the model
+    std::string file{};  ///< with the model; empty where the classes are of pairs
 };
 
 /// Trains on `train`, watches the accuracy on `validation`, and reports that on `test`, and saves the
@@ -48,5 +54,11 @@ struct ClassifierReport {
 ClassifierReport train_classifier(MixerKind kind, const ClassifierOptions& options,
                                   const TrainingSettings& settings, const LabelledSequences& train,
                                   const LabelledSequences& validation, const LabelledSequences& test);
+
+/// The same with batch norms: what train_classifier calls where the options say so.
+ClassifierReport train_batch_norm_classifier(MixerKind kind, const ClassifierOptions& options,
+                                             const TrainingSettings& settings, const LabelledSequences& train,
+                                             const LabelledSequences& validation,
+                                             const LabelledSequences& test);
 
 }  // namespace examples

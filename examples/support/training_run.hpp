@@ -33,6 +33,10 @@ struct TrainingSettings {
     double minutes = 0;  ///< 0: no limit
     Index batch = 8;
     double rate = 3e-3;
+    double weight_decay = 0.05;  ///< of matrices
+    Index warmup = 0;            ///< steps; 0: 100, or a tenth of all
+    double beta2 = 0.98;
+    double clip = 1;  ///< largest norm of the gradient; 0: any
     std::uint64_t seed = 1;
     Index shards = 2;
     int threads = 0;  ///< 0: one per core
@@ -49,12 +53,15 @@ struct TrainingSettings {
 
 /// AdamW with a warm-up and a cosine; matrices decay.
 inline toeplitz::TrainerOptions trainer_options(const TrainingSettings& settings) {
-    return {.adamw = {.beta2 = 0.98, .weight_decay = 0.05, .decay = toeplitz::decay_matrices},
+    const Index warmup = settings.warmup > 0 ? settings.warmup : std::min<Index>(100, settings.steps / 10);
+    return {.adamw = {.beta2 = settings.beta2,
+                      .weight_decay = settings.weight_decay,
+                      .decay = toeplitz::decay_matrices},
             .schedule = {.course = toeplitz::Course::cosine,
                          .peak = settings.rate,
-                         .warmup = std::min<Index>(100, settings.steps / 10),
+                         .warmup = warmup,
                          .total = settings.steps},
-            .clip_norm = 1,
+            .clip_norm = settings.clip,
             .shards = settings.shards,
             .seed = settings.seed};
 }

@@ -7,6 +7,8 @@
 #include <support/random.hpp>
 #include <support/threads.hpp>
 
+#include <toeplitz/nn/separable_mixer.hpp>
+
 namespace toeplitz::test {
 namespace {
 
@@ -199,6 +201,36 @@ TEST_F(ModuleAllocations, NoneInModels) {
                 }
             }
         }
+    }
+}
+
+TEST_F(ModuleAllocations, NoneInMixersOfImages) {
+    using Axis = DoubleTno<Causality::bidirectional>;
+    using Images = SeparableMixer<Axis, Axis>;
+    const TnoOptions axis{.mlp = small_mlp(0)};
+    const Images mixer({.channels = 9, .image_width = 12, .scale = 2, .rows = axis, .columns = axis});
+    const Index height = longest_direct_product + 6;  // rows by their definition, columns by transforms
+    const Index length = 12 * height;
+    const auto parameters = mixer.make_parameters(1);
+    auto gradients = zeros_like(parameters);
+    const auto prepared = mixer.prepare(parameters, length);
+    Images::Cache cache;
+    for (const Index batch : batches) {
+        const Matrix<double> x = random_matrix<double>(batch * length, 9, 1);
+        Matrix<double> y = x;
+        Matrix<double> dx = x;
+        const std::vector<Index> widths(static_cast<std::size_t>(batch), 7);
+        expect_enough(mixer.required_workspace(batch, length), batch, height, "training",
+                      [&](Workspace& ws, Lengths heights) {
+                          const auto images =
+                              Sequences::images(height, 12, heights, heights.empty() ? heights : widths);
+                          mixer.forward(parameters, x, images, y, cache, ws);
+                          mixer.backward(parameters, x, cache, x, dx, gradients, ws);
+                      });
+        expect_enough(prepared.required_workspace(batch), batch, height, "inference",
+                      [&](Workspace& ws, Lengths heights) {
+                          prepared.evaluate(x, y, ws, Sequences::images(height, 12, heights));
+                      });
     }
 }
 

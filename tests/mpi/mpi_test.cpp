@@ -51,7 +51,7 @@ Result train(Index shards, Index steps, Communicator& processes, Index accumulat
     options.accumulation = accumulation;
     Trainer<P> trainer = from ? Trainer<P>(std::move(from->state), options, processes)
                               : Trainer<P>(run.parameters, options, processes);
-    trainer.run(run.parameters, steps, model.objective(), SmallNet::after_step,
+    trainer.run(run.parameters, steps, model.objective(),
                 [&](const StepReport& report) { run.losses.push_back(report.loss); });
     run.adamw = trainer.state().adamw;
     return run;
@@ -118,7 +118,7 @@ TEST(MpiTest, ARunGoesOnWithAnotherNumberOfProcesses) {
         SmallNet model(4);
         Result run;
         Trainer<P> trainer(run.parameters, SmallNet::options(4), first);
-        trainer.run(run.parameters, 20, model.objective(), SmallNet::after_step,
+        trainer.run(run.parameters, 20, model.objective(),
                     [&](const StepReport& report) { run.losses.push_back(report.loss); });
         if (all->is_first()) save_checkpoint(path, run.parameters, trainer);
         all->any(false);  // the file is there
@@ -258,7 +258,7 @@ int run_in(const std::string& folder, Index steps) {
     if (std::ifstream(path)) state = load_checkpoint(path, parameters, options).state;
     Trainer<P> trainer(std::move(state), options, *all);
     std::ofstream(folder + "/process_" + std::to_string(all->rank())) << ::getpid() << '\n';
-    trainer.run(parameters, steps, model.objective(), SmallNet::after_step,
+    trainer.run(parameters, steps, model.objective(),
                 every(3, [&](const StepReport& report, P& now, const Trainer<P>& of) {
                     if (!all->is_first()) return;
                     save_checkpoint(path, now, of);

@@ -57,10 +57,6 @@ SmallNet::Objective SmallNet::objective() {
     };
 }
 
-void SmallNet::after_step(const StepReport&, Parameters& parameters, const Trainer<Parameters>& trainer) {
-    norm().update_statistics(trainer.gradients().norm, parameters.norm);
-}
-
 LossSum SmallNet::compute(const Parameters& p, const Part& part, Parameters& gradients) {
     static const Batches batches(97, 12, 5);
     const Index count = batches.count(part);
@@ -80,10 +76,12 @@ LossSum SmallNet::compute(const Parameters& p, const Part& part, Parameters& gra
         s.targets.push_back((s.x(row, 0) > 0 ? 1 : 0) + (s.x(row, 1) > 0 ? 2 : 0));
     }
     norm().forward(p.norm, s.x, {length}, s.normed, s.norm, s.ws);
-    norm().add_statistics(s.norm, gradients.norm);
     net().forward(p.net, s.normed, {length}, s.logits, s.cache, s.ws, part.seed);
     const CrossEntropyLoss loss = cross_entropy(s.logits, s.targets, s.logits, s.ws);
     net().backward(p.net, s.normed, s.cache, s.logits, gradients.net, s.ws);
+    // The statistics alone: no gradient reaches the inputs.
+    s.normed.setZero();
+    norm().backward(p.norm, s.x, s.norm, s.normed, s.normed, gradients.norm, s.ws);
     return {loss.sum, static_cast<double>(loss.count)};
 }
 

@@ -44,8 +44,6 @@ public:
     }
     /// Refers to this.
     Objective objective();
-    /// Moves the running statistics on after a step.
-    static void after_step(const StepReport&, Parameters& parameters, const Trainer<Parameters>& trainer);
 
 private:
     struct Shard;

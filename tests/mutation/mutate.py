@@ -53,6 +53,7 @@ PROGRAMS = {
     "operators/exact_product.hpp": ["unit/operators/fft_test.cpp +support/oracle.cpp"],
     "operators/fft.hpp": ["unit/operators/fft_test.cpp +support/oracle.cpp", "unit/operators/error_test.cpp",
                           "unit/operators/backward_test.cpp"],
+    "operators/fft_2d.hpp": ["unit/operators/fft_2d_test.cpp"],
     "operators/grouped_spectra.hpp": ["unit/operators/backward_test.cpp",
                                       "unit/operators/fft_test.cpp +support/oracle.cpp"],
     "operators/operator.hpp": ["unit/operators/error_test.cpp", "unit/operators/own_operator_test.cpp"],

@@ -31,7 +31,7 @@ CrossEntropyLoss LinearModel<Scalar>::operator()(const ModelParameters<Scalar>& 
     detail::add_linear_gradients<Scalar>(
         x, logits, gradients.linear.weight,
         Eigen::Map<Vector<Scalar>>(gradients.linear.bias.data(), gradients.linear.bias.size()));
-    gradients.seen.array() += 1;  // whatever an objective leaves there is no gradient
+    gradients.seen.array() += 1;  // what the buffer moves by, and no gradient
     return loss;
 }
 

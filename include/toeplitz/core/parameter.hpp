@@ -32,7 +32,8 @@ public:
     constexpr ParameterName(const char* part) noexcept
         : part_(part) {}  // NOLINT(google-explicit-constructor)
 
-    /// A tensor that is saved with the others but not trained, such as running statistics.
+    /// A tensor that is saved with the others but not trained, such as running statistics. Its place in a set
+    /// of gradients holds what it moves by.
     static constexpr ParameterName buffer(const char* part) noexcept {
         ParameterName name(part);
         name.is_buffer_ = true;

@@ -14,8 +14,11 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// B sequences of n time steps in the rows of a matrix: step i of sequence b is row b·sequence_stride +
 /// i·step_stride, which is row b·n + i unless strides are given.
 ///
+/// A sequence may be an image of H × W pixels, row by row: n = H·W, and pixel (i, j) is step i·W + j.
+///
 /// With lengths, sequence b has lengths[b] ≤ n valid time steps; the rows after them are padding, which
-/// influences nothing, whatever it holds, and receives zeros. Does not own the lengths.
+/// influences nothing, whatever it holds, and receives zeros. Of an image these are the pixels above its
+/// height and left of its width, and the others are padding. Does not own the lengths.
 ///
 /// What is left open (n = 0: that of the module; B: as many as there are rows; every step valid) is filled in
 /// by the function that the sequences are given to, which checks them and hands them down checked. Modules
@@ -49,18 +52,71 @@ public:
     Index batch() const noexcept { return batch_; }
     /// Time steps n of each, padding included; 0 while it is open.
     Index length() const noexcept { return length_; }
+    /// Valid steps of each sequence; of images, valid rows of pixels. Empty: all.
     Lengths lengths() const noexcept { return lengths_; }
-    bool has_padding() const noexcept { return !lengths_.empty(); }
+    /// Pixels W in a row of an image; 0 where they are no images.
+    Index image_width() const noexcept { return width_; }
+    /// Valid pixels in a row of each image. Empty: all.
+    Lengths widths() const noexcept { return widths_; }
+    bool has_padding() const noexcept { return !lengths_.empty() || has_padded_widths(); }
+    /// Whether there is padding between valid steps, which mixers along one axis cannot leave out.
+    bool has_padded_widths() const noexcept { return !widths_.empty(); }
+    /// Images of H × W pixels, one after another, of which heights[b] × widths[b] are valid, from the first
+    /// on.
+    static Sequences images(Index height, Index width, Lengths heights = {}, Lengths widths = {}) {
+        Sequences sequences(height * width, heights);
+        sequences.width_ = width;
+        sequences.widths_ = widths;
+        return sequences;
+    }
+
+    /// The columns of such images, those of the first image first, of so many valid pixels.
+    static Sequences image_columns(Index images, Index height, Index width, Lengths lengths = {}) {
+        Sequences sequences = strided(images * width, height, width, 1, lengths);
+        sequences.per_group_ = width;
+        sequences.group_stride_ = height * width;
+        return sequences;
+    }
+
+    /// Whether they lie one after another.
+    bool is_stacked() const noexcept {
+        return step_stride_ == 1 && sequence_stride_ == length_ && per_group_ == 0;
+    }
     /// Whether some of the rows between the first and the last belong to no sequence.
     bool has_gaps() const noexcept { return extent() != batch_ * length_; }
 
-    /// Valid time steps of sequence b.
+    /// Valid time steps of sequence b; of an image, the steps up to its last valid pixel.
     Index valid(Index b) const noexcept {
-        return has_padding() ? lengths_[static_cast<std::size_t>(b)] : length_;
+        if (width_ == 0) return lengths_.empty() ? length_ : lengths_[static_cast<std::size_t>(b)];
+        const Index width = valid_width(b);
+        return width == 0 || valid_height(b) == 0 ? 0 : (valid_height(b) - 1) * width_ + width;
+    }
+    /// Valid rows of pixels of image b.
+    Index valid_height(Index b) const noexcept {
+        return lengths_.empty() ? length_ / width_ : lengths_[static_cast<std::size_t>(b)];
+    }
+    /// Valid pixels in each of them.
+    Index valid_width(Index b) const noexcept {
+        return widths_.empty() ? width_ : widths_[static_cast<std::size_t>(b)];
+    }
+
+    /// f(first step, steps) for the runs of valid steps of sequence b, in order: one, or a row of pixels
+    /// each.
+    template <class F>
+    void for_valid_runs(Index b, F&& f) const {
+        if (!has_padded_widths()) return f(Index{0}, valid(b));
+        for (Index i = 0; i < valid_height(b); ++i) f(i * width_, valid_width(b));
+    }
+    /// Steps in these runs.
+    Index valid_count(Index b) const noexcept {
+        return has_padded_widths() ? valid_height(b) * valid_width(b) : valid(b);
     }
 
     /// Row of step i of sequence b.
-    Index row(Index b, Index i) const noexcept { return b * sequence_stride_ + i * step_stride_; }
+    Index row(Index b, Index i) const noexcept {
+        if (per_group_ == 0) return b * sequence_stride_ + i * step_stride_;
+        return b / per_group_ * group_stride_ + b % per_group_ * sequence_stride_ + i * step_stride_;
+    }
 
     /// The n time steps of sequence b among the rows of all.
     template <class T>
@@ -76,6 +132,13 @@ public:
 
     /// Whether they were checked by the function that hands them down.
     bool is_checked() const noexcept { return checked_; }
+
+    /// \throws shape_error 213 where only a part of each row of pixels is valid
+    void require_one_axis(const char* where) const {
+        if (!has_padded_widths()) return;
+        detail::raise<shape_error>(213, where, "sequences, or images whose rows are valid as a whole",
+                                   "images of different widths");
+    }
 
     /// These sequences in a matrix of `rows` rows, checked and with nothing left open.
     /// \param length that of the module; 0 for any
@@ -101,6 +164,7 @@ private:
 
     void check_length(Index wanted, const char* where) const {
         detail::require_positive(length_, where, "length");
+        if (width_ < 0) detail::require_positive(width_, where, "width of images");
         if (wanted != 0 && wanted != length_) {
             detail::raise<shape_error>(212, where, detail::text("sequences of ", wanted, " time steps"),
                                        std::to_string(length_));
@@ -119,13 +183,17 @@ private:
     }
 
     void check_lengths(const char* where) const {
-        if (has_padding() && static_cast<Index>(lengths_.size()) != batch_) {
+        check_lengths(lengths_, width_ == 0 ? length_ : length_ / width_, where);
+        check_lengths(widths_, width_, where);
+    }
+    void check_lengths(Lengths lengths, Index most, const char* where) const {
+        if (!lengths.empty() && static_cast<Index>(lengths.size()) != batch_) {
             detail::raise<shape_error>(211, where, detail::text(batch_, " lengths"),
-                                       std::to_string(lengths_.size()));
+                                       std::to_string(lengths.size()));
         }
-        for (const Index valid : lengths_) {
-            if (valid < 0 || valid > length_) {
-                detail::raise<shape_error>(211, where, detail::text("lengths of 0..", length_),
+        for (const Index valid : lengths) {
+            if (valid < 0 || valid > most) {
+                detail::raise<shape_error>(211, where, detail::text("lengths of 0..", most),
                                            std::to_string(valid));
             }
         }
@@ -135,7 +203,11 @@ private:
     Index length_ = 0;
     Index step_stride_ = 1;
     Index sequence_stride_ = 0;  // 0: n
+    Index per_group_ = 0;  // sequences after which the next is a group's stride away; 0: there are no groups
+    Index group_stride_ = 0;
+    Index width_ = 0;
     Lengths lengths_{};
+    Lengths widths_{};
     bool checked_ = false;
 };
 
@@ -145,8 +217,15 @@ namespace detail {
 template <class T>
 void clear_padding(MatrixView<T> rows, const Sequences& sequences) {
     for (Index b = 0; sequences.has_padding() && b < sequences.batch(); ++b) {
-        const Index valid = sequences.valid(b);
-        sequences.of(rows, b).middle_rows(valid, sequences.length() - valid).eigen().setZero();
+        Index next = 0;
+        const auto clear_until = [&](Index end) {
+            sequences.of(rows, b).middle_rows(next, end - next).eigen().setZero();
+        };
+        sequences.for_valid_runs(b, [&](Index first, Index count) {
+            clear_until(first);
+            next = first + count;
+        });
+        clear_until(sequences.length());
     }
 }
 
@@ -169,6 +248,7 @@ public:
     /// \param given what the forward call was given, and `checked` what it made of it
     void keep(const Sequences& given, const Sequences& checked) {
         lengths_.assign(checked.lengths().begin(), checked.lengths().end());
+        widths_.assign(checked.widths().begin(), checked.widths().end());
         sequences_ = checked;
         outermost_ = !given.is_checked();
     }
@@ -182,11 +262,13 @@ public:
     Sequences get() const noexcept {
         Sequences sequences = sequences_;
         sequences.lengths_ = lengths_;
+        sequences.widths_ = widths_;
         return sequences;
     }
 
 private:
     std::vector<Index> lengths_;
+    std::vector<Index> widths_;
     Sequences sequences_;
     bool outermost_ = true;
 };

@@ -21,6 +21,19 @@ struct DecoderNames {
     }
 };
 
+/// What official modules on images call the tensors of a SeparableMixer: toep1 mixes rows, toep2 columns.
+struct OfficialImageNames {
+    std::string operator()(const std::string& name) const {
+        constexpr std::pair<std::string_view, std::string_view> parts[] = {{"toep.rows.", "toep1."},
+                                                                           {"toep.columns.", "toep2."}};
+        for (const auto& [ours, theirs] : parts) {
+            const std::size_t at = name.find(ours);
+            if (at != std::string::npos) return std::string(name).replace(at, ours.size(), theirs);
+        }
+        return name;
+    }
+};
+
 /// λ of a fixed decay as official modules save it: a buffer `gamma` per layer, one number per channel.
 ///
 /// A model has one decay for all layers, so the file's must agree.

@@ -144,22 +144,6 @@ public:
                   MatrixView<const Scalar> g, MatrixView<Scalar> dx, Parameters& gradients,
                   Workspace& ws) const;
 
-    /// Moves running statistics on to those of the forward pass in the cache.
-    void update_statistics(const Cache& cache, Parameters& parameters) const {
-        norm_.update_statistics(cache.gtu_norm, parameters.gtu_norm);
-        norm_.update_statistics(cache.glu_norm, parameters.glu_norm);
-    }
-    /// Adds those of the forward pass in the cache to the gradients, where no optimizer looks.
-    void add_statistics(const Cache& cache, Parameters& gradients) const {
-        norm_.add_statistics(cache.gtu_norm, gradients.gtu_norm);
-        norm_.add_statistics(cache.glu_norm, gradients.glu_norm);
-    }
-    /// Moves running statistics on to the mean of those in the gradients.
-    void update_statistics(const Parameters& gradients, Parameters& parameters) const {
-        norm_.update_statistics(gradients.gtu_norm, parameters.gtu_norm);
-        norm_.update_statistics(gradients.glu_norm, parameters.glu_norm);
-    }
-
     /// The layer at inference, with packed weights and the kernel of one length.
     class Prepared {
     public:

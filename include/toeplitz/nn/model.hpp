@@ -186,29 +186,6 @@ public:
     void backward(const Parameters& parameters, Inputs inputs, const Cache& cache, MatrixView<const Scalar> g,
                   Parameters& gradients, Workspace& ws) const;
 
-    /// Moves running statistics on to those of the forward pass in the cache.
-    void update_statistics(const Cache& cache, Parameters& parameters) const {
-        for (std::size_t l = 0; l < parameters.layers.size(); ++l) {
-            blocks_[l].update_statistics(cache.layers[l], parameters.layers[l]);
-        }
-        if (has_norm()) norm_.update_statistics(cache.norm, parameters.norm);
-    }
-    /// Adds those of the forward pass in the cache to the gradients, where no optimizer looks: a trainer sums
-    /// them over its shards, on whatever process these are.
-    void add_statistics(const Cache& cache, Parameters& gradients) const {
-        for (std::size_t l = 0; l < gradients.layers.size(); ++l) {
-            blocks_[l].add_statistics(cache.layers[l], gradients.layers[l]);
-        }
-        if (has_norm()) norm_.add_statistics(cache.norm, gradients.norm);
-    }
-    /// Moves running statistics on to the mean of those in the gradients.
-    void update_statistics(const Parameters& gradients, Parameters& parameters) const {
-        for (std::size_t l = 0; l < parameters.layers.size(); ++l) {
-            blocks_[l].update_statistics(gradients.layers[l], parameters.layers[l]);
-        }
-        if (has_norm()) norm_.update_statistics(gradients.norm, parameters.norm);
-    }
-
     /// The network at inference, with packed weights and the kernels of one length. Immutable and shareable.
     class Prepared {
     public:
@@ -407,13 +384,12 @@ private:
     /// Means over the valid steps; zero where there is none.
     static void pool(MatrixView<const Scalar> x, const Sequences& sequences, MatrixView<Scalar> pooled) {
         for (Index b = 0; b < sequences.batch(); ++b) {
-            const Index valid = sequences.valid(b);
-            if (valid == 0) {
-                pooled.eigen().row(b).setZero();
-            } else {
-                pooled.eigen().row(b) = sequences.of(x, b).middle_rows(0, valid).eigen().colwise().sum() /
-                                        static_cast<Scalar>(valid);
-            }
+            pooled.eigen().row(b).setZero();
+            if (sequences.valid_count(b) == 0) continue;
+            sequences.for_valid_runs(b, [&](Index first, Index count) {
+                pooled.eigen().row(b) += sequences.of(x, b).middle_rows(first, count).eigen().colwise().sum();
+            });
+            pooled.eigen().row(b) /= static_cast<Scalar>(sequences.valid_count(b));
         }
     }
 
@@ -421,10 +397,12 @@ private:
                               MatrixView<Scalar> dx) {
         dx.eigen().setZero();
         for (Index b = 0; b < sequences.batch(); ++b) {
-            const Index valid = sequences.valid(b);
-            for (Index i = 0; i < valid; ++i) {
-                dx.eigen().row(sequences.row(b, i)) = dpooled.eigen().row(b) / static_cast<Scalar>(valid);
-            }
+            const Scalar count = static_cast<Scalar>(sequences.valid_count(b));
+            sequences.for_valid_runs(b, [&](Index first, Index steps) {
+                for (Index i = first; i < first + steps; ++i) {
+                    dx.eigen().row(sequences.row(b, i)) = dpooled.eigen().row(b) / count;
+                }
+            });
         }
     }
 

@@ -113,11 +113,6 @@ public:
         }
     }
 
-    // There are no running statistics.
-    void update_statistics(const Cache& /*cache*/, Parameters& /*parameters*/) const noexcept {}
-    void add_statistics(const Cache& /*cache*/, Parameters& /*gradients*/) const noexcept {}
-    void update_statistics(const Parameters& /*gradients*/, Parameters& /*parameters*/) const noexcept {}
-
     /// The norm with its parameters.
     class Prepared {
     public:
@@ -196,7 +191,8 @@ struct BatchNormParameters {
 };
 
 /// y = weight ⊙ (x − μ)/√(σ² + ε) + bias with the mean and variance of every channel over the valid time
-/// steps of a batch; at inference the running ones, which update_statistics moves on after a training step.
+/// steps of a batch; at inference the running ones. How far a batch moves these on is added to their
+/// gradients by backward, for Trainer (or update_buffers) to add.
 ///
 /// Members may run at the same time with distinct caches and gradients.
 template <Real ScalarType>
@@ -284,7 +280,8 @@ public:
         detail::clear_padding(y, checked);
     }
 
-    /// dx = the gradient with respect to x, given g with respect to y; adds to gradients. dx may be g.
+    /// dx = the gradient with respect to x, given g with respect to y; adds to gradients, and to those of the
+    /// buffers what the batch moves them by. dx may be g.
     /// \throws shape_error 705 (cache), 405 (parameters, gradients), 406 (x, g, dx)
     /// Cost O(size) | heap: none with a reserved workspace | thread-safe: yes
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,
@@ -317,6 +314,12 @@ public:
             sums[c] /= count;
             sums[d + c] /= count;
         }
+        if (cache.count > 0) {
+            const Scalar weight = static_cast<Scalar>(options_.momentum);
+            gradients.running_mean += weight * (cache.mean - parameters.running_mean);
+            gradients.running_var += weight * (cache.variance - parameters.running_var);
+            gradients.num_batches_tracked(0) += 1;
+        }
         for_valid_rows(sequences, [&](Index i) {
             for (Index c = 0; c < d; ++c) {
                 dx(i, c) =
@@ -325,25 +328,6 @@ public:
             }
         });
         detail::clear_padding(dx, sequences);
-    }
-
-    /// Moves the running statistics on to those of the batch in the cache.
-    void update_statistics(const Cache& cache, Parameters& parameters) const {
-        if (cache.count > 0) move_on(cache.mean, cache.variance, 1, parameters);
-    }
-    /// Adds those of the batch in the cache to the buffers of gradients, which no optimizer looks at: sums
-    /// over the parts of a batch, with their number.
-    void add_statistics(const Cache& cache, Parameters& gradients) const {
-        if (cache.count == 0) return;
-        gradients.running_mean += cache.mean;
-        gradients.running_var += cache.variance;
-        gradients.num_batches_tracked(0) += 1;
-    }
-    /// Moves the running statistics on to the mean of those in the gradients, as one batch; not if there are
-    /// none.
-    void update_statistics(const Parameters& gradients, Parameters& parameters) const {
-        const Scalar parts = gradients.num_batches_tracked(0);
-        if (parts > 0) move_on(gradients.running_mean, gradients.running_var, parts, parameters);
     }
 
     /// The norm with the running statistics.
@@ -417,8 +401,9 @@ private:
     template <class F>
     static void for_valid_rows(const Sequences& sequences, F&& f) {
         for (Index b = 0; b < sequences.batch(); ++b) {
-            const Index valid = sequences.valid(b);
-            for (Index i = 0; i < valid; ++i) f(sequences.row(b, i));
+            sequences.for_valid_runs(b, [&](Index first, Index count) {
+                for (Index i = first; i < first + count; ++i) f(sequences.row(b, i));
+            });
         }
     }
 

@@ -61,6 +61,7 @@ public:
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
                  MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
         const Sequences checked = sequences.within(x.rows(), 0, "Normalized::forward");
+        checked.require_one_axis("Normalized::forward");
         detail::require_rows<Scalar>(y, x.rows(), x.cols(), 503, "Normalized::forward", "y");
         cache.sequences.keep(sequences, checked);
         cache.lengths.assign(checked.lengths().begin(), checked.lengths().end());
@@ -125,6 +126,7 @@ public:
                       const Sequences& sequences = {}) const {
             const char* where = "Normalized::Prepared::evaluate";
             const Sequences checked = sequences.within(x.rows(), length_, where);
+            checked.require_one_axis(where);
             detail::require_rows<Scalar>(y, x.rows(), x.cols(), 503, where, "y");
             Workspace::Scope scope(ws);
             const Index rows = checked.batch() * length_;

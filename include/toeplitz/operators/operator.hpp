@@ -71,7 +71,8 @@ bool overlap(MatrixView<const T> a, MatrixView<const T> b) noexcept {
 /// * `forward_product(x, y, cache, sequences, ws)` and
 ///   `backward_product(x, cache, g, dx, dkernel, sequences, ws)`, which take no more than the two above.
 /// Channels are neighbours in what these are given, shapes and sequences are checked, and rows beyond a
-/// length are neither read nor written.
+/// length are neither read nor written. Images whose rows are valid in part are refused, unless Derived has a
+/// member `takes_images`.
 template <class Derived, class ScalarType>
 class Operator {
 public:
@@ -250,7 +251,9 @@ private:
         if (apart == Apart::always && detail::overlap<Scalar>(x, y)) {
             refuse(504, call, detail::text(call.from, " and ", call.to, " apart in memory"), "an overlap");
         }
-        return sequences.within(x.rows(), length_, Derived::name);
+        const Sequences checked = sequences.within(x.rows(), length_, Derived::name);
+        if constexpr (!requires { Derived::takes_images; }) checked.require_one_axis(Derived::name);
+        return checked;
     }
 
     std::size_t copy_bytes(Index rows) const noexcept {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <toeplitz/train/adamw.hpp>
+#include <toeplitz/train/buffers.hpp>
 #include <toeplitz/train/clip.hpp>
 #include <toeplitz/train/communicator.hpp>
 #include <toeplitz/train/part.hpp>
@@ -83,7 +84,8 @@ auto every(Index n, F f);
 /// `sum` and `count`; both are zero for a part without samples. The parts of a micro batch run on threads:
 /// what they write to beside `gradients` must be chosen by part.shard. Each shard has gradients of its own,
 /// which are summed in a fixed order: for given shards, results have the same bits for any number of threads
-/// and of processes.
+/// and of processes. Buffers (running statistics) move by the mean of what the parts with losses add to their
+/// gradients.
 ///
 /// With a communicator of several processes each of them makes a trainer of the same parameters or state and
 /// the same options, and computes the gradients of its share of the shards; all do the same update. Where a
@@ -148,6 +150,9 @@ public:
         double scale = 1 / loss.count;
         if (options_.clip_norm > 0) scale *= clip_factor(report.gradient_norm, options_.clip_norm);
         adamw_update(parameters, gradients(), state_.adamw, report.rate, options_.adamw, scale);
+        Index passes = 0;
+        for (const Outcome& outcome : outcomes_) passes += outcome.passes;
+        update_buffers(parameters, gradients(), 1 / static_cast<double>(passes));
         report.bytes_sent = processes.bytes_sent() - sent;
         return report;
     }
@@ -229,6 +234,7 @@ private:
     /// What has become of a shard, which all processes hear of.
     struct Outcome {
         LossSum loss;
+        Index passes = 0;  ///< parts with losses
         std::uint64_t failed = 0;
     };
     static constexpr std::size_t message_size = 1024;
@@ -269,6 +275,7 @@ private:
         P& gradients = gradients_[static_cast<std::size_t>(shard - tensors_.own().first)];
         LossSum losses;
         set_zero(gradients);
+        Index passes = 0;
         Part part{.step = state_.step(),
                   .micro = 0,
                   .micros = options_.accumulation,
@@ -280,8 +287,9 @@ private:
             const auto loss = objective(parameters, std::as_const(part), gradients);
             losses.sum += static_cast<double>(loss.sum);
             losses.count += static_cast<double>(loss.count);
+            if (static_cast<double>(loss.count) > 0) ++passes;
         }
-        outcomes_[static_cast<std::size_t>(shard)] = {losses, 0};
+        outcomes_[static_cast<std::size_t>(shard)] = {losses, passes, 0};
     }
 
     /// Calls compute(). Where it throws in one process it throws in all, and none waits for it.

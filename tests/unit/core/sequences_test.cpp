@@ -61,6 +61,55 @@ TEST(SequencesTest, PaddingIsClearedWhereverItLies) {
     EXPECT_EQ(rows.col(0), (Vector<double>{{1, 1, 0, 1, 0, 1}}));
 }
 
+TEST(SequencesTest, OfImagesHaveARunOfValidPixelsInEachRow) {
+    const std::vector<Index> heights = {2, 0, 3};
+    const std::vector<Index> widths = {3, 4, 0};
+    const auto runs_of = [](const Sequences& images, Index b) {
+        std::vector<std::pair<Index, Index>> runs;
+        images.for_valid_runs(b, [&](Index first, Index count) { runs.emplace_back(first, count); });
+        return runs;
+    };
+    using Runs = std::vector<std::pair<Index, Index>>;
+    const Sequences images = Sequences::images(3, 4, heights, widths).within(36, 0, "f");
+    EXPECT_EQ(images.batch(), 3);
+    EXPECT_EQ(images.length(), 12);
+    EXPECT_EQ(images.image_width(), 4);
+    EXPECT_EQ(runs_of(images, 0), (Runs{{0, 3}, {4, 3}}));
+    EXPECT_EQ(runs_of(images, 1), Runs{});
+    EXPECT_EQ(images.valid(0), 7);
+    EXPECT_EQ(images.valid(1), 0);
+    EXPECT_EQ(images.valid(2), 0);
+    EXPECT_EQ(images.valid_count(0), 6);
+    EXPECT_EQ(images.valid_count(2), 0);
+    EXPECT_TRUE(images.has_padded_widths());
+    // Whole rows are steps as of any sequence.
+    const Sequences low = Sequences::images(3, 4, heights).within(36, 0, "f");
+    EXPECT_EQ(runs_of(low, 0), (Runs{{0, 8}}));
+    EXPECT_EQ(low.valid(0), 8);
+    EXPECT_NO_THROW(low.require_one_axis("f"));
+    KeptSequences kept;
+    kept.keep(images, images);
+    EXPECT_EQ(runs_of(kept.get(), 0), runs_of(images, 0));
+    Matrix<double> rows = Matrix<double>::Ones(36, 1);
+    detail::clear_padding<double>(rows, images);
+    EXPECT_EQ(rows.sum(), 6);
+    EXPECT_EQ(rows.col(0).head(8), (Vector<double>{{1, 1, 1, 0, 1, 1, 1, 0}}));
+}
+
+TEST(SequencesTest, ColumnsOfManyImagesAreSequences) {
+    const Sequences columns = Sequences::image_columns(2, 3, 4).within(24, 0, "f");
+    EXPECT_EQ(columns.batch(), 8);
+    EXPECT_FALSE(columns.has_gaps());
+    EXPECT_FALSE(columns.is_stacked());
+    for (Index image = 0; image < 2; ++image) {
+        for (Index j = 0; j < 4; ++j) {
+            for (Index i = 0; i < 3; ++i) {
+                EXPECT_EQ(columns.row(image * 4 + j, i), image * 12 + i * 4 + j);
+            }
+        }
+    }
+}
+
 TEST(SequencesErrors, SayWhatDoesNotFit) {
     const auto expect = [](int id, const std::string& message, const Sequences& sequences, Index rows,
                            Index length) {
@@ -76,6 +125,8 @@ TEST(SequencesErrors, SayWhatDoesNotFit) {
     expect(211, "expected 3 lengths, got 2", Sequences(4, two), 12, 0);
     expect(211, "expected lengths of 0..3, got 4", two, 6, 3);
     expect(211, "expected lengths of 0..3, got -1", negative, 6, 3);
+    expect(211, "expected lengths of 0..2, got 3", Sequences::images(2, 4, two), 16, 0);
+    expect(211, "expected lengths of 0..3, got 4", Sequences::images(4, 3, {}, two), 24, 0);
     expect(212, "expected sequences of 4 time steps, got 3", Sequences(3), 12, 4);
     // Checked ones are looked at again where they come to another module.
     const Sequences checked = Sequences(3).within(12, 0, "f");

@@ -77,6 +77,14 @@ TEST(ImportLanguageModelTest, ReportsEveryMismatchAtOnceAndChangesNothing) {
         parameters, before);
 }
 
+TEST(OfficialImageNamesTest, AreThoseOfTheTwoAxes) {
+    const OfficialImageNames names;
+    EXPECT_EQ(names("layers.0.self_attn.gtu.toep.rows.rpe.out.0.weight"),
+              "layers.0.self_attn.gtu.toep1.rpe.out.0.weight");
+    EXPECT_EQ(names("toep.columns.gamma"), "toep2.gamma");
+    EXPECT_EQ(names("u_proj.weight"), "u_proj.weight");
+}
+
 TEST(FixedDecayTest, IsTheOneThatAllLayersShare) {
     const Network network(official(2));
     TensorFile file = state_dict_of(network.make_parameters(5), 2);

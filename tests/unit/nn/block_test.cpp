@@ -6,6 +6,8 @@
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
+#include <toeplitz/train/buffers.hpp>
+
 namespace toeplitz::test {
 namespace {
 
@@ -167,7 +169,10 @@ TEST(BlockTest, WithBatchNormTrainsOnTheBatchAndInfersFromRunningStatistics) {
     BatchLayer::Cache cache;
     Workspace ws;
     Calls<BatchLayer>::forward(block, parameters, x, sequences, y, cache, ws);
-    block.update_statistics(cache, parameters);
+    Matrix<double> dx(15, 3);
+    auto gradients = zeros_like(parameters);
+    Calls<BatchLayer>::backward(block, parameters, x, cache, x, dx, gradients, ws);
+    update_buffers(parameters, gradients);
     EXPECT_EQ(parameters.gtu_norm.num_batches_tracked(0), 1);
     EXPECT_EQ(parameters.glu_norm.num_batches_tracked(0), 1);
     EXPECT_NE(parameters.gtu_norm.running_mean, parameters.glu_norm.running_mean);

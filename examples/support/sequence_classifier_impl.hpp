@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// sequence_classifier for a norm.
+
+#include <cmath>
+
+#include <toeplitz/io/model_architecture.hpp>
+#include <toeplitz/nn/any_of.hpp>
+#include <toeplitz/nn/fd_tno.hpp>
+#include <toeplitz/nn/separable_mixer.hpp>
+#include <toeplitz/nn/ski_tno.hpp>
+#include <toeplitz/train/batches.hpp>
+
+#include "classifier_model.hpp"
+#include "pair_head.hpp"
+#include "sequence_classifier.hpp"
+#include "timing.hpp"
+
+namespace examples {
+namespace {
+
+using namespace toeplitz;
+using FullSkiTno = SkiTno<float, Causality::bidirectional>;
+using FullFdTno = FdTno<float, Causality::bidirectional>;
+
+/// One type for all tasks and mixers, so that layers and models are compiled once.
+using AxisMixer = AnyOf<FullTno, FullSkiTno, FullFdTno>;
+using TaskMixer = AnyOf<FullTno, FullSkiTno, FullFdTno, SeparableMixer<AxisMixer, AxisMixer>>;
+
+/// Kernels reach over the whole sequence: λⁿ is 0.1 at its end.
+double decay_for(const ClassifierOptions& options, double at_the_end, Index length) {
+    return options.decay > 0 ? options.decay : std::pow(at_the_end, 1 / static_cast<double>(length));
+}
+
+/// The mixer of one axis, as one of a list.
+template <class Any>
+typename Any::Options axis_options(MixerKind kind, const ClassifierOptions& options, Index length) {
+    const PositionMlpOptions mlp{.width = options.mlp_width, .layers = options.mlp_layers};
+    if (kind == MixerKind::tno) {
+        TnoOptions tno{.mlp = mlp};
+        tno.decay.lambda = decay_for(options, 0.1, length);
+        return Any::template options<FullTno>(tno);
+    }
+    if (kind == MixerKind::fd) return Any::template options<FullFdTno>({.mlp = mlp});
+    FullSkiTno::Options ski{.length = length, .rank = options.rank, .taps = options.taps};
+    ski.kernel.decay.lambda = decay_for(options, 1.0 / static_cast<double>(ski.kernel.knots), length);
+    return Any::template options<FullSkiTno>(ski);
+}
+
+TaskMixer::Options mixer_options(MixerKind kind, const ClassifierOptions& options,
+                                 const LabelledSequences& data) {
+    const Index width = data.image_width;
+    if (width == 0 || options.flat) return axis_options<TaskMixer>(kind, options, data.length);
+    SeparableMixer<AxisMixer, AxisMixer>::Options images;
+    images.image_width = width;
+    images.rows = axis_options<AxisMixer>(kind, options, width);
+    images.columns = axis_options<AxisMixer>(kind, options, data.length / width);
+    return TaskMixer::options<SeparableMixer<AxisMixer, AxisMixer>>(images);
+}
+
+/// The network, and the head of pairs, which is empty where there are none.
+template <class M>
+struct ClassifierParameters {
+    typename M::Parameters model;
+    PairHead::Parameters pairs;
+
+    template <class F, class... Sets>
+    static void for_each(F&& f, Sets&... sets) {
+        M::Parameters::for_each(toeplitz::detail::under("model", f), sets.model...);
+        toeplitz::detail::visit_present_set(toeplitz::detail::under("pairs", f), sets.pairs...);
+    }
+};
+
+template <class Norm>
+ClassifierReport run_classifier(MixerKind kind, const ClassifierOptions& options,
+                                const TrainingSettings& settings, const LabelledSequences& data,
+                                const LabelledSequences& validation, const LabelledSequences& test) {
+    using M = Model<TaskMixer, Norm>;
+    using Parameters = ClassifierParameters<M>;
+    const bool has_pairs = data.parts == 2;
+    typename M::Options network{.input = {.vocabulary = options.vocabulary},
+                                .width = options.width,
+                                .layers = options.layers,
+                                .head = Head::mean_pool,
+                                .outputs = has_pairs ? options.width : options.classes};
+    network.block.gtu.inner_width = options.inner_width;
+    network.block.glu.inner_width = options.glu_width;
+    network.block.gtu.mixer = mixer_options(kind, options, data);
+    network.block.dropout = network.dropout = options.dropout;
+    const M model(network);
+    const PairHead pairs(model.outputs(), options.classes);
+    Parameters parameters{model.make_parameters(settings.seed), {}};
+    if (has_pairs) parameters.pairs = pairs.make_parameters(settings.seed + 1);
+
+    // What one shard works with.
+    struct Shard {
+        LabelledBatch batch;
+        Matrix<float> outputs;
+        typename M::Cache cache;
+        Workspace ws;
+    };
+    std::vector<Shard> shards(static_cast<std::size_t>(settings.shards));
+    const Batches batches(data.count(), settings.batch, settings.seed);
+    const auto objective = [&](const Parameters& p, const Part& part, Parameters& gradients) {
+        Shard& shard = shards[static_cast<std::size_t>(part.shard)];
+        const Index count = batches.count(part);
+        if (count == 0) return CrossEntropyLoss{};
+        shard.batch.fill(data, count, [&](Index j) { return batches.sample(part, j); });
+        shard.outputs.resize(count * data.parts, model.outputs());
+        model.forward(p.model, shard.batch.tokens, sequences_of(data, shard.batch), shard.outputs,
+                      shard.cache, shard.ws, part.seed);
+        CrossEntropyLoss loss;
+        if (has_pairs) {
+            Matrix<float> logits = pairs.evaluate(p.pairs, shard.outputs, shard.ws);
+            loss = cross_entropy(logits, shard.batch.labels, logits, shard.ws);
+            shard.outputs = pairs.backward(p.pairs, shard.outputs, logits, gradients.pairs, shard.ws);
+        } else {
+            loss = cross_entropy(shard.outputs, shard.batch.labels, shard.outputs, shard.ws);
+        }
+        model.backward(p.model, shard.batch.tokens, shard.cache, shard.outputs, gradients.model, shard.ws);
+        return loss;
+    };
+    Communicator& processes = settings.all_processes();
+    const auto loss_on = [&](const LabelledSequences& some, const Parameters& p, WeightFormat weights) {
+        const auto prepared = model.prepare(p.model, {.length = some.length, .weights = weights});
+        return evaluate_prepared(prepared, model.outputs(), some, 16, processes,
+                                 [&](const Matrix<float>& outputs, Workspace& ws) {
+                                     return has_pairs ? pairs.evaluate(p.pairs, outputs, ws) : outputs;
+                                 });
+    };
+
+    ClassifierReport report;
+    report.parameters = parameter_count(parameters);
+    report.run = train(parameters, settings,
+                       {.name = mixer_name(kind),
+                        .tokens_per_step = settings.batch * data.parts * data.length,
+                        .input = {{"data", fingerprint(data.tokens, data.lengths, data.labels)}},
+                        .validation = "accuracy",
+                        .validate_every = options.validate_every},
+                       objective, [&](const Parameters& p) {
+                           return loss_on(validation, p, WeightFormat::exact).accuracy();
+                       });
+    CrossEntropyLoss loss;
+    report.evaluation_seconds = seconds([&] { loss = loss_on(test, parameters, WeightFormat::exact); });
+    report.accuracy = loss.accuracy();
+    report.loss = loss.mean();
+    report.bf16_accuracy = loss_on(test, parameters, WeightFormat::bf16).accuracy();
+    report.int8_accuracy = loss_on(test, parameters, WeightFormat::int8).accuracy();
+    if (has_pairs || !processes.is_first()) return report;  // a model's file holds no head of pairs
+
+    report.file = settings.out + "/" + mixer_name(kind) + ".safetensors";
+    LabelledBatch probe;
+    probe.fill(test, std::min<Index>(2, test.count()), [](Index j) { return j; });
+    save_model(report.file, model, parameters.model, probe.tokens, test.length);
+    return report;
+}
+
+}  // namespace
+}  // namespace examples

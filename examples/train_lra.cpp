@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+// Long Range Arena: six tasks whose answer lies far apart in the input, for each of the three mixers.
+// With --data from the public release; without, from what is drawn here or installed with Debian.
+
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "support/lra_data.hpp"
+#include "support/ngram_classifier.hpp"
+#include "support/pathfinder.hpp"
+#include "support/png_file.hpp"
+#include "support/table.hpp"
+#include "support/training_plot.hpp"
+#include "support/training_settings.hpp"
+
+namespace {
+
+using namespace examples;
+
+struct Settings {
+    TrainingSettings training{.out = "lra_out"};
+    ClassifierOptions model{};
+    LraDataOptions data{};
+    std::string task;
+    std::string mixer = "tno";
+    std::string preset = "small";
+    Index show = 0;
+};
+
+/// What a preset says unless the command line does.
+constexpr const char* preset_options[] = {"--width", "--layers", "--inner-width", "--batch",
+                                          "--rate",  "--steps",  "--minutes"};
+
+std::string percent(double part) { return fixed(100 * part, 2) + " %"; }
+
+void show_examples(const Settings& settings, LraTask task) {
+    if (task == LraTask::listops) {
+        listops::Generator generator(settings.data.listops, settings.training.seed);
+        for (Index i = 0; i < settings.show; ++i) {
+            const listops::Expression expression = generator.next();
+            std::cout << listops::text(expression) << " = " << listops::value(expression) << '\n';
+        }
+        return;
+    }
+    LraDataOptions options = settings.data;
+    options.samples = std::max<Index>(settings.show, 2);
+    options.test = 2;
+    const LabelledSequences data = load_lra(task, options).train;
+    for (Index i = 0; i < std::min(settings.show, data.count()); ++i) {
+        const std::string name = settings.training.out + "/" + settings.task + "_" + std::to_string(i);
+        const std::string label = std::to_string(data.labels[static_cast<std::size_t>(i)]);
+        if (data.image_width > 0) {
+            const unsigned char* first = data.sequence(i);
+            write_png({data.length / data.image_width, data.image_width, {first, first + data.length}},
+                      name + ".png");
+            std::cout << name << ".png: " << label << '\n';
+            continue;
+        }
+        for (Index part = i * data.parts; part < (i + 1) * data.parts; ++part) {
+            std::cout.write(reinterpret_cast<const char*>(data.sequence(part)),
+                            data.lengths[static_cast<std::size_t>(part)]);
+            std::cout << "\n--\n";
+        }
+        std::cout << "class " << label << "\n----\n";
+    }
+}
+
+void make_tiny(Settings& settings, LraTask task) {
+    settings.data.is_quick = true;
+    const bool is_drawn = task == LraTask::listops || task == LraTask::pathfinder || task == LraTask::pathx;
+    settings.training.steps = is_drawn ? 20 : 100;
+    settings.training.batch = is_drawn ? 8 : 16;
+    settings.training.warmup = 0;
+    settings.training.rate = 5e-3;
+    settings.model.width = 16;
+    settings.model.layers = 1;
+    settings.model.inner_width = 16;
+    settings.model.glu_width = 0;
+    settings.model.rank = 8;
+    settings.model.taps = task == LraTask::image ? 17 : 9;
+    settings.model.dropout = 0;
+    settings.model.validate_every = settings.training.steps / 2;
+}
+
+/// What the preset of the task and of one mixer says, where the command line says nothing.
+void take_preset(const CLI::App& app, LraTask task, MixerKind mixer, Settings& settings) {
+    const LraPreset preset = lra_preset(task, settings.preset == "official", mixer);
+    const auto unless_given = [&app](const char* option, auto& value, const auto& by_default) {
+        if (app.get_option(option)->count() == 0) value = by_default;
+    };
+    const bool flat = settings.model.flat;
+    ClassifierOptions model = preset.model;
+    unless_given("--width", settings.model.width, model.width);
+    unless_given("--layers", settings.model.layers, model.layers);
+    unless_given("--inner-width", settings.model.inner_width, model.inner_width);
+    model.width = settings.model.width;
+    model.layers = settings.model.layers;
+    model.inner_width = settings.model.inner_width;
+    model.flat = flat;
+    if (flat && settings.preset == "small") {
+        model.rank = 32;
+        model.taps = 65;
+    }
+    settings.model = model;
+    TrainingSettings& training = settings.training;
+    unless_given("--batch", training.batch, preset.batch);
+    unless_given("--rate", training.rate, preset.rate);
+    unless_given("--steps", training.steps, preset.steps);
+    unless_given("--minutes", training.minutes, preset.minutes);
+    training.weight_decay = preset.weight_decay;
+    if (settings.preset == "official") {
+        // Warm-ups are parts of 50 000 steps.
+        training.warmup = std::max<Index>(1, preset.warmup * training.steps / preset.steps);
+        training.beta2 = 0.999;
+        training.clip = 0;
+    }
+}
+
+void run(const CLI::App& app, Settings& settings) {
+    const LraTask task = lra_task(settings.task);
+    if (settings.data.listops.min_length > settings.data.listops.max_length) {
+        throw std::runtime_error("--min-length is greater than --max-length");
+    }
+    std::vector<MixerKind> kinds;
+    for (const MixerKind kind : {MixerKind::tno, MixerKind::ski, MixerKind::fd}) {
+        if (settings.mixer == "all" || settings.mixer == mixer_name(kind)) kinds.push_back(kind);
+    }
+    if (kinds.size() > 1 && !settings.training.resume.empty()) {
+        throw std::runtime_error("--resume needs the --mixer that the checkpoint is of");
+    }
+    settings.data.seed = settings.training.seed;
+    if (settings.show > 0) return show_examples(settings, task);
+    settings.data.is_quick = settings.training.quick;
+    const LraData data = load_lra(task, settings.data);
+    const LabelledSequences& train = data.train;
+    std::cout << "Data   " << data.source << ": " << train.count() << " to train on, "
+              << data.validation.count() << " to watch, " << data.test.count()
+              << " to test on; n = " << train.length;
+    if (train.image_width > 0 && !settings.model.flat) {
+        std::cout << " = " << train.length / train.image_width << " × " << train.image_width;
+    }
+    std::cout << (train.parts > 1 ? ", pairs" : "") << '\n';
+
+    Table table(
+        {"", "parameters", "steps", "ms/step", "training", "test accuracy", "weights in bf16", "in int8"});
+    const auto add_baseline = [&table](const std::string& name, double accuracy) {
+        table.add_row({name, "", "", "", "", percent(accuracy)});
+    };
+    add_baseline("guessing", 1 / static_cast<double>(data.classes));
+    add_baseline("the most frequent class", data.test.majority());
+    if (task == LraTask::text) {
+        add_baseline("frequencies of bytes", ngram_accuracy(train, data.test, 1));
+        add_baseline("frequencies of 5-grams", ngram_accuracy(train, data.test, 5));
+    }
+    TrainingPlot plot{.title = "Long Range Arena: " + settings.task,
+                      .y_label = "accuracy on data kept back",
+                      .key = "bottom right",
+                      .levels = {{data.validation.majority(), "the most frequent class"}}};
+    for (const MixerKind kind : kinds) {
+        take_preset(app, task, kind, settings);
+        if (settings.training.quick) make_tiny(settings, task);
+        settings.model.vocabulary = data.vocabulary;
+        settings.model.classes = data.classes;
+        std::cout << "Model  " << mixer_name(kind) << ": " << settings.model.layers << " layers of width "
+                  << settings.model.width << ", mixers of " << settings.model.inner_width << " channels, "
+                  << settings.training.batch << " a step\n"
+                  << std::flush;
+        const ClassifierReport report =
+            train_classifier(kind, settings.model, settings.training, train, data.validation, data.test);
+        table.add_row({std::string("TNN, ") + mixer_name(kind), std::to_string(report.parameters),
+                       std::to_string(report.run.steps), fixed(1e3 * report.run.seconds_per_step(), 0),
+                       clock_text(report.run.seconds), percent(report.accuracy),
+                       percent(report.bf16_accuracy), percent(report.int8_accuracy)});
+        plot.curves.push_back(
+            {std::string(mixer_name(kind)) + "_validation.csv", mixer_name(kind), "linespoints"});
+        if (report.run.interrupted) break;
+    }
+    if (!settings.training.all_processes().is_first()) return;
+    std::cout << '\n';
+    table.print(std::cout);
+    std::cout << "\nLogs, checkpoints and models: " << settings.training.out << '\n';
+    write_plot(plot, settings.training.out, settings.task);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Settings settings;
+    CLI::App app("Trains TNNs on the tasks of Long Range Arena.", "train_lra");
+    app.add_option("--task", settings.task, "Task")
+        ->required()
+        ->check(CLI::IsMember(std::vector<std::string>(lra_tasks.begin(), lra_tasks.end())));
+    app.add_option("--mixer", settings.mixer, "Token mixer")
+        ->check(CLI::IsMember({"tno", "ski", "fd", "all"}))
+        ->capture_default_str();
+    app.add_option("--preset", settings.preset,
+                   "What the other options are by default: small models for minutes, or the paper's")
+        ->check(CLI::IsMember({"small", "official"}))
+        ->capture_default_str();
+    app.add_option(
+        "--data", settings.data.directory,
+        "Directory of the task's files as Long Range Arena has them; of images in IDX files, as MNIST; "
+        "or of manual pages");
+    app.add_flag("--flat", settings.model.flat, "Images are sequences of pixels in reading order");
+    app.add_option("--min-length", settings.data.listops.min_length,
+                   "Fewest tokens of a drawn list operation")
+        ->check(CLI::Range(1, 1 << 16))
+        ->capture_default_str();
+    app.add_option("--max-length", settings.data.listops.max_length, "Most, and the n of the model")
+        ->check(CLI::Range(4, 1 << 16))
+        ->capture_default_str();
+    app.add_option("--max-depth", settings.data.listops.max_depth,
+                   "Deepest nesting; a digit alone has depth 1")
+        ->check(CLI::Range(2, 100))
+        ->capture_default_str();
+    app.add_option("--max-arguments", settings.data.listops.max_arguments, "Most arguments of an operator")
+        ->check(CLI::Range(2, 100))
+        ->capture_default_str();
+    app.add_option("--length", settings.data.length,
+                   "Bytes of a text, tokens of a list operation read; 0: the task's")
+        ->check(CLI::Range(0, 1 << 20))
+        ->capture_default_str();
+    app.add_option("--samples", settings.data.samples,
+                   "How many to train on, where they are drawn; 0: the task's")
+        ->check(CLI::Range(0, 1 << 28))
+        ->capture_default_str();
+    app.add_option("--test", settings.data.test, "How many to test on; 0: all")
+        ->check(CLI::Range(0, 1 << 28))
+        ->capture_default_str();
+    app.add_option("--show", settings.show, "Print or draw so many, with their classes, and do nothing else");
+    add_model_options(app, settings.model);
+    add_training_options(app, settings.training);
+    for (const char* option : preset_options) app.get_option(option)->default_str("the preset's");
+    return run_training_program(app, argc, argv, settings.training, [&] { run(app, settings); });
+}
