@@ -2,6 +2,7 @@
 // The program toeplitz: one shell around all commands. It ends with 0, 1 (failed), 2 (wrong usage) or 130
 // (interrupted).
 
+#include <algorithm>
 #include <csignal>
 #include <cstdarg>
 #include <cstdio>
@@ -93,6 +94,12 @@ int shell(int argc, char** argv) {
     std::vector<std::string> words(argv + 1, argv + argc);
     const char* const alias = argc > 0 ? command_of_alias(argv[0]) : nullptr;
     if (alias != nullptr) words.insert(words.begin(), alias);
+    if (!words.empty() && words[0].substr(0, 1) != "-" && app.get_subcommand_no_throw(words[0]) == nullptr) {
+        std::cerr << "There is no command '" << words[0] << "'; there are";
+        for (const Command& command : commands) std::cerr << ' ' << command.name;
+        std::cerr << ".\n";
+        return examples::misused;
+    }
     std::reverse(words.begin(), words.end());  // as CLI11 takes them
     try {
         app.parse(words);

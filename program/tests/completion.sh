@@ -3,7 +3,7 @@
 # What bash offers behind some beginnings of command lines.
 #
 #   completion.sh PROGRAM
-set -eu
+set -u
 source <("$1" completion bash)
 failed=0
 # expect WORD BEGINNING...: the last word of the beginning may become WORD, or nothing where it is "-".

@@ -14,7 +14,7 @@ namespace {
 using namespace toeplitz;
 using A = EigenOperator<Fft<double>>;
 
-void print(const Eigen::VectorXd& numbers) {
+void write_line(const Eigen::VectorXd& numbers) {
     for (Index i = 0; i < numbers.size(); ++i) std::printf("%s%.17g", i == 0 ? "" : " ", numbers(i));
     std::printf("\n");
 }
@@ -31,10 +31,10 @@ void solve(const char* name, Index n, F&& kernel) {
     solver.compute(matrix);
     const Eigen::VectorXd x = solver.solve(b);
     std::printf("%s\n", name);
-    print(lags.col(0).tail(n));
-    print(lags.col(0).head(n).reverse());
-    print(b);
-    print(x);
+    write_line(lags.col(0).tail(n));
+    write_line(lags.col(0).head(n).reverse());
+    write_line(b);
+    write_line(x);
 }
 
 }  // namespace
