@@ -94,7 +94,9 @@ int shell(int argc, char** argv) {
     std::vector<std::string> words(argv + 1, argv + argc);
     const char* const alias = argc > 0 ? command_of_alias(argv[0]) : nullptr;
     if (alias != nullptr) words.insert(words.begin(), alias);
-    if (!words.empty() && words[0].substr(0, 1) != "-" && app.get_subcommand_no_throw(words[0]) == nullptr) {
+    const auto is_first = [&](const Command& command) { return words[0] == command.name; };
+    if (!words.empty() && !words[0].starts_with("-") &&
+        std::none_of(std::begin(commands), std::end(commands), is_first)) {
         std::cerr << "There is no command '" << words[0] << "'; there are";
         for (const Command& command : commands) std::cerr << ' ' << command.name;
         std::cerr << ".\n";

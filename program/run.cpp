@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <iterator>
 #include <vector>
@@ -36,7 +37,9 @@ struct Settings {
 
 std::string read_text(const std::string& path) {
     if (path == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
-    return examples::read_bytes(path, Index{1} << 40);
+    std::error_code unknown;
+    const auto size = std::filesystem::file_size(path, unknown);
+    return examples::read_bytes(path, unknown ? 1 : static_cast<Index>(size));
 }
 
 /// A token drawn from exp(scores / temperature), or the likeliest one at temperature 0.
