@@ -42,8 +42,8 @@ class ToeplitzConan(ConanFile):
 
     def generate(self):
         toolchain = CMakeToolchain(self)
-        for part in ("TESTS", "BENCH", "EXAMPLES", "PROGRAM"):
-            toolchain.cache_variables[f"TOEPLITZ_BUILD_{part}"] = False
+        for part in ("TOEPLITZ_BUILD_TESTS", "TOEPLITZ_BUILD_BENCH", "TOEPLITZ_BUILD_EXAMPLES", "TOEPLITZ_BUILD_PROGRAM"):
+            toolchain.cache_variables[part] = False
         toolchain.cache_variables["TOEPLITZ_FFTW"] = bool(self.options.fftw)
         toolchain.generate()
 
