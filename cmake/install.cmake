@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-# Install rules: headers, the CMake package (with the FFTW module it needs) and the pkg-config files. Directories
-# may be absolute; with relative ones an installed tree can be moved.
+# Install rules: headers, the CMake package (with the FFTW module it needs), the pkg-config files, documents and
+# examples. Directories may be absolute; with relative ones an installed tree can be moved.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
+
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME dev)
 
 set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/toeplitz")
 set(pkgconfig_dir "${CMAKE_INSTALL_DATADIR}/pkgconfig")
@@ -64,3 +66,11 @@ if(TOEPLITZ_FFTW)
     install(FILES "${PROJECT_BINARY_DIR}/toeplitz-fftw.pc" DESTINATION "${pkgconfig_dir}")
 endif()
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/toeplitz")
+foreach(directory IN ITEMS docs examples)
+    install(DIRECTORY "${PROJECT_SOURCE_DIR}/${directory}" DESTINATION "${CMAKE_INSTALL_DOCDIR}" PATTERN CMakeLists.txt EXCLUDE)
+endforeach()
+install(FILES "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/CHANGELOG.md" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+
+if(PROJECT_IS_TOP_LEVEL)
+    include("${CMAKE_CURRENT_LIST_DIR}/packaging.cmake")
+endif()

@@ -14,13 +14,16 @@
 #include <map>
 #include <set>
 
+#include <program/official.hpp>
 #include <toeplitz/nn/loss.hpp>
 #include <toeplitz/nn/model.hpp>
 #include <toeplitz/train/adamw.hpp>
-#include "official.hpp"
 
 namespace toeplitz::test {
 namespace {
+
+using namespace official;
+using OfficialMixer = Mixer<double>;
 
 constexpr double tolerance = 1e-10;
 /// Of a training run: errors of one step feed the next.
@@ -300,7 +303,7 @@ void run_glu(Case& c) {
 
 OfficialMixer::Options own_mixer_options(const Case& c, const std::string& type, Index length) {
     OfficialMixer::Options options =
-        mixer_options(type, c.config(), c.file(), "", "", c.config().size("h", 1), length);
+        mixer_options<double>(type, c.config(), c.file(), "", "", c.config().size("h", 1), length);
     options.channels = c.config().size("h", 1) * c.config().size("dim");
     return options;
 }
@@ -316,50 +319,22 @@ void run_causal_mixer(Case& c, const std::string& type) {
     nlohmann::json json = nlohmann::json::parse(c.metadata("config"));
     json["causal"] = true;
     const Config config(json.dump());
-    OfficialMixer::Options options = mixer_options(type, config, c.file(), "", "", 1, c.layout().length());
+    OfficialMixer::Options options =
+        mixer_options<double>(type, config, c.file(), "", "", 1, c.layout().length());
     options.channels = own.size("h", 1) * own.size("dim");
     run_module(c, OfficialMixer(options), false);
 }
 
-/// \param prefix of the unit's tensors
-GtuOptions<OfficialMixer> gtu_options(const Config& config, const TensorFile& file, const std::string& prefix,
-                                      Index heads, Index length) {
-    GtuOptions<OfficialMixer> options;
-    const auto& shape = file.at(prefix + "v_proj.weight").shape;
-    options.inner_width = shape.at(0);
-    options.width = shape.at(1);
-    options.activation = config.activation("act_fun", "silu");
-    options.bias = config.flag("bias", true) ? Bias::add : Bias::none;
-    if (config.flag("use_norm")) options.norm = config.norm();
-    options.mixer =
-        mixer_options(config.text("tno_type", "tno"), config, file, "rpe_", prefix + "toep.", heads, length);
-    return options;
-}
-
 void run_gtu(Case& c) {
     const GtuOptions<OfficialMixer> options =
-        gtu_options(c.config(), c.file(), "", c.config().size("num_heads", 1), c.layout().length());
+        gtu_options<double>(c.config(), c.file(), "", c.config().size("num_heads", 1), c.layout().length());
     run_module(c, Gtu<OfficialMixer>(options), c.config().flag("use_multi_decay"));
 }
 
 using OfficialBlock = Block<OfficialMixer>;
 
-OfficialBlock::Options block_options(const Config& config, const TensorFile& file, const std::string& prefix,
-                                     Index length) {
-    OfficialBlock::Options options;
-    options.gtu = gtu_options(config, file, prefix + "self_attn.gtu.", config.size("heads", 1), length);
-    options.width = options.gtu.width;
-    options.glu = {.inner_width = file.at(prefix + "glu.l1.weight").shape.at(0),
-                   .activation = config.activation("glu_act", "silu"),
-                   .final_activation = config.activation("fina_act", "None"),
-                   .bias = file.tensors.count(prefix + "glu.l1.bias") != 0 ? Bias::add : Bias::none};
-    options.norm.norm = config.norm();
-    if (!config.flag("normalize_before", true)) options.placement = NormPlacement::post;
-    return options;
-}
-
 void run_block(Case& c) {
-    run_module(c, OfficialBlock(block_options(c.config(), c.file(), "", c.layout().length())),
+    run_module(c, OfficialBlock(block_options<double>(c.config(), c.file(), "", c.layout().length())),
                c.config().flag("use_multi_decay"));
 }
 
@@ -388,7 +363,7 @@ void run_training(Case& c) {
     options.input.vocabulary = config.size("vocab");
     options.width = config.size("d_model");
     options.layers = config.size("layers");
-    options.block = block_options(config, c.file(), "init.layers.0.", sequences.length());
+    options.block = block_options<double>(config, c.file(), "init.layers.0.", sequences.length());
     options.final_norm = c.file().tensors.count("init.norm.weight") != 0 ? FinalNorm::add : FinalNorm::none;
     const Network network(options);
     auto parameters = network.make_parameters();

@@ -94,8 +94,9 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// occur in x; `y.noalias() = A * x` does not, and neither do `+=` and `-=` then. With noalias() and an x
 /// that is stored (a matrix, a map, a block), products allocate nothing after the first of a size.
 ///
-/// Solvers take Eigen::IdentityPreconditioner. The operator must outlive its adaptors, and an adaptor, as any
-/// matrix of Eigen, the solvers that compute() it; so name A.transpose() before it is given to one.
+/// Solvers take CirculantPreconditioner (adapt/circulant.hpp) or Eigen::IdentityPreconditioner. The operator
+/// must outlive its adaptors, and an adaptor, as any matrix of Eigen, the solvers that compute() it; so name
+/// A.transpose() before it is given to one.
 ///
 /// Cost that of the operator, and copies where columns do not follow each other | heap: see above |
 /// thread-safe: no, copies and transposes share scratch memory; call as_eigen once per thread
@@ -127,6 +128,8 @@ public:
 
     Eigen::Index rows() const noexcept { return op_->length() * op_->channels(); }
     Eigen::Index cols() const noexcept { return rows(); }
+    /// d of the operator.
+    Index channels() const noexcept { return op_->channels(); }
 
     /// Aᵀ, sharing the scratch memory.
     Transposed transpose() const { return Transposed(*op_, scratch_); }

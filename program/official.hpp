@@ -10,9 +10,10 @@
 
 #include <toeplitz/io/state_dict.hpp>
 #include <toeplitz/nn/any_mixer.hpp>
+#include <toeplitz/nn/block.hpp>
 #include <toeplitz/nn/normalized.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::official {
 
 /// An official option that this library does not have.
 class Unsupported : public std::runtime_error {
@@ -66,8 +67,9 @@ private:
 };
 
 /// Every official mixer.
-using OfficialMixer = AnyMixer<double, Normalized<Tno<double, Causality::bidirectional>>,
-                               Normalized<Tno<double, Causality::causal>>>;
+template <Real Scalar>
+using Mixer = AnyMixer<Scalar, Normalized<Tno<Scalar, Causality::bidirectional>>,
+                       Normalized<Tno<Scalar, Causality::causal>>>;
 
 inline PositionMlpOptions mlp_options(const Config& config, const char* prefix = "") {
     const std::string p(prefix);
@@ -100,9 +102,11 @@ inline DecayOptions decay_options(const Config& config, const TensorFile& file, 
 /// \param type "tno", "tno_fd", "skitno" or "skitno_inv_time"
 /// \param rpe_prefix before the options of the perceptron: "" in a mixer's own file, "rpe_" in a layer's
 /// \param prefix of the mixer's tensors
-inline OfficialMixer::Options mixer_options(const std::string& type, const Config& config,
-                                            const TensorFile& file, const char* rpe_prefix,
-                                            const std::string& prefix, Index heads, Index length) {
+template <Real Scalar>
+typename Mixer<Scalar>::Options mixer_options(const std::string& type, const Config& config,
+                                              const TensorFile& file, const char* rpe_prefix,
+                                              const std::string& prefix, Index heads, Index length) {
+    using Any = Mixer<Scalar>;
     constexpr auto causal = Causality::causal;
     constexpr auto both = Causality::bidirectional;
     const bool is_causal = config.flag("causal");
@@ -114,11 +118,11 @@ inline OfficialMixer::Options mixer_options(const std::string& type, const Confi
                              .positions = par_type == 2 ? Positions::normalized : Positions::lags,
                              .activation = config.activation("act_type", "none")};
         if (config.flag("normalize")) {
-            return is_causal ? OfficialMixer::options<Normalized<Tno<double, causal>>>(own)
-                             : OfficialMixer::options<Normalized<Tno<double, both>>>(own);
+            return is_causal ? Any::template options<Normalized<Tno<Scalar, causal>>>(own)
+                             : Any::template options<Normalized<Tno<Scalar, both>>>(own);
         }
-        return is_causal ? OfficialMixer::options<Tno<double, causal>>(own)
-                         : OfficialMixer::options<Tno<double, both>>(own);
+        return is_causal ? Any::template options<Tno<Scalar, causal>>(own)
+                         : Any::template options<Tno<Scalar, both>>(own);
     }
     if (config.flag("normalize")) throw Unsupported("normalize of " + type);
     if (type == "tno_fd") {
@@ -128,8 +132,8 @@ inline OfficialMixer::Options mixer_options(const std::string& type, const Confi
                                .heads = heads,
                                .scale = {},
                                .pole = {}};
-        return is_causal ? OfficialMixer::options<FdTno<double, causal>>(own)
-                         : OfficialMixer::options<FdTno<double, both>>(own);
+        return is_causal ? Any::template options<FdTno<Scalar, causal>>(own)
+                         : Any::template options<FdTno<Scalar, both>>(own);
     }
     const auto fill = [&](auto& own, Index rank) {
         const auto taps = file.tensors.find(prefix + "conv_kernel");
@@ -144,8 +148,8 @@ inline OfficialMixer::Options mixer_options(const std::string& type, const Confi
         SkiTnoOptions<> own;
         fill(own, config.size("r", rank));
         own.kernel = {.knots = rank, .decay = {.lambda = lambda}};
-        return is_causal ? OfficialMixer::options<SkiTno<double, causal>>(own)
-                         : OfficialMixer::options<SkiTno<double, both>>(own);
+        return is_causal ? Any::template options<SkiTno<Scalar, causal>>(own)
+                         : Any::template options<SkiTno<Scalar, both>>(own);
     }
     if (type == "skitno") {
         SkiTnoOptions<PositionKernelOptions> own;
@@ -153,10 +157,43 @@ inline OfficialMixer::Options mixer_options(const std::string& type, const Confi
         fill(own, config.size("r", inducing.size() == 0 ? 64 : inducing.size()));
         own.kernel = {.mlp = mlp_options(config, rpe_prefix), .decay = {.mode = DecayMode::none}};
         own.decay = {.mode = DecayMode::fixed, .lambda = lambda};
-        return is_causal ? OfficialMixer::options<SkiTno<double, causal, PositionKernel<double, causal>>>(own)
-                         : OfficialMixer::options<SkiTno<double, both, PositionKernel<double, both>>>(own);
+        return is_causal ? Any::template options<SkiTno<Scalar, causal, PositionKernel<Scalar, causal>>>(own)
+                         : Any::template options<SkiTno<Scalar, both, PositionKernel<Scalar, both>>>(own);
     }
     throw Unsupported("tno_type = " + type);
+}
+
+/// \param prefix of the unit's tensors
+template <Real Scalar>
+GtuOptions<Mixer<Scalar>> gtu_options(const Config& config, const TensorFile& file, const std::string& prefix,
+                                      Index heads, Index length) {
+    GtuOptions<Mixer<Scalar>> options;
+    const auto& shape = file.at(prefix + "v_proj.weight").shape;
+    options.inner_width = shape.at(0);
+    options.width = shape.at(1);
+    options.activation = config.activation("act_fun", "silu");
+    options.bias = config.flag("bias", true) ? Bias::add : Bias::none;
+    if (config.flag("use_norm")) options.norm = config.norm();
+    options.mixer = mixer_options<Scalar>(config.text("tno_type", "tno"), config, file, "rpe_",
+                                          prefix + "toep.", heads, length);
+    return options;
+}
+
+/// \param prefix of the layer's tensors
+template <Real Scalar>
+typename Block<Mixer<Scalar>>::Options block_options(const Config& config, const TensorFile& file,
+                                                     const std::string& prefix, Index length) {
+    typename Block<Mixer<Scalar>>::Options options;
+    options.gtu =
+        gtu_options<Scalar>(config, file, prefix + "self_attn.gtu.", config.size("heads", 1), length);
+    options.width = options.gtu.width;
+    options.glu = {.inner_width = file.at(prefix + "glu.l1.weight").shape.at(0),
+                   .activation = config.activation("glu_act", "silu"),
+                   .final_activation = config.activation("fina_act", "None"),
+                   .bias = file.tensors.count(prefix + "glu.l1.bias") != 0 ? Bias::add : Bias::none};
+    options.norm.norm = config.norm();
+    if (!config.flag("normalize_before", true)) options.placement = NormPlacement::post;
+    return options;
 }
 
 /// Names under `prefix` that official modules save and this library has as options.
@@ -166,4 +203,4 @@ inline StateDictOptions state_dict(const std::string& prefix, bool learned_decay
     return options;
 }
 
-}  // namespace toeplitz::test
+}  // namespace toeplitz::official

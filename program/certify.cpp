@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Replaces every channel of a Toeplitz kernel by the cheapest band and low rank within a tolerance, and says
-// how far it is from the kernel: a proven bound and an estimate of the error itself.
-//
-//   toeplitz-certify FILE.safetensors --tolerance EPS [--relative] [--out FILE] [--cost-model FILE.json]
+// toeplitz certify: replaces every channel of a Toeplitz kernel by the cheapest band and low rank within a
+// tolerance, and says how far it is from the kernel: a proven bound and an estimate of the error itself.
 //
 // FILE holds a tensor `lags` [2n−1, d], F32 or F64; row t+n−1 is lag t. Prints a line for each channel. --out
 // takes, for channel c, the tensors `c.taps` [2b+1] (index b+q is lag q), `c.inducing` [2r−1] (index δ+r−1 is
@@ -10,22 +8,21 @@
 // the bound of T in the 2-norm. A part that a method lacks has the shape [0]; `fft` is the exact product,
 // with neither.
 
-#include <cstdio>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include <toeplitz/approximation/choose.hpp>
 #include <toeplitz/io/safetensors.hpp>
 
-#include "support/command_line.hpp"
-#include "support/cost_model_file.hpp"
-#include "support/lags_file.hpp"
-#include "support/parallel_for.hpp"
+#include <examples/support/command_line.hpp>
+#include <examples/support/cost_model_file.hpp>
+#include <examples/support/lags_file.hpp>
+#include <examples/support/parallel_for.hpp>
+#include "command.hpp"
 
+namespace program {
 namespace {
 
 using namespace toeplitz;
@@ -36,7 +33,6 @@ struct Settings {
     std::string cost_model{};
     double tolerance = 0;
     bool relative = false;
-    int threads = 0;
 };
 
 /// Channels with the same taps and rank are products of one operator.
@@ -131,8 +127,7 @@ Matrix<double> read_lags(const StoredTensor& lags, const std::string& path) {
     return values;
 }
 
-void run(const Settings& settings) {
-    examples::use_threads(settings.threads);
+Report certify(const Settings& settings) {
     const CostModel cost = examples::read_cost_model(settings.cost_model);
     const TensorFile file = read_safetensors(settings.file);
     const StoredTensor& stored = file.at("lags");
@@ -144,28 +139,42 @@ void run(const Settings& settings) {
                            .rounding = stored.dtype == Dtype::f32 ? Rounding::to_float : Rounding::none});
     const std::vector<double> errors = estimate_errors(lags, choices);
     if (!settings.out.empty()) write_safetensors(settings.out, make_file(choices, stored.dtype));
-    std::printf("channel bound true_estimate taps r method cost_ratio\n");
+    Report report;
+    report.text = "channel bound true_estimate taps r method cost_ratio\n";
+    Json channels = Json::array();
     for (std::size_t c = 0; c < choices.size(); ++c) {
         const Approximation<double>& made = choices[c];
-        std::printf("%zu %.10g %.10g %td %td %s %.4g\n", c, made.bound(), errors[c], made.tap_count(),
-                    made.rank(), name(made.method()), made.cost_ratio());
+        print(report.text, "%zu %.10g %.10g %td %td %s %.4g\n", c, made.bound(), errors[c], made.tap_count(),
+              made.rank(), name(made.method()), made.cost_ratio());
+        channels.push_back({{"channel", c},
+                            {"bound", made.bound()},
+                            {"true_estimate", errors[c]},
+                            {"taps", made.tap_count()},
+                            {"r", made.rank()},
+                            {"method", name(made.method())},
+                            {"cost_ratio", made.cost_ratio()}});
     }
+    report.facts = {{"file", settings.file},
+                    {"tolerance", settings.tolerance},
+                    {"relative", settings.relative},
+                    {"channels", channels}};
+    return report;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-    Settings settings;
-    CLI::App app("The cheapest band and low rank within a proven tolerance of a Toeplitz kernel.",
-                 "toeplitz-certify");
-    app.add_option("file", settings.file, "File with the tensor lags, (2n-1) x d: row t+n-1 is lag t")
+Run add_certify(CLI::App& app) {
+    const auto settings = std::make_shared<Settings>();
+    app.add_option("file", settings->file, "File with the tensor lags, (2n-1) x d: row t+n-1 is lag t")
         ->required();
-    app.add_option("--tolerance", settings.tolerance, "Largest error of a channel in the 2-norm")
+    app.add_option("--tolerance", settings->tolerance, "Largest error of a channel in the 2-norm")
         ->required()
         ->check(examples::positive_number());
-    app.add_flag("--relative", settings.relative, "The tolerance is a fraction of the channel's own 2-norm");
-    app.add_option("--out", settings.out, "File for taps, inducing values and bounds");
-    app.add_option("--cost-model", settings.cost_model, "What toeplitz_cost_model prints on this machine");
-    examples::add_threads_option(app, settings.threads);
-    return examples::run_program(app, argc, argv, [&] { run(settings); });
+    app.add_flag("--relative", settings->relative, "The tolerance is a fraction of the channel's own 2-norm");
+    app.add_option("--out", settings->out, "File for taps, inducing values and bounds");
+    app.add_option("--cost-model", settings->cost_model,
+                   "File that toeplitz_cost_model prints on this machine");
+    return [settings](const Context&) { return certify(*settings); };
 }
+
+}  // namespace program

@@ -1,26 +1,23 @@
 // SPDX-License-Identifier: MIT
-// Replaces every channel of a causal kernel by a state space of the smallest order within a tolerance: O(s)
-// per time step, however long the kernel is, with a proven bound on what that costs.
+// toeplitz distill: replaces every channel of a causal kernel by a state space of the smallest order within a
+// tolerance: O(s) per time step, however long the kernel is, with a proven bound on what that costs.
 //
-//   distill KERNEL.safetensors --tolerance EPS [--relative] [--most-modes S] --out FILE
-//
-// KERNEL holds a tensor `lags` [n, d], F32 or F64; row t is lag t. --out takes, for channel c, the F64
+// FILE holds a tensor `lags` [n, d], F32 or F64; row t is lag t. --out takes, for channel c, the F64
 // tensors `c.poles` [s, 2] and `c.residues` [s, 2] (real, imaginary), `c.direct` [1] and `c.bound` [1]: with
 // u = 0 at the start, y_t = direct x_t + Re Σ residue_i u_i and then u_i ← pole_i u_i + x_t are within the
 // bound of the kernel's product in the 2-norm, for sequences of n. Prints a line for each channel; one whose
-// tolerance takes more than S modes has the best of them, and the program ends with status 3.
+// tolerance takes more than S modes has the best of them, and the program fails then.
 
-#include <cstdio>
 #include <string>
-
-#include <CLI/CLI.hpp>
 
 #include <toeplitz/approximation/state_space_fit.hpp>
 #include <toeplitz/io/safetensors.hpp>
 
-#include "support/command_line.hpp"
-#include "support/lags_file.hpp"
+#include <examples/support/command_line.hpp>
+#include <examples/support/lags_file.hpp>
+#include "command.hpp"
 
+namespace program {
 namespace {
 
 using namespace toeplitz;
@@ -53,8 +50,7 @@ TensorFile make_file(const StateSpaceFit<double>& fit) {
     return file;
 }
 
-/// Whether all channels keep the tolerance.
-bool run(const Settings& settings) {
+Report distill_kernel(const Settings& settings) {
     const TensorFile file = read_safetensors(settings.file);
     const StoredTensor& stored = file.at("lags");
     examples::require_lags(stored, settings.file, "(n, d)");
@@ -66,32 +62,40 @@ bool run(const Settings& settings) {
     const Fft<double, Causality::causal> exact({.length = n, .channels = lags.cols()}, lags);
     const StateSpace<double> op = fit.make_operator(n);
     const Vector<double> errors = norm_estimate(Difference(exact, op));
-    std::printf("channel bound true_estimate modes within_tolerance\n");
+    Report report;
+    report.is_met = fit.meets_all();
+    report.text = "channel bound true_estimate modes within_tolerance\n";
+    Json channels = Json::array();
     for (Index c = 0; c < lags.cols(); ++c) {
-        std::printf("%td %.10g %.10g %td %s\n", c, fit.bounds(c), errors(c),
-                    fit.modes[static_cast<std::size_t>(c)], fit.meets(c) ? "yes" : "no");
+        const Index modes = fit.modes[static_cast<std::size_t>(c)];
+        print(report.text, "%td %.10g %.10g %td %s\n", c, fit.bounds(c), errors(c), modes,
+              fit.meets(c) ? "yes" : "no");
+        channels.push_back({{"channel", c},
+                            {"bound", fit.bounds(c)},
+                            {"true_estimate", errors(c)},
+                            {"modes", modes},
+                            {"within_tolerance", fit.meets(c)}});
     }
-    return fit.meets_all();
+    report.facts = {{"file", settings.file}, {"out", settings.out}, {"channels", channels}};
+    return report;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-    Settings settings;
-    CLI::App app("State spaces within a proven tolerance of a causal kernel.", "distill");
-    bool relative = false;
-    app.add_option("file", settings.file, "File with the tensor lags, n x d: row t is lag t")->required();
-    app.add_option("--tolerance", settings.fit.tolerance, "Largest error of a channel in the 2-norm")
+Run add_distill(CLI::App& app) {
+    const auto settings = std::make_shared<Settings>();
+    app.add_option("file", settings->file, "File with the tensor lags, n x d: row t is lag t")->required();
+    app.add_option("--tolerance", settings->fit.tolerance, "Largest error of a channel in the 2-norm")
         ->required()
         ->check(examples::positive_number());
-    app.add_flag("--relative", relative, "The tolerance is a fraction of the channel's own 2-norm");
-    app.add_option("--most-modes", settings.fit.most_modes, "Modes of a channel at most")
+    app.add_flag_callback(
+        "--relative", [settings] { settings->fit.kind = ToleranceKind::relative; },
+        "The tolerance is a fraction of the channel's own 2-norm");
+    app.add_option("--most-modes", settings->fit.most_modes, "Modes of a channel at most")
         ->check(CLI::Range(0, 1024))
         ->capture_default_str();
-    app.add_option("--out", settings.out, "File for poles, residues and bounds")->required();
-    const auto work = [&] {
-        if (relative) settings.fit.kind = ToleranceKind::relative;
-        return run(settings) ? 0 : 3;
-    };
-    return examples::run_program(app, argc, argv, work);
+    app.add_option("--out", settings->out, "File for poles, residues and bounds")->required();
+    return [settings](const Context&) { return distill_kernel(*settings); };
 }
+
+}  // namespace program

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# Debian packages by CPack: libtoeplitz-dev, the headers, and toeplitz-tools, the program where it was built.
+#
+#   cmake --build build && cd build && cpack -G DEB
+
+# What is not built is not packed: nobody compiles for the headers.
+set(CPACK_PACKAGE_NAME toeplitz)
+set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}")
+set(CPACK_PACKAGE_CONTACT "The toeplitz authors <toeplitz@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+set(CPACK_RESOURCE_FILE_LICENSE "${PROJECT_SOURCE_DIR}/LICENSE")
+set(CPACK_PACKAGING_INSTALL_PREFIX "/usr")
+set(CPACK_STRIP_FILES ON)
+set(CPACK_GENERATOR DEB)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_COMPONENTS_ALL dev)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
+
+set(CPACK_DEBIAN_DEV_PACKAGE_NAME libtoeplitz-dev)
+set(CPACK_DEBIAN_DEV_FILE_NAME "libtoeplitz-dev_${PROJECT_VERSION}_all.deb")
+set(CPACK_DEBIAN_DEV_PACKAGE_ARCHITECTURE all)
+set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libeigen3-dev (>= 3.4)")
+set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS "nlohmann-json3-dev, libfftw3-dev, toeplitz-tools")
+set(CPACK_COMPONENT_DEV_DESCRIPTION "Toeplitz matrices and neural networks: headers of the C++ library")
+
+if(TARGET toeplitz_program)
+    list(APPEND CPACK_COMPONENTS_ALL tools)
+    set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME toeplitz-tools)
+    set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION science)
+    set(CPACK_DEBIAN_TOOLS_PACKAGE_SHLIBDEPS ON)
+    set(CPACK_COMPONENT_TOOLS_DESCRIPTION "Toeplitz matrices and neural networks: the program toeplitz")
+    # Read by cpack: without the program there is no package of it.
+    file(GENERATE OUTPUT "${PROJECT_BINARY_DIR}/cpack-components.cmake" CONTENT
+        "if(NOT EXISTS \"$<TARGET_FILE:toeplitz_program>\")\n    set(CPACK_COMPONENTS_ALL dev)\nendif()\n")
+    set(CPACK_PROJECT_CONFIG_FILE "${PROJECT_BINARY_DIR}/cpack-components.cmake")
+endif()
+include(CPack)

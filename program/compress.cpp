@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// toeplitz compress: a model that looks both ways with cheaper mixers, within a proven tolerance of every
+// kernel.
+
+#include <toeplitz/core/random.hpp>
+#include <toeplitz/io/model_architecture.hpp>
+#include <toeplitz/nn/compress.hpp>
+#include <toeplitz/nn/fd_tno.hpp>
+#include <toeplitz/nn/output_error.hpp>
+#include <toeplitz/nn/tno.hpp>
+
+#include <examples/support/command_line.hpp>
+#include <examples/support/cost_model_file.hpp>
+#include "command.hpp"
+
+namespace program {
+namespace {
+
+using namespace toeplitz;
+
+struct Settings {
+    std::string model{};
+    std::string out{};
+    std::string cost_model{};
+    Index length = 0;
+    ChooseOptions options{.kind = ToleranceKind::relative};
+};
+
+/// Inputs that prove the new file, and that the models are compared by.
+std::vector<Token> some_inputs(const Embedding<float>::Options& options, Index n) {
+    const CounterRandom random(1);
+    std::vector<Token> tokens(static_cast<std::size_t>(n));
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        tokens[i] = static_cast<Token>(random.bits(i) % static_cast<std::uint64_t>(options.vocabulary));
+    }
+    return tokens;
+}
+Matrix<float> some_inputs(const Linear<float>::Options& options, Index n) {
+    const CounterRandom random(1);
+    Matrix<float> features(n, options.inputs);
+    for (Index i = 0; i < features.size(); ++i) {
+        features.data()[i] = static_cast<float>(random.normal(static_cast<std::uint64_t>(i)));
+    }
+    return features;
+}
+
+template <class Mixer, class Input>
+Report compress_model(const TensorFile& file, const Settings& settings, Index probe_length) {
+    using Net = Model<Mixer, RowNorm<float>, Input>;
+    const auto loaded = load_model<Net>(file);
+    const Index n = settings.length > 0 ? settings.length : probe_length;
+    const auto made = compress(loaded.model, loaded.parameters, n, settings.options);
+    const auto inputs = some_inputs(loaded.model.options().input, n);
+    save_model(settings.out, made.module, made.parameters, inputs, n, loaded.metadata);
+    const OutputError error = output_error<float>(loaded.model.prepare(loaded.parameters, n),
+                                                  made.module.prepare(made.parameters, n), inputs,
+                                                  loaded.model.output_rows(n, n), loaded.model.outputs());
+    Report report;
+    Json layers = Json::array();
+    report.text = "layer channels taps r method bound_relative_to_tolerance cost_ratio\n";
+    for (std::size_t l = 0; l < made.parameters.layers.size(); ++l) {
+        const auto& parameters = made.parameters.layers[l].gtu.toep;
+        Json groups = Json::array();
+        for (const Approximation<float>& group : parameters.groups) {
+            double used = 0;
+            for (Index c = 0; group.method() != Method::fft && c < group.channels(); ++c) {
+                used = std::max(used, group.bounds(c) / group.tolerances(c));
+            }
+            print(report.text, "%zu %td %td %td %s %.3g %.3g\n", l, group.channels(), group.tap_count(),
+                  group.rank(), name(group.method()), used, group.cost_ratio());
+            groups.push_back({{"channels", group.channels()},
+                              {"taps", group.tap_count()},
+                              {"r", group.rank()},
+                              {"method", name(group.method())},
+                              {"bound_relative_to_tolerance", used},
+                              {"cost_ratio", group.cost_ratio()}});
+        }
+        layers.push_back({{"layer", l}, {"cost_ratio", parameters.cost_ratio()}, {"groups", groups}});
+    }
+    print(report.text, "outputs for random inputs of n = %td change by %.2g, relatively\nmodel: %s\n", n,
+          error.relative, settings.out.c_str());
+    report.facts = {
+        {"length", n}, {"layers", layers}, {"output_change", error.relative}, {"out", settings.out}};
+    return report;
+}
+
+template <class Input>
+Report compress_any(const TensorFile& file, const Settings& settings, const Json& options,
+                    Index probe_length) {
+    // The mixer's name is the key of its options.
+    const std::string mixer = options.at("block").at("gtu").at("mixer").at("kind").begin().key();
+    using FullTno = Tno<float, Causality::bidirectional>;
+    using FullFdTno = FdTno<float, Causality::bidirectional>;
+    if (mixer == FullTno::architecture) return compress_model<FullTno, Input>(file, settings, probe_length);
+    if (mixer == FullFdTno::architecture)
+        return compress_model<FullFdTno, Input>(file, settings, probe_length);
+    throw std::runtime_error("'" + file.source + "': mixers " + FullTno::architecture + " and " +
+                             FullFdTno::architecture + " are compressed, and not " + mixer +
+                             (mixer.starts_with("causal") ? ": see toeplitz distill" : ""));
+}
+
+Report compress_file(const Settings& settings) {
+    const TensorFile file = read_safetensors(settings.model);
+    const toeplitz::detail::ModelDescription model(file);
+    const Json options = Json::parse(model.options);
+    return model.input == Embedding<float>::architecture
+               ? compress_any<Embedding<float>>(file, settings, options, model.probe_length)
+               : compress_any<Linear<float>>(file, settings, options, model.probe_length);
+}
+
+}  // namespace
+
+Run add_compress(CLI::App& app) {
+    const auto settings = std::make_shared<Settings>();
+    app.add_option("model", settings->model, "Model file, of mixers that look both ways")->required();
+    app.add_option("--tolerance", settings->options.tolerance,
+                   "Largest error of a channel, a fraction of its kernel's 2-norm")
+        ->required()
+        ->check(examples::positive_number());
+    app.add_option("--length", settings->length,
+                   "Time steps of the sequences; 0: as those that prove the file")
+        ->check(CLI::Range(0, 1 << 24))
+        ->capture_default_str();
+    app.add_option("--cost-model", settings->cost_model,
+                   "File that toeplitz_cost_model prints on this machine");
+    app.add_option("--out", settings->out, "File of the compressed model")->required();
+    return [settings](const Context&) {
+        settings->options.cost = examples::read_cost_model(settings->cost_model);
+        return compress_file(*settings);
+    };
+}
+
+}  // namespace program

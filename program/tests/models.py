@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The commands that take models, on those of model_files: models.py PROGRAM DIRECTORY"""
+import json
+import math
+import pathlib
+import struct
+import subprocess
+import sys
+
+program, directory = sys.argv[1], pathlib.Path(sys.argv[2])
+
+
+def write(path, name, dtype, shape, code, numbers):
+    content = struct.pack(f"<{len(numbers)}{code}", *numbers)
+    header = json.dumps({name: {"dtype": dtype, "shape": shape, "data_offsets": [0, len(content)]}}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + content)
+
+
+def read(path):
+    content = path.read_bytes()
+    size = struct.unpack("<Q", content[:8])[0]
+    entry = json.loads(content[8:8 + size])["y"]
+    begin, end = entry["data_offsets"]
+    return entry["shape"], struct.unpack(f"<{(end - begin) // 4}f", content[8 + size + begin:8 + size + end])
+
+
+def run(*words, code=0):
+    done = subprocess.run([program, *map(str, words), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == code, (words, done.returncode, done.stderr)
+    return json.loads(done.stdout) if done.stdout else {}
+
+
+def outputs(model, inputs):
+    run("run", directory / model, "--input", directory / inputs, "--out", directory / "y")
+    return read(directory / "y")
+
+
+def expect_same(a, b, allowed):
+    (shape, y), (other_shape, z) = a, b
+    assert shape == other_shape, (shape, other_shape)
+    size = math.sqrt(sum(v * v for v in y))
+    distance = math.sqrt(sum((v - w) ** 2 for v, w in zip(y, z)))
+    assert size > 0 and distance <= allowed * size, (distance, size)
+
+
+write(directory / "tokens", "tokens", "I32", [2, 24], "i", [(7 * i) % 256 for i in range(48)])
+write(directory / "x", "x", "F32", [32, 3], "f", [math.sin(i) for i in range(96)])
+text = directory / "text"
+text.write_bytes(b"A rose is a rose. " * 20)
+
+facts = run("info", directory / "language")
+assert facts["kind"] == "model" and facts["options"]["width"] == 16 and facts["metadata"] == {"about": "nothing"}, facts
+
+facts = run("run", directory / "language", "--text", text, "--length", 64)
+assert facts["bytes"] == 360 and facts["window"] == 64 and 5 < facts["bits_per_byte"] < 20, facts
+written = [subprocess.run([program, "run", directory / "language", "--text", text, "--generate", "30", "--seed", seed],
+                          check=True, stdout=subprocess.PIPE).stdout for seed in ("1", "1", "2")]
+assert len(written[0]) == 31 and written[0] == written[1] != written[2], written
+assert "generated" in run("run", directory / "language", "--text", text, "--generate", 5, "--temperature", 0)
+run("run", directory / "language", "--generate", 5, code=2)
+assert "features" in run("run", directory / "classifier", "--text", text, code=1)["error"]
+
+language = outputs("language", "tokens")
+assert language[0] == [48, 256], language[0]
+facts = run("import", directory / "decoder", "--guess", "--out", directory / "imported")
+assert facts["prefix"] == "decoder." and facts["layers"] == 2 and facts["guessed"]["use_decay"], facts
+expect_same(outputs("imported", "tokens"), language, 1e-5)
+
+classifier = outputs("classifier", "x")
+assert classifier[0] == [1, 4], classifier[0]
+(directory / "config").write_text('{"causal": false, "final_norm_type": "simplermsnorm", "pool": "mean"}')
+facts = run("import", directory / "dict", "--config", directory / "config", "--out", directory / "imported_classifier")
+assert facts["outputs"] == 4 and "causal" not in facts["guessed"], facts
+expect_same(outputs("imported_classifier", "x"), classifier, 1e-5)
+assert "not JSON" in run("import", directory / "dict", "--config", text, "--out", directory / "no", code=1)["error"]
+assert "920" in run("import", directory / "x", "--guess", "--out", directory / "no", code=1)["error"]
+
+facts = run("compress", directory / "classifier", "--tolerance", "0.01", "--length", 128, "--out", directory / "compressed")
+assert facts["length"] == 128 and len(facts["layers"]) == 1, facts
+assert all(group["bound_relative_to_tolerance"] <= 1 for layer in facts["layers"] for group in layer["groups"]), facts
+assert facts["output_change"] < 0.05, facts
+assert run("info", directory / "compressed")["kind"] == "model"
+assert "distill" in run("compress", directory / "language", "--tolerance", "0.01", "--out", directory / "no", code=1)["error"]
+print("right")

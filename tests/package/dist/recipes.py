@@ -1,0 +1,24 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Reads the recipes of Conan and vcpkg as far as it goes without them: recipes.py SOURCE_DIR VERSION"""
+import json
+import pathlib
+import re
+import sys
+
+source, version = pathlib.Path(sys.argv[1]), sys.argv[2]
+manifest = json.loads((source / "packaging/vcpkg/toeplitz/vcpkg.json").read_text())
+assert manifest["name"] == "toeplitz" and manifest["version"] == version, manifest
+assert "eigen3" in manifest["dependencies"], manifest
+portfile = (source / "packaging/vcpkg/toeplitz/portfile.cmake").read_text()
+recipe = (source / "packaging/conan/conanfile.py").read_text()
+compile(recipe, "conanfile.py", "exec")
+# What they switch off is there to be switched off.
+options = (source / "CMakeLists.txt").read_text()
+for name in sorted(set(re.findall(r"TOEPLITZ_[A-Z_]+", portfile + recipe))):
+    assert f"option({name} " in options, name
+try:
+    from conan.api.conan_api import ConanAPI  # noqa: F401  where it is installed, it loads the recipe
+except ImportError:
+    print("Conan is not installed: its recipe was only compiled")
+print("recipes of", version)

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+#include "toeplitz_single.hpp"
+
+int other() { return TOEPLITZ_VERSION_MINOR; }
