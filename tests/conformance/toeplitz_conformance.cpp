@@ -14,7 +14,7 @@
 #include <map>
 #include <set>
 
-#include <program/official.hpp>
+#include <examples/program/official.hpp>
 #include <toeplitz/nn/loss.hpp>
 #include <toeplitz/nn/model.hpp>
 #include <toeplitz/train/adamw.hpp>

@@ -80,8 +80,8 @@ while IFS=$'\t' read -r place line; do
                 check_options "${sources%%/*}" "${words[@]:1}"
             fi ;;
         toeplitz)
-            [[ ${words[1]} == -* ]] || [ -f "program/${words[1]}.cpp" ] || fail "no command ${words[1]}"
-            check_options program "${words[@]:2}" ;;
+            [[ ${words[1]} == -* ]] || [ -f "examples/program/${words[1]}.cpp" ] || fail "no command ${words[1]}"
+            check_options examples/program "${words[@]:2}" ;;
         bench/* | tests/*)
             if [ -f "${words[0]}" ]; then
                 check_options "${words[0]%/*}" "${words[@]:1}"

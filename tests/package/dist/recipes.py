@@ -7,11 +7,11 @@ import re
 import sys
 
 source, version = pathlib.Path(sys.argv[1]), sys.argv[2]
-manifest = json.loads((source / "packaging/vcpkg/toeplitz/vcpkg.json").read_text())
+manifest = json.loads((source / "cmake/packages/vcpkg/toeplitz/vcpkg.json").read_text())
 assert manifest["name"] == "toeplitz" and manifest["version"] == version, manifest
 assert "eigen3" in manifest["dependencies"], manifest
-portfile = (source / "packaging/vcpkg/toeplitz/portfile.cmake").read_text()
-recipe = (source / "packaging/conan/conanfile.py").read_text()
+portfile = (source / "cmake/packages/vcpkg/toeplitz/portfile.cmake").read_text()
+recipe = (source / "cmake/packages/conan/conanfile.py").read_text()
 compile(recipe, "conanfile.py", "exec")
 # What they switch off is there to be switched off.
 options = (source / "CMakeLists.txt").read_text()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# An overlay port: vcpkg install toeplitz --overlay-ports=packaging/vcpkg, in a checkout of the sources.
+# An overlay port: vcpkg install toeplitz --overlay-ports=cmake/packages/vcpkg, in a checkout of the sources.
 
 cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH SOURCE_PATH)
 cmake_path(GET SOURCE_PATH PARENT_PATH SOURCE_PATH)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Conan 2: conan create packaging/conan --version=0.2.0, from a checkout of the sources."""
+"""Conan 2: conan create cmake/packages/conan --version=0.2.0, from a checkout of the sources."""
 import os
 
 from conan import ConanFile
