@@ -229,6 +229,7 @@ void add_spectral(Cases& cases);
 void add_state_space(Cases& cases);
 void add_position_mlp(Cases& cases);
 void add_tno(Cases& cases);
+void add_images(Cases& cases);
 void add_block_floor(Cases& cases);
 void add_block_tno(Cases& cases);
 void add_block_fd(Cases& cases);

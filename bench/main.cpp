@@ -56,6 +56,7 @@ Cases all_cases() {
     add_state_space(cases);
     add_position_mlp(cases);
     add_tno(cases);
+    add_images(cases);
     add_block_floor(cases);
     add_block_tno(cases);
     add_block_fd(cases);
