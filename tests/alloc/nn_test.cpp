@@ -209,7 +209,7 @@ TEST_F(ModuleAllocations, NoneInMixersOfImages) {
     using Images = SeparableMixer<Axis, Axis>;
     const TnoOptions axis{.mlp = small_mlp(0)};
     const Images mixer({.channels = 9, .image_width = 12, .scale = 2, .rows = axis, .columns = axis});
-    const Index height = longest_direct_product + 6;  // rows by their definition, columns by transforms
+    const Index height = most_direct_lags + 6;  // rows by their definition, columns by transforms
     const Index length = 12 * height;
     const auto parameters = mixer.make_parameters(1);
     auto gradients = zeros_like(parameters);

@@ -21,6 +21,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,7 +67,8 @@ consteval std::size_t visited_count() {
 template <class O>
 consteval std::size_t unvisited_count() {
     if constexpr (requires { O::unvisited_options; }) {
-        return std::extent_v<std::remove_reference_t<decltype(O::unvisited_options)>>;
+        // Not its type's extent, which clang does not know before a template's member is used.
+        return std::size(O::unvisited_options);
     } else {
         return 0;
     }

@@ -168,7 +168,7 @@ TEST(SeparableMixerTest, IsTheKroneckerProductOfItsAxes) {
 }
 
 TEST(SeparableMixerTest, IsTheKroneckerProductWhereAxesAreTransformed) {
-    const Index width = longest_direct_product + 6;
+    const Index width = most_direct_lags + 6;
     const Images mixer(options_of(3, width));
     const auto parameters = parameters_of(mixer, 3);
     const Matrix<double> x = random_matrix<double>(2 * 3 * width, channels, 4);
@@ -330,7 +330,7 @@ TEST(SeparableMixerTest, AModelSeesSmallImagesInTheirFramesAsThoughTheyWereAlone
 
 TEST(SeparableMixerTest, ResultsDoNotDependOnTheNumberOfThreads) {
     constexpr Index height = 40;
-    const Index width = longest_direct_product + 6;
+    const Index width = most_direct_lags + 6;
     const Images mixer(options_of(height, width, 2));
     const auto parameters = parameters_of(mixer, 15);
     const Matrix<double> x = random_matrix<double>(2 * height * width, channels, 16);
