@@ -223,7 +223,9 @@ TEST(BatchNormTest, StatisticsOfThePartsOfABatchAreAveraged) {
         auto one = start;
         norm.update_statistics(caches[0], one);
         norm.update_statistics(gradients, moved = start);
-        if (part == 0) EXPECT_TRUE(equal(moved, one)) << "a single part is the batch";
+        if (part == 0) {
+            EXPECT_TRUE(equal(moved, one)) << "a single part is the batch";
+        }
     }
     for (Index c = 0; c < 2; ++c) {
         const double mean = (caches[0].mean(c) + caches[1].mean(c)) / 2;
