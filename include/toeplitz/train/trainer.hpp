@@ -322,7 +322,7 @@ private:
         processes.all_gather(std::span(messages));
         if (failure) std::rethrow_exception(failure);
         Index rank = 0;
-        while (!(part_of(shards, rank, processes.size()).last > failed)) ++rank;
+        while (part_of(shards, rank, processes.size()).last <= failed) ++rank;
         fail(814, "gradients from all processes",
              detail::text("from process ", rank, ": ", messages[static_cast<std::size_t>(rank)].data()));
 #endif
