@@ -14,8 +14,8 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// on, which the official weights are trained with.
 enum class FrequencyGrid { smooth, power_of_two };
 
-/// The defaults are those that learn best (docs/training.md). Official weights are plain: input = angle, no
-/// scale, no pole; so are options of files from before there were any.
+/// What the defaults do for learning, as far as it was measured, is in docs/training.md. Official weights are
+/// plain: input = angle, no scale, no pole; so are options of files from before there were any.
 struct FdTnoOptions {
     Index channels = 0;                                      ///< d ≥ 1; a layer fills it in
     PositionMlpOptions mlp{.activation = Activation::silu};  ///< its channels are filled in
