@@ -50,11 +50,12 @@ toeplitz::CrossEntropyLoss evaluate_prepared(const Prepared& prepared, Index out
 template <class M>
 toeplitz::CrossEntropyLoss evaluate(const M& model, const typename M::Parameters& parameters,
                                     const LabelledSequences& data, Index batch,
+                                    toeplitz::Communicator& processes,
                                     toeplitz::WeightFormat weights = toeplitz::WeightFormat::exact) {
     const typename M::Prepared prepared =
         model.prepare(parameters, {.length = data.length, .weights = weights});
     return evaluate_prepared(
-        prepared, model.outputs(), data, batch,
+        prepared, model.outputs(), data, batch, processes,
         [](const auto& outputs, toeplitz::Workspace&) -> const auto& { return outputs; });
 }
 

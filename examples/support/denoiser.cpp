@@ -331,7 +331,8 @@ DenoiserReport train_denoiser(const DenoiserOptions& options, const TrainingSett
     const RunDescription description{
         .name = "denoiser",
         .tokens_per_step = settings.batch * n,
-        .data = fingerprint(corpus.speech, corpus.music) + " in clips of " + std::to_string(n),
+        .input = {{"data", fingerprint(corpus.speech, corpus.music)},
+                  {"window", std::to_string(n) + " steps"}},
         .validation = "dB gained",
         .validate_every = options.validate_every};
     const auto make_plan = [&](const Net::Parameters& p) {
