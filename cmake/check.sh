@@ -6,6 +6,7 @@
 #   bash cmake/check.sh ROW...   some of them
 #
 #   test            the test command of the README
+#   examples        the example programs, and what the guide says that they print
 #   gcc             the floors that use vectors and gradients with g++, for this processor
 #   asan            unit and allocation tests with clang++'s address and undefined-behaviour sanitizers
 #   tsan            tests of what threads share with its thread sanitizer, in OpenMP's threads
@@ -22,7 +23,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-all_rows=(test gcc asan tsan fuzz sse2 avx2 avx512 ofast no-exceptions no-openmp no-fftw index strict aarch64)
+all_rows=(test examples gcc asan tsan fuzz sse2 avx2 avx512 ofast no-exceptions no-openmp no-fftw index strict aarch64)
 mapfile -t unit < <(cd tests/unit && printf 'unit_%s\n' *)
 vectors=(unit_core unit_fft unit_dense unit_operators)
 jobs=$(nproc)
@@ -49,6 +50,14 @@ suites() {
 }
 
 row_test() { bash cmake/test.sh; }
+
+row_examples() {
+    need clang libomp-dev libcli11-dev libsndfile1-dev libpng-dev zlib1g-dev libopenmpi-dev openmpi-bin gnuplot-nox
+    # In the build of the tests, which has what both instantiate.
+    cmake --preset test -D TOEPLITZ_BUILD_BENCH=OFF -D TOEPLITZ_BUILD_EXAMPLES=ON
+    cmake --build --preset test --parallel "$jobs"
+    ctest --test-dir build/test --output-on-failure --no-tests=error --parallel "$jobs" -R '^example_' -LE slow
+}
 
 row_gcc() {
     need g++
@@ -135,7 +144,7 @@ row_strict() {
     configure --fresh -D CMAKE_CXX_COMPILER=clang++ -D CMAKE_CXX_FLAGS_RELEASE=-O0
     run "^package_no_warnings$"
     configure --fresh -D CMAKE_CXX_COMPILER=g++ -D CMAKE_CXX_FLAGS_RELEASE=-O2
-    run "^package_no_warnings$"
+    run "^package_(no_warnings$|flags_)"
 }
 
 row_aarch64() {

@@ -68,7 +68,7 @@ function start_unit(line) {
     given = ""
 }
 
-function end_of_cpp(line) {
+function end_of_cpp(line,    lines, count, i, statements) {
     if (block ~ /(^|\n)int main\(/) {
         program = ""
         for (name in examples) {
@@ -81,6 +81,8 @@ function end_of_cpp(line) {
     if (!goes_on) start_unit(line)
     if (goes_on && !open_unit) fail(line, "there is no block to go on with")
     goes_on = 0
+    count = split(block, lines, "\n")
+    for (i = 1; i < count; ++i) statements = statements statement(lines[i]) "\n"
     body = body "#line " line + 1 " \"" FILENAME "\"\n" statements
 }
 
@@ -123,7 +125,7 @@ fence == "" && /^<!-- goes on -->$/ { goes_on = 1; next }
         sub(/^ *```/, "", fence)
         if (fence == "") fence = "text"
         fence_line = FNR
-        block = statements = ""
+        block = ""
     } else {
         if (fence == "cpp") end_of_cpp(fence_line)
         if (fence == "output") {
@@ -139,7 +141,6 @@ fence == "" && /^<!-- goes on -->$/ { goes_on = 1; next }
 }
 fence != "" {
     block = block $0 "\n"
-    if (fence == "cpp") statements = statements statement($0) "\n"
     next
 }
 

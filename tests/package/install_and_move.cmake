@@ -10,7 +10,8 @@ execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BUILD_DIR}" --prefix "${
     OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
 file(RENAME "${PREFIX}-before-move" "${PREFIX}")
 
-file(GLOB_RECURSE installed "${PREFIX}/*")
+# Programs may have assertions, which name their sources.
+file(GLOB_RECURSE installed "${PREFIX}/include/*" "${PREFIX}/lib/*" "${PREFIX}/share/*")
 foreach(file IN LISTS installed)
     file(READ "${file}" content)
     foreach(path IN ITEMS "${SOURCE_DIR}" "${BUILD_DIR}" "${PREFIX}")

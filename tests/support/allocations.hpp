@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <toeplitz/core/error.hpp>
+#include <toeplitz/core/parallel.hpp>
 
 namespace toeplitz::test {
 
@@ -32,6 +33,7 @@ class Allocations : public testing::Test {
 protected:
     void SetUp() override {
         if (allocation_count() < 0) GTEST_SKIP() << "allocations cannot be counted in this build";
+        available_threads();  // OpenMP's runtime allocates when it is first asked
     }
 
     template <class F>

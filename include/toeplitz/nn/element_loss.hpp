@@ -166,7 +166,7 @@ ElementLoss binary_cross_entropy(MatrixView<const Scalar> z, MatrixView<const Sc
             if (positive.size() != 0) share *= positive.segment(first, share.size()).array();
             exponential = (-logits.abs()).exp();
             const double sum =
-                ((1 - targets) * logits + (1 - targets + share) * (exponential.log1p() - logits.min(0.0)))
+                ((1 - targets) * logits + (1 - targets + share) * (exponential.log1p() - (logits.min)(0.0)))
                     .sum();
             gradient = (1 - targets) -
                        (1 - targets + share) * (logits >= 0).select(exponential, 1.0) / (1 + exponential);
