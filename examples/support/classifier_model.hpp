@@ -24,12 +24,12 @@ inline toeplitz::Sequences sequences_of(const LabelledSequences& data, const Lab
     return toeplitz::Sequences::images(data.length / data.image_width, data.image_width);
 }
 
-/// Loss and accuracy on data that processes share out, where `logits_of(outputs, ws)` are those of a prepared model's outputs.
+/// Loss and accuracy on data that processes share out, where `logits_of(outputs, ws)` are those of a prepared
+/// model's outputs.
 template <class Prepared, class LogitsOf>
 toeplitz::CrossEntropyLoss evaluate_prepared(const Prepared& prepared, Index outputs,
                                              const LabelledSequences& data, Index batch,
-                                              toeplitz::Communicator& processes,
-                                             LogitsOf&& logits_of) {
+                                             toeplitz::Communicator& processes, LogitsOf&& logits_of) {
     const Index batches = (data.count() + batch - 1) / batch;
     std::vector<toeplitz::Workspace> workspaces(static_cast<std::size_t>(parallel_threads()));
     const auto losses = parallel_map(batches, processes, [&](Index b, int thread) {

@@ -328,13 +328,12 @@ DenoiserReport train_denoiser(const DenoiserOptions& options, const TrainingSett
         return loss;
     };
 
-    const RunDescription description{
-        .name = "denoiser",
-        .tokens_per_step = settings.batch * n,
-        .input = {{"data", fingerprint(corpus.speech, corpus.music)},
-                  {"window", std::to_string(n) + " steps"}},
-        .validation = "dB gained",
-        .validate_every = options.validate_every};
+    const RunDescription description{.name = "denoiser",
+                                     .tokens_per_step = settings.batch * n,
+                                     .input = {{"data", fingerprint(corpus.speech, corpus.music)},
+                                               {"window", std::to_string(n) + " steps"}},
+                                     .validation = "dB gained",
+                                     .validate_every = options.validate_every};
     const auto make_plan = [&](const Net::Parameters& p) {
         return std::make_shared<const Denoiser::Plan>(net, p, n);
     };

@@ -25,16 +25,15 @@ namespace toeplitz::test {
 template <class Mixer, class... Layers>
 using ModelOptionsOf = typename Model<Mixer, Layers...>::Options;
 
-using BuiltInOptions =
-    testing::Types<FftOptions, Fft2dOptions, BandOptions, CausalFilterOptions, SkiOptions, SpectralOptions, DenseOptions,
-                   NormEstimateOptions, ApproximationOptions, ChooseOptions, DistillOptions,
-                   CrossEntropyOptions, HuberOptions, BinaryCrossEntropyOptions, PrepareOptions,
-                   StreamOptions, TrainerOptions, PositionKernelOptions, FrequencyKernelOptions,
-                   ModelOptionsOf<Tno<float, Causality::causal>, BatchNorm<float>, Linear<float>>,
-                   ModelOptionsOf<FdTno<float, Causality::causal>>,
-                   ModelOptionsOf<SkiTno<float, Causality::bidirectional>>,
-                   SkiTnoOptions<PositionKernelOptions>, ModelOptionsOf<CompressedTno<float>>,
-                   ModelOptionsOf<AnyMixer<float>>,
-                   SeparableMixer<Tno<float, Causality::bidirectional>, FdTno<float, Causality::bidirectional>>::Options>;
+using BuiltInOptions = testing::Types<
+    FftOptions, Fft2dOptions, BandOptions, CausalFilterOptions, SkiOptions, SpectralOptions, DenseOptions,
+    NormEstimateOptions, ApproximationOptions, ChooseOptions, DistillOptions, CrossEntropyOptions,
+    HuberOptions, BinaryCrossEntropyOptions, PrepareOptions, StreamOptions, TrainerOptions,
+    PositionKernelOptions, FrequencyKernelOptions,
+    ModelOptionsOf<Tno<float, Causality::causal>, BatchNorm<float>, Linear<float>>,
+    ModelOptionsOf<FdTno<float, Causality::causal>>, ModelOptionsOf<SkiTno<float, Causality::bidirectional>>,
+    SkiTnoOptions<PositionKernelOptions>, ModelOptionsOf<CompressedTno<float>>,
+    ModelOptionsOf<AnyMixer<float>>,
+    SeparableMixer<Tno<float, Causality::bidirectional>, FdTno<float, Causality::bidirectional>>::Options>;
 
 }  // namespace toeplitz::test

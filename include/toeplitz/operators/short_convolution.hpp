@@ -298,13 +298,13 @@ private:
                 for (Index q = 0; q < padded_taps; q += gradient_taps) {
                     // Rows of g that these taps bring together with rows of x.
                     const Index lag = q - negative_;
-                    const Index begin =
-                        std::clamp<Index>(lag - i0, 0, count) / gradient_rows * gradient_rows;
-                    const Index end = std::clamp<Index>(xs.rows() + lag + gradient_taps - 1 - i0, begin, count);
+                    const Index begin = std::clamp<Index>(lag - i0, 0, count) / gradient_rows * gradient_rows;
+                    const Index end =
+                        std::clamp<Index>(xs.rows() + lag + gradient_taps - 1 - i0, begin, count);
                     for (Index c = 0; c < width; c += V::lanes) {
-                        add_gradient(
-                            x_window + (padded_taps - q - gradient_taps + begin) * block_width + c,
-                            g_window + begin * block_width + c, end - begin, total + q * block_width + c);
+                        add_gradient(x_window + (padded_taps - q - gradient_taps + begin) * block_width + c,
+                                     g_window + begin * block_width + c, end - begin,
+                                     total + q * block_width + c);
                     }
                 }
             }

@@ -126,7 +126,8 @@ TYPED_TEST(CausalFilterTest, StridesAndPaddingAmongBlocks) {
 
 TYPED_TEST(CausalFilterTest, ShortSignalsAndFewTapsKeepThePastBitForBit) {
     using S = TypeParam;
-    for (const auto& [n, taps] : std::vector<std::array<Index, 2>>{{2 * most_direct_lags, most_direct_lags}, {500, 1}}) {
+    for (const auto& [n, taps] :
+         std::vector<std::array<Index, 2>>{{2 * most_direct_lags, most_direct_lags}, {500, 1}}) {
         const Matrix<S> h = random_matrix<S>(taps, 16, 1);
         Matrix<S> x = random_matrix<S>(n, 16, 2);
         const Matrix<S> before = causal_filter(h, x).topRows(n / 2);
