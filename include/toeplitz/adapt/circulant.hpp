@@ -19,8 +19,7 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// * chan: T. Chan's, the nearest in the Frobenius norm, c(t) = ((n − t) k(t) + t k(t − n)) / n. Positive
 ///   definite where T is.
 /// * strang: the lags around 0 as they are, c(t) = k(t) up to the middle and k(t − n) beyond, their mean in
-/// the
-///   middle. Closer where lags decay fast; need not be positive definite.
+///   the middle. Closer where lags decay fast; need not be positive definite.
 enum class Circulant { chan, strang };
 
 /// The first column c of the circulant, n × d, from lags of (2n − 1) × d rows.

@@ -194,9 +194,9 @@ CrossEntropyLoss cross_entropy(MatrixView<const Scalar> logits, std::span<const 
 /// gradient of this sum; zero in other rows. q is explained at CrossEntropyOptions; w is the weight of the
 /// row times that of its target's class, both 1 unless they are given. `weights` may be the lengths of the
 /// sequences. logits, dlogits: rows × V, rows of neighbours; dlogits may be logits. A NaN in a row makes the
-/// sum NaN. \throws shape_error 750 (logits), 751 (dlogits), value_error 752 (a target that counts),
-/// config_error 753,
-///         757 (class weights), and what RowWeights::expand throws
+/// sum NaN.
+/// \throws shape_error 750 (logits), 751 (dlogits), value_error 752 (a target that counts),
+///         config_error 753, 757 (class weights), and what RowWeights::expand throws
 /// Cost O(rows · V) | heap: none once ws is large enough | thread-safe: yes, with distinct ws
 template <Viewable Logits, Viewable Gradient>
 CrossEntropyLoss cross_entropy(const Logits& logits, std::span<const Token> targets, Gradient&& dlogits,

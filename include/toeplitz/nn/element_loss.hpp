@@ -178,8 +178,9 @@ ElementLoss binary_cross_entropy(MatrixView<const Scalar> z, MatrixView<const Sc
 
 /// Σ (y − target)² over the elements that count, and dy = 2 (y − target), the gradient of this sum; both
 /// times the weights of rows, where there are any. `weights` may be the lengths of the sequences. All rows ×
-/// d, rows of neighbours; dy may be y. \throws shape_error 754, and what RowWeights::expand throws Cost
-/// O(size) | heap: none once ws is large enough | thread-safe: yes, with distinct ws
+/// d, rows of neighbours; dy may be y.
+/// \throws shape_error 754, and what RowWeights::expand throws
+/// Cost O(size) | heap: none once ws is large enough | thread-safe: yes, with distinct ws
 template <Viewable Y, Viewable Target, Viewable Gradient>
 ElementLoss squared_error(const Y& y, const Target& target, Gradient&& dy, Workspace& ws,
                           const RowWeights& weights = {}) {
@@ -215,9 +216,9 @@ ElementLoss absolute_error(const Y& y, const Target& target, Workspace& ws, cons
 }
 
 /// Σ e²/2 where |e| ≤ δ and δ(|e| − δ/2) beyond, e = y − target; dy = e, but at most δ on either side. The
-/// rest is as squared_error has it. \throws shape_error 754, config_error 758 (δ), and what
-/// RowWeights::expand throws Cost O(size) | heap: none once ws is large enough | thread-safe: yes, with
-/// distinct ws
+/// rest is as squared_error has it.
+/// \throws shape_error 754, config_error 758 (δ), and what RowWeights::expand throws
+/// Cost O(size) | heap: none once ws is large enough | thread-safe: yes, with distinct ws
 template <Viewable Y, Viewable Target, Viewable Gradient>
 ElementLoss huber_error(const Y& y, const Target& target, Gradient&& dy, Workspace& ws,
                         const HuberOptions& options = {}, const RowWeights& weights = {}) {
@@ -236,9 +237,9 @@ ElementLoss huber_error(const Y& y, const Target& target, Workspace& ws, const H
 
 /// Σ −p t log σ(z) − (1−t) log(1 − σ(z)) of logits z and targets t in [0, 1], one column per class, each of
 /// which a row may belong to; p is the column's positive weight. dz = (1−t) σ(z) − p t (1 − σ(z)). The rest
-/// is as squared_error has it. \throws shape_error 754, config_error 757 (positive weights), value_error 759
-/// (a target that counts), and
-///         what RowWeights::expand throws
+/// is as squared_error has it.
+/// \throws shape_error 754, config_error 757 (positive weights), value_error 759 (a target that counts),
+///         and what RowWeights::expand throws
 /// Cost O(size) | heap: none once ws is large enough | thread-safe: yes, with distinct ws
 template <Viewable Logits, Viewable Target, Viewable Gradient>
 ElementLoss binary_cross_entropy(const Logits& logits, const Target& target, Gradient&& dlogits,

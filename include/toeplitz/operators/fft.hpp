@@ -25,9 +25,8 @@ struct FftOptions {
 /// Up to most_direct_lags lags are multiplied by definition, which keeps causality bit for bit; more keep it
 /// to the rounding of the transform.
 /// * Kernel: lags × channels; row t + first_lag_row(n, kind) is lag t.
-/// * Cost O(n log n) per channel | heap: none | thread-safe: yes | threads split channels and batch, same
-/// bits
-///   for any number
+/// * Cost O(n log n) per channel | heap: none | thread-safe: yes | threads split channels and batch,
+///   same bits for any number
 template <Real ScalarType, Causality kind = Causality::bidirectional,
           class Engine = DefaultConvolution<ScalarType>>
 requires ConvolutionEngine<Engine, ScalarType>

@@ -28,9 +28,8 @@ struct Fft2dOptions {
 /// pairs share one. So one transform of 4·H·W points does what one of 2H × 2W does.
 /// * Kernel: (2H−1)(2W−1) × channels; row (p + H − 1)(2W − 1) + q + W − 1 is lag p down and q to the right.
 /// * Images within their frames, Sequences::images with heights and widths, are padded with zeros.
-/// * Cost O(H·W log H·W) per channel, and a copy of each image | heap: none | thread-safe: yes | same bits
-/// for
-///   any number of threads
+/// * Cost O(H·W log H·W) per channel, and a copy of each image | heap: none | thread-safe: yes |
+///   same bits for any number of threads
 template <Real ScalarType>
 class Fft2d : public Operator<Fft2d<ScalarType>, ScalarType> {
     using Base = Operator<Fft2d, ScalarType>;
