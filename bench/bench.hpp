@@ -76,6 +76,14 @@ void for_each_shape(F&& f) {
     }
 }
 
+/// Calls f(shape) for lengths around those that are multiplied by definition. One thread.
+template <class F>
+void for_each_short_shape(F&& f) {
+    for (const Index d : {64, 512}) {
+        for (const Index n : {16, 32, 64, 128}) f(Shape{.n = n, .d = d});
+    }
+}
+
 /// Calls f(shape) for the lengths and numbers of channels at which lanes hold time steps, too. One thread.
 template <class F>
 void for_each_narrow_shape(F&& f) {

@@ -37,6 +37,10 @@ void add_fft(Cases& cases) {
         cases.push_back({"FftGradient", shape, gradient});
         cases.push_back({"FftStep", shape, step});
     });
+    for_each_short_shape([&](const Shape& shape) {
+        cases.push_back({"Fft", shape, bidirectional});
+        cases.push_back({"FftCausal", shape, causal});
+    });
     for_each_narrow_shape([&](const Shape& shape) { cases.push_back({"Fft", shape, bidirectional}); });
 }
 

@@ -189,6 +189,7 @@ void add_floors(Cases& cases) {
             cases.push_back({"FloorFma", shape, fma_floor});
         }
     });
+    for_each_short_shape([&](const Shape& shape) { cases.push_back({"FloorFftw", shape, fftw}); });
     for_each_narrow_shape([&](const Shape& shape) { cases.push_back({"FloorFftw", shape, fftw}); });
     for_each_filter([&](const Shape& shape) { cases.push_back({"FloorOverlapSave", shape, overlap_save}); });
 }
