@@ -6,7 +6,7 @@
 #   bash cmake/check.sh ROW...   some of them
 #
 #   test            the test command of the README
-#   examples        the example programs, and what the guide says that they print
+#   examples        the example programs, what the guide says that they print, and the program toeplitz
 #   gcc             the floors that use vectors and gradients with g++, for this processor
 #   asan            unit and allocation tests with clang++'s address and undefined-behaviour sanitizers
 #   tsan            tests of what threads share with its thread sanitizer, in OpenMP's threads
@@ -35,7 +35,7 @@ need() { bash cmake/install_packages.sh cmake make pkg-config libeigen3-dev libf
 # configure [ARGUMENT OF CMAKE...]: with the preset $preset, or that of the tests with g++.
 configure() {
     cmake --preset "${preset:-gcc}" -B "build/check/$row" \
-        -D TOEPLITZ_BUILD_BENCH=OFF -D TOEPLITZ_BUILD_EXAMPLES=OFF "$@"
+        -D TOEPLITZ_BUILD_BENCH=OFF -D TOEPLITZ_BUILD_EXAMPLES=OFF -D TOEPLITZ_BUILD_PROGRAM=OFF "$@"
 }
 
 # run REGEX [ARGUMENT OF CTEST...]: the tests whose names match.
@@ -54,9 +54,9 @@ row_test() { bash cmake/test.sh; }
 row_examples() {
     need clang libomp-dev libcli11-dev libsndfile1-dev libpng-dev zlib1g-dev libopenmpi-dev openmpi-bin gnuplot-nox
     # In the build of the tests, which has what both instantiate.
-    cmake --preset test -D TOEPLITZ_BUILD_BENCH=OFF -D TOEPLITZ_BUILD_EXAMPLES=ON
+    cmake --preset test -D TOEPLITZ_BUILD_BENCH=OFF -D TOEPLITZ_BUILD_EXAMPLES=ON -D TOEPLITZ_BUILD_PROGRAM=ON
     cmake --build --preset test --parallel "$jobs"
-    ctest --test-dir build/test --output-on-failure --no-tests=error --parallel "$jobs" -R '^example_' -LE slow
+    ctest --test-dir build/test --output-on-failure --no-tests=error --parallel "$jobs" -R '^(example|program)_' -LE slow
 }
 
 row_gcc() {

@@ -13,7 +13,7 @@ bash cmake/install_packages.sh clang libomp-dev g++ cmake make pkg-config libeig
     gnuplot-nox valgrind
 
 echo "== 2/3 Building the tests in build/test"
-cmake --preset test -D TOEPLITZ_BUILD_BENCH=OFF -D TOEPLITZ_BUILD_EXAMPLES=OFF
+cmake --preset test -D TOEPLITZ_BUILD_BENCH=OFF -D TOEPLITZ_BUILD_EXAMPLES=OFF -D TOEPLITZ_BUILD_PROGRAM=OFF
 cmake --build --preset test --parallel "$(nproc)"
 
 echo "== 3/3 Running all tests but the slow ones"
