@@ -110,8 +110,9 @@ LraData load_text(const LraDataOptions& options) {
         data.source = options.directory;
         data.train = read_reviews(options.directory + "/train", length);
         data.test = read_reviews(options.directory + "/test", length);
-        data.validation =
-            data.test.part(data.test.count() / 2 - 500, std::min<Index>(1000, data.test.count()));
+        // The middle, where one class ends and the other begins.
+        const Index watched = std::min<Index>(1000, data.test.count());
+        data.validation = data.test.part((data.test.count() - watched) / 2, watched);
     } else {
         data.source = options.directory.empty() ? manual_pages : options.directory;
         DocumentSplit split = make_section_data(data.source, length, options.seed);
