@@ -147,12 +147,15 @@ public:
             const std::optional<NonFinite> first = find_non_finite(gradients());
             fail(811, "finite gradients", first ? first->text() : "a norm that overflows");
         }
+        Index passes = 0;
+        for (const Outcome& outcome : outcomes_) passes += outcome.passes;
+        const double mean = 1 / static_cast<double>(passes);
+        const std::string unbounded = detail::unbounded_buffer(parameters, gradients(), mean);
+        if (!unbounded.empty()) fail(813, "finite buffers", "a number that is not, in " + unbounded);
         double scale = 1 / loss.count;
         if (options_.clip_norm > 0) scale *= clip_factor(report.gradient_norm, options_.clip_norm);
         adamw_update(parameters, gradients(), state_.adamw, report.rate, options_.adamw, scale);
-        Index passes = 0;
-        for (const Outcome& outcome : outcomes_) passes += outcome.passes;
-        update_buffers(parameters, gradients(), 1 / static_cast<double>(passes));
+        update_buffers(parameters, gradients(), mean);
         report.bytes_sent = processes.bytes_sent() - sent;
         return report;
     }

@@ -55,6 +55,27 @@ TEST(BuffersTest, MoveInTrainingByTheMeanOfWhatTheShardsHaveSeen) {
     }
 }
 
+TEST(BuffersTest, AreNeverLeftInfiniteByAStep) {
+    using Norm = BatchNorm<float>;
+    const Norm norm({.channels = 1});
+    auto parameters = norm.make_parameters();
+    const auto before = parameters;
+    Trainer<Norm::Parameters> trainer(parameters, {.schedule = {.peak = 0.01}});
+    try {
+        // Finite losses and gradients beside a variance that overflows.
+        trainer.step(parameters, [](const Norm::Parameters&, const Part&, Norm::Parameters& gradients) {
+            gradients.running_var(0) = std::numeric_limits<float>::infinity();
+            return LossSum{1, 1};
+        });
+        FAIL() << "no error";
+    } catch (const train_error& error) {
+        EXPECT_EQ(error.id(), 813);
+    }
+    EXPECT_EQ(parameters.running_var(0), before.running_var(0));
+    EXPECT_EQ(parameters.weight(0), before.weight(0));
+    EXPECT_EQ(trainer.state().step(), 0);
+}
+
 TEST(BuffersTest, StayWhereAStepFails) {
     const Norm2 norm({.channels = 2});
     auto parameters = norm.make_parameters();
