@@ -66,14 +66,25 @@ function(toeplitz_computes_much)
     if("${CMAKE_CXX_FLAGS_${build_type}}" MATCHES "-O0")
         foreach(target IN LISTS ARGN)
             target_compile_options(${target} PRIVATE -O1)
-            # A precompiled header does not serve other flags.
-            set_target_properties(${target} PROPERTIES DISABLE_PRECOMPILE_HEADERS ON)
         endforeach()
     endif()
 endfunction()
 
-# Instantiations that many of them need are compiled once, as they are.
-toeplitz_development_target(toeplitz_compiled)
-set_target_properties(toeplitz_compiled PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+# Instantiations that many of them need are compiled once, as they are. Those of layers compute little themselves:
+# their parts do.
+get_target_property(sources toeplitz_compiled SOURCES)
+set(layers "${sources}")
+list(FILTER layers INCLUDE REGEX "/MIXER_")
+list(FILTER sources EXCLUDE REGEX "/MIXER_")
+add_library(toeplitz_compiled_layers OBJECT EXCLUDE_FROM_ALL ${layers})
+set_target_properties(toeplitz_compiled PROPERTIES SOURCES "${sources}")
+target_sources(toeplitz_compiled PRIVATE $<TARGET_OBJECTS:toeplitz_compiled_layers>)
+target_compile_definitions(toeplitz_compiled_layers PRIVATE
+    $<TARGET_PROPERTY:toeplitz_compiled,INTERFACE_COMPILE_DEFINITIONS>)
 toeplitz_computes_much(toeplitz_compiled)
-target_compile_options(toeplitz_compiled PRIVATE ${TOEPLITZ_COMPILED_FLAGS})
+foreach(target IN ITEMS toeplitz_compiled toeplitz_compiled_layers)
+    toeplitz_development_target(${target})
+    target_compile_options(${target} PRIVATE ${TOEPLITZ_COMPILED_FLAGS})
+    set_target_properties(${target} PROPERTIES
+        POSITION_INDEPENDENT_CODE ON UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+endforeach()

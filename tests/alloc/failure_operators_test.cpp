@@ -5,7 +5,7 @@
 #include <memory>
 
 #include <support/allocations.hpp>
-#include <support/model.hpp>
+#include <support/any_operator.hpp>
 #include <support/random.hpp>
 
 namespace toeplitz::test {
@@ -17,15 +17,15 @@ TEST_F(Allocations, FailInOperators) {
             const Spec spec{.kind = kind, .length = n, .channels = 3, .rank = 70};
             SCOPED_TRACE(text(spec));
             const Matrix<double> x = random_matrix<double>(3 * n, 3, 1);
-            const auto right = make_model<double>(spec);
+            const auto right = make_operator<double>(spec);
             const Matrix<double> kernel = right->kernel();
-            const auto make = [&] { return make_model<double>(spec, 7); };
-            const auto is_right = [&](const Model<double>& model) {
+            const auto make = [&] { return make_operator<double>(spec, 7); };
+            const auto is_right = [&](const AnyOperator<double>& model) {
                 return model.apply(x) == right->apply(x) && model.gradient(x, x) == right->gradient(x, x);
             };
             fail_each([&] { make(); }, [] {});
             fail_each_change(
-                make, [&](Model<double>& model) { model.set_kernel(kernel); }, is_right);
+                make, [&](AnyOperator<double>& model) { model.set_kernel(kernel); }, is_right);
 
             // The workspace has seen one sequence, and gets three.
             Matrix<double> y(3 * n, 3);

@@ -4,7 +4,7 @@
 
 #include <support/allocations.hpp>
 
-#include <support/model.hpp>
+#include <support/any_operator.hpp>
 #include <support/random.hpp>
 
 #include <toeplitz/toeplitz.hpp>
@@ -15,8 +15,8 @@ namespace {
 class OperatorAllocations : public Allocations {
 protected:
     /// Every product and the kernel gradient, twice; the first round warms OpenMP's threads up.
-    static void expect_none(const Model<float>& model, Index batch, Layout layout, MatrixView<const float> x,
-                            MatrixView<float> y) {
+    static void expect_none(const AnyOperator<float>& model, Index batch, Layout layout,
+                            MatrixView<const float> x, MatrixView<float> y) {
         const auto gradient = model.zero_gradient();
         std::vector<Index> lengths(static_cast<std::size_t>(batch), model.length() / 2);
         Workspace ws;
@@ -52,7 +52,7 @@ TEST_F(OperatorAllocations, NoneInProductsAndGradients) {
         for (const Spec& spec : shapes(kind)) {
             for (const Index batch : {1, 3}) {
                 SCOPED_TRACE(text(spec));
-                const auto model = make_model<float>(spec);
+                const auto model = make_operator<float>(spec);
                 const Matrix<float> x = random_matrix<float>(batch * spec.length, spec.channels, 1);
                 Matrix<float> y = x;
                 expect_none(*model, batch, Layout::row_major, x, y);
@@ -65,7 +65,7 @@ TEST_F(OperatorAllocations, NoneWithStridedArguments) {
     for (const Kind kind : all_kinds) {
         for (const Spec& spec : shapes(kind)) {
             SCOPED_TRACE(text(spec));
-            const auto model = make_model<float>(spec);
+            const auto model = make_operator<float>(spec);
             const ColumnMatrix<float> x = random_matrix<float>(2 * spec.length, spec.channels, 1);
             ColumnMatrix<float> y = x;
             expect_none(*model, 2, Layout::strided, x, y);

@@ -6,8 +6,10 @@
 
 #include <gtest/gtest.h>
 
-#include <support/model.hpp>
+#include <support/any_operator.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
+#include <support/threads.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/core/parallel.hpp>
@@ -30,21 +32,13 @@ struct Results {
 };
 
 template <class S>
-Results<S> compute(const Model<S>& model, const Matrix<S>& x) {
+Results<S> compute(const AnyOperator<S>& model, const Matrix<S>& x) {
     return {model.apply(x), model.adjoint(x), model.gradient(x, x.colwise().reverse().eval())};
-}
-
-template <class F>
-void in_threads(int count, F&& f) {
-    std::vector<std::thread> threads;
-    for (int thread = 0; thread < count; ++thread) threads.emplace_back(f, thread);
-    for (std::thread& thread : threads) thread.join();
 }
 
 template <class S>
 class OperatorConcurrency : public testing::Test {};
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(OperatorConcurrency, Scalars);
 
 TYPED_TEST(OperatorConcurrency, ThreadsShareAConstOperator) {
@@ -53,7 +47,7 @@ TYPED_TEST(OperatorConcurrency, ThreadsShareAConstOperator) {
         for (const auto& [n, d] : std::vector<std::pair<Index, Index>>{{20, 19}, {150, 19}, {150, 1}}) {
             const Spec spec{.kind = kind, .length = n, .channels = d, .rank = 70};
             SCOPED_TRACE(text(spec));
-            const std::unique_ptr<const Model<S>> model = make_model<S>(spec);
+            const std::unique_ptr<const AnyOperator<S>> model = make_operator<S>(spec);
             const Matrix<S> x = random_matrix<S>(2 * n, d, 1);
             const Results<S> serial = compute(*model, x);
             std::array<bool, 4> same{};
@@ -71,7 +65,7 @@ TYPED_TEST(OperatorConcurrency, ThreadsMayShareAWorkspaceInTurn) {
     using S = TypeParam;
     Workspace ws;
     for (const Kind kind : all_kinds) {
-        const auto model = make_model<S>({.kind = kind, .length = 90, .channels = 3});
+        const auto model = make_operator<S>({.kind = kind, .length = 90, .channels = 3});
         const Matrix<S> x = random_matrix<S>(90, 3, 2);
         Matrix<S> y(90, 3);
         in_threads(1, [&](int) { model->product(Direction::forward, Update::assign, x, y, ws); });
@@ -91,14 +85,14 @@ TYPED_TEST(OperatorConcurrency, OperatorsAreBuiltAtTheSameTime) {
     std::vector<std::vector<Results<S>>> results(4);
     in_threads(4, [&](int thread) {
         for (const Spec& spec : specs) {
-            const auto model = make_model<S>(spec);
+            const auto model = make_operator<S>(spec);
             results[static_cast<std::size_t>(thread)].push_back(
                 compute(*model, random_matrix<S>(spec.length, 2, 3)));
         }
     });
     for (const auto& result : results) EXPECT_TRUE(result == results[0]);
     for (std::size_t i = 0; i < specs.size(); ++i) {
-        const auto model = make_model<S>(specs[i]);
+        const auto model = make_operator<S>(specs[i]);
         EXPECT_TRUE(compute(*model, random_matrix<S>(specs[i].length, 2, 3)) == results[0][i])
             << text(specs[i]);
     }
@@ -112,7 +106,7 @@ TYPED_TEST(OperatorConcurrency, ResultsDoNotDependOnTheNumberOfThreads) {
         if (kind == Kind::dense || kind == Kind::dense_causal) continue;  // one thread
         const Spec spec{.kind = kind, .length = 600, .channels = 101, .rank = 200};
         SCOPED_TRACE(text(spec));
-        const auto model = make_model<S>(spec);
+        const auto model = make_operator<S>(spec);
         const Matrix<S> x = random_matrix<S>(3 * spec.length, spec.channels, 4);
         const std::vector<Index> lengths = {600, 250, 1};
         omp_set_num_threads(1);
@@ -131,7 +125,7 @@ TYPED_TEST(OperatorConcurrency, ResultsDoNotDependOnTheNumberOfThreads) {
             EXPECT_TRUE(compute(*model, x) == serial) << threads << " threads";
             EXPECT_TRUE(same_bits(model->apply(x, lengths), padded)) << threads << " threads";
             // The kernel's spectrum is computed in parallel too.
-            const auto rebuilt = make_model<S>(spec);
+            const auto rebuilt = make_operator<S>(spec);
             EXPECT_TRUE(same_bits(rebuilt->apply(x), serial.forward)) << threads << " threads";
         }
         omp_set_num_threads(before);

@@ -14,13 +14,6 @@
 namespace toeplitz::test {
 namespace {
 
-template <class F>
-void in_threads(int count, F&& f) {
-    std::vector<std::thread> threads;
-    for (int thread = 0; thread < count; ++thread) threads.emplace_back(f, thread);
-    for (std::thread& thread : threads) thread.join();
-}
-
 TEST(StreamConcurrency, ThreadsShareAPlan) {
     const KernelStream<float> plan(random_matrix<float>(600, 20, 1));
     const Matrix<float> x = random_matrix<float>(1500, 20, 2);

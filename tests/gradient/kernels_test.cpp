@@ -7,6 +7,7 @@
 #include <support/activation.hpp>
 #include <support/gradient_check.hpp>
 #include <support/kinds.hpp>
+#include <support/nn.hpp>
 #include <support/normalize.hpp>
 #include <support/random.hpp>
 
@@ -20,18 +21,6 @@ namespace {
 constexpr Activation activations[] = {Activation::identity, Activation::relu, Activation::silu,
                                       Activation::gelu, Activation::sine};
 constexpr Norm norms[] = {Norm::simple_rms, Norm::rms, Norm::scale, Norm::layer};
-
-/// Moves norms away from their start of 0 and 1, so that every gain and offset is seen.
-template <ParameterSet P>
-void shake(P& parameters, std::uint64_t seed) {
-    std::uint64_t next = seed;
-    for_each_parameter(
-        [&](const ParameterName&, auto& tensor) {
-            const Matrix<double> noise = random_matrix<double>(tensor.rows(), tensor.cols(), ++next);
-            tensor += 0.2 * noise;
-        },
-        parameters);
-}
 
 TEST(NormalizeGradientTest, AgreesWithDifferencesForEveryNorm) {
     for (const Norm norm : norms) {

@@ -48,10 +48,10 @@ void expect_gradients(const Module& module, Index channels, std::uint64_t seed =
     }
 }
 
-constexpr Norm norms[] = {Norm::simple_rms, Norm::rms, Norm::scale, Norm::layer};
+constexpr Norm row_norms[] = {Norm::simple_rms, Norm::rms, Norm::scale, Norm::layer};
 
 TEST(RowNormGradientTest, AgreesWithDifferences) {
-    for (const Norm norm : norms) expect_gradients(RowNorm<double>({.channels = 5, .norm = norm}), 5);
+    for (const Norm norm : row_norms) expect_gradients(RowNorm<double>({.channels = 5, .norm = norm}), 5);
     for (const Index measured : {2, 5}) {
         expect_gradients(
             RowNorm<double>({.channels = 5, .norm = Norm::rms, .bias = Bias::add, .measured = measured}), 5);
@@ -168,7 +168,7 @@ TEST(GtuGradientTest, AgreesWithDifferences) {
         expect_gradients(PlainGtu<double>({.width = 3, .inner_width = 4, .activation = activation}), 3);
     }
     expect_gradients(PlainGtu<double>({.width = 3, .inner_width = 4, .bias = Bias::none}), 3);
-    for (const Norm norm : norms) {
+    for (const Norm norm : row_norms) {
         expect_gradients(PlainGtu<double>({.width = 3, .inner_width = 4, .norm = norm}), 3);
     }
 }
@@ -216,7 +216,7 @@ void expect_model_gradients(typename Net::Options options, const Inputs& inputs)
     const Net net(options);
     auto parameters = ModelCalls<Net>::make_parameters(net, 1);
     shake(parameters, 2);
-    // Rows of one small number are where norms vary faster than differences can follow.
+    // Rows of one small number are where row_norms vary faster than differences can follow.
     for (Index i = 0; i < parameters.embed.weight.size(); ++i) {
         double& weight = parameters.embed.weight.data()[i];
         weight += std::copysign(1, weight);

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <support/model.hpp>
+#include <support/any_operator.hpp>
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
@@ -23,25 +23,25 @@ protected:
             for (const Index n : {1, 2, 9, 70}) {
                 const Spec spec{.kind = kind, .length = n, .channels = channels};
                 SCOPED_TRACE(text(spec));
-                f(*make_model<double>(spec));
+                f(*make_operator<double>(spec));
                 if (testing::Test::HasFailure()) return;
             }
         }
     }
 
-    static M sequences(const Model<double>& model, std::uint64_t seed) {
+    static M sequences(const AnyOperator<double>& model, std::uint64_t seed) {
         return random_matrix<double>(batch * model.length(), channels, seed);
     }
 
     static double dot(const M& a, const M& b) { return (a.array() * b.array()).sum(); }
 
     /// Tolerance of a number computed by products and sums as large as this.
-    static double tolerance(const Model<double>& model, double scale) {
+    static double tolerance(const AnyOperator<double>& model, double scale) {
         return static_cast<double>(4 * transform_error(2 * model.length()) * unit<double>) * scale;
     }
 
     /// ‖k‖ ‖x‖ ‖g‖, with every weight of the operators at most 2.
-    static double scale(const Model<double>& model, const M& x, const M& g) {
+    static double scale(const AnyOperator<double>& model, const M& x, const M& g) {
         return 2 * model.kernel().norm() * x.norm() * g.norm() *
                std::sqrt(static_cast<double>(model.length()));
     }
@@ -52,7 +52,7 @@ protected:
 };
 
 TEST_F(OperatorGradients, KernelGradientIsTheDifferenceQuotient) {
-    for_all([&](const Model<double>& model) {
+    for_all([&](const AnyOperator<double>& model) {
         const M x = sequences(model, 1);
         const M g = sequences(model, 2);
         const M gradient = model.gradient(x, g);
@@ -78,7 +78,7 @@ TEST_F(OperatorGradients, KernelGradientIsTheDifferenceQuotient) {
 }
 
 TEST_F(OperatorGradients, InputGradientIsTheDifferenceQuotient) {
-    for_all([&](const Model<double>& model) {
+    for_all([&](const AnyOperator<double>& model) {
         M x = sequences(model, 3);
         const M g = sequences(model, 4);
         const M gradient = model.adjoint(g);
@@ -99,7 +99,7 @@ TEST_F(OperatorGradients, InputGradientIsTheDifferenceQuotient) {
 }
 
 TEST_F(OperatorGradients, KernelTimesItsGradientIsTheInnerProduct) {
-    for_all([&](const Model<double>& model) {
+    for_all([&](const AnyOperator<double>& model) {
         const M x = sequences(model, 5);
         const M g = sequences(model, 6);
         EXPECT_NEAR(dot(model.gradient(x, g), model.kernel()), dot(g, model.apply(x)),
@@ -108,7 +108,7 @@ TEST_F(OperatorGradients, KernelTimesItsGradientIsTheInnerProduct) {
 }
 
 TEST_F(OperatorGradients, InputTimesItsGradientIsTheInnerProduct) {
-    for_all([&](const Model<double>& model) {
+    for_all([&](const AnyOperator<double>& model) {
         const M x = sequences(model, 7);
         const M g = sequences(model, 8);
         EXPECT_NEAR(dot(model.adjoint(g), x), dot(g, model.apply(x)), tolerance(model, scale(model, x, g)));
@@ -121,7 +121,7 @@ TEST_F(OperatorGradients, GradientOfAllLagsSumsToTheProductOfTheSums) {
         for (const Index n : {1, 2, 9, 70, 200}) {
             const Spec spec{.kind = kind, .length = n, .channels = channels};
             SCOPED_TRACE(text(spec));
-            const auto model = make_model<double>(spec);
+            const auto model = make_operator<double>(spec);
             const M x = random_matrix<double>(n, channels, 9);
             const M g = random_matrix<double>(n, channels, 10);
             const M gradient = model->gradient(x, g);

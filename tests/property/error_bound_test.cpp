@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <support/certificate.hpp>
+#include <support/random.hpp>
 
 #include <toeplitz/approximation/a_priori_bound.hpp>
 #include <toeplitz/approximation/choose.hpp>
@@ -11,21 +12,6 @@
 
 namespace toeplitz::test {
 namespace {
-
-// Random numbers one after another.
-class Draw {
-public:
-    explicit Draw(std::uint64_t seed) : random_(seed) {}
-    double uniform(double low, double high) { return random_.uniform(next_++, low, high); }
-    double normal() { return random_.normal(next_++); }
-    Index whole(Index low, Index high) {  // inclusive
-        return low + static_cast<Index>(random_.bits(next_++) % static_cast<std::uint64_t>(high - low + 1));
-    }
-
-private:
-    CounterRandom random_;
-    std::uint64_t next_ = 0;
-};
 
 constexpr Activation activations[] = {Activation::identity,    Activation::relu, Activation::silu,
                                       Activation::gelu,        Activation::sine, Activation::sigmoid,

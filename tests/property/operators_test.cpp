@@ -6,8 +6,9 @@
 
 #include <gtest/gtest.h>
 
-#include <support/model.hpp>
+#include <support/any_operator.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/operators/exact_product.hpp>
@@ -31,19 +32,20 @@ protected:
             for (const Index n : lengths) {
                 const Spec spec{.kind = kind, .length = n, .channels = channels};
                 SCOPED_TRACE(text(spec));
-                const auto model = make_model<S>(spec);
+                const auto model = make_operator<S>(spec);
                 f(*model);
                 if (testing::Test::HasFailure()) return;
             }
         }
     }
 
-    static M sequences(const Model<S>& model, std::uint64_t seed, Index batch = 1) {
+    static M sequences(const AnyOperator<S>& model, std::uint64_t seed, Index batch = 1) {
         return random_matrix<S>(batch * model.length(), channels, seed);
     }
 
     /// How far T x may be from the exact product.
-    static LongMatrix tolerance(const Model<S>& model, const M& x, Direction direction = Direction::forward) {
+    static LongMatrix tolerance(const AnyOperator<S>& model, const M& x,
+                                Direction direction = Direction::forward) {
         return model.oracle()
             .product(direction, model.kernel().template cast<long double>(), x.template cast<long double>(),
                      {}, unit<S>)
@@ -62,7 +64,7 @@ protected:
     static M reversed(const M& x) { return x.colwise().reverse(); }
 
     /// Lag −(n−1)..n−1 of the operator, from its first and last impulse response.
-    static M measured_lags(const Model<S>& model) {
+    static M measured_lags(const AnyOperator<S>& model) {
         const Index n = model.length();
         M first = M::Zero(n, channels);
         M last = M::Zero(n, channels);
@@ -74,14 +76,13 @@ protected:
         return lags;
     }
 
-    static std::unique_ptr<Model<S>> with_kernel(Spec spec, const M& kernel) {
-        auto model = make_model<S>(spec);
+    static std::unique_ptr<AnyOperator<S>> with_kernel(Spec spec, const M& kernel) {
+        auto model = make_operator<S>(spec);
         model->set_kernel(kernel);
         return model;
     }
 };
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(OperatorProperties, Scalars);
 
 TYPED_TEST(OperatorProperties, ProductsAreLinear) {
@@ -194,7 +195,7 @@ TYPED_TEST(OperatorProperties, SequencesOfABatchDoNotMeet) {
 TYPED_TEST(OperatorProperties, CausalToeplitzOperatorsCommute) {
     this->for_kinds(causal_kinds, [&](const auto& a) {
         const Spec other{.kind = Kind::fft_causal, .length = a.length(), .channels = channels};
-        const auto b = make_model<TypeParam>(other, 9);
+        const auto b = make_operator<TypeParam>(other, 9);
         const auto x = this->sequences(a, 1);
         const auto ax = a.apply(x);
         const auto bx = b->apply(x);
@@ -212,8 +213,8 @@ TYPED_TEST(OperatorProperties, CompositionHasTheConvolvedKernel) {
     for (const Index n : lengths) {
         const Spec spec{.kind = Kind::fft_causal, .length = n, .channels = channels};
         SCOPED_TRACE(text(spec));
-        const auto a = make_model<S>(spec, 1);
-        const auto b = make_model<S>(spec, 2);
+        const auto a = make_operator<S>(spec, 1);
+        const auto b = make_operator<S>(spec, 2);
         Matrix<S> convolved = Matrix<S>::Zero(n, channels);
         for (Index i = 0; i < n; ++i) {
             for (Index j = 0; j <= i; ++j) {
@@ -234,7 +235,7 @@ TYPED_TEST(OperatorProperties, CompositionHasTheConvolvedKernel) {
 
 TYPED_TEST(OperatorProperties, InterpolationIsExactFromRankNOn) {
     for (const Index n : lengths) {
-        const auto fft = make_model<TypeParam>({.kind = Kind::fft, .length = n, .channels = channels});
+        const auto fft = make_operator<TypeParam>({.kind = Kind::fft, .length = n, .channels = channels});
         const auto ski = this->with_kernel(
             {.kind = Kind::ski, .length = n, .channels = channels, .rank = n + 3}, fft->kernel());
         const auto x = this->sequences(*fft, 1);
@@ -290,7 +291,7 @@ TYPED_TEST(OperatorProperties, BandIsAToeplitzOperatorThatIsZeroOutside) {
         for (const Index taps : {1, 5, 31}) {
             const Spec spec{.kind = Kind::band, .length = n, .channels = channels, .taps = taps};
             SCOPED_TRACE(text(spec));
-            const auto band = make_model<S>(spec);
+            const auto band = make_operator<S>(spec);
             Matrix<S> lags = Matrix<S>::Zero(2 * n - 1, channels);
             for (Index q = 0; q < taps; ++q) {
                 const Index row = q - taps / 2 + n - 1;
@@ -310,7 +311,7 @@ TYPED_TEST(OperatorProperties, DeltaKernelIsTheIdentity) {
         for (const Index n : lengths) {
             const Spec spec{.kind = kind, .length = n, .channels = channels};
             SCOPED_TRACE(text(spec));
-            const auto model = make_model<S>(spec);
+            const auto model = make_operator<S>(spec);
             Matrix<S> delta = Matrix<S>::Zero(model->kernel().rows(), channels);
             const bool centred = kind == Kind::dense || kind == Kind::band || kind == Kind::fft;
             delta.row(centred ? delta.rows() / 2 : 0).setOnes();
@@ -342,8 +343,8 @@ TYPED_TEST(OperatorProperties, CausalSpectralKernelsHaveTheRealPartTheyWereGiven
     for (const Index n : lengths) {
         // The smallest grid: all of its lags that can be nonzero are lags of the operator.
         const Index grid = 2 * n - 1;
-        const auto model =
-            make_model<S>({.kind = Kind::spectral_causal, .length = n, .channels = channels, .grid = grid});
+        const auto model = make_operator<S>(
+            {.kind = Kind::spectral_causal, .length = n, .channels = channels, .grid = grid});
         const auto lags = this->measured_lags(*model);
         for (Index c = 0; c < channels; ++c) {
             for (Index k = 0; k < n; ++k) {
@@ -372,7 +373,7 @@ TYPED_TEST(OperatorProperties, TheLeadingBlockIsTheShorterOperator) {
             EXPECT_TRUE(near_each(long_model.apply(x).topRows(n), short_model.apply(short_x),
                                   2 * this->tolerance(long_model, x).topRows(n)));
         };
-        const auto fft = make_model<S>({.kind = Kind::fft, .length = longer, .channels = channels});
+        const auto fft = make_operator<S>({.kind = Kind::fft, .length = longer, .channels = channels});
         expect_same(*fft, *this->with_kernel({.kind = Kind::fft, .length = n, .channels = channels},
                                              fft->kernel().middleRows(n, 2 * n - 1)));
 
@@ -381,7 +382,7 @@ TYPED_TEST(OperatorProperties, TheLeadingBlockIsTheShorterOperator) {
         const Index short_n = (n - 1) * h + 1;
         const Index long_n = (longer - 1) * h + 1;
         const auto ski =
-            make_model<S>({.kind = Kind::ski, .length = long_n, .channels = channels, .rank = longer});
+            make_operator<S>({.kind = Kind::ski, .length = long_n, .channels = channels, .rank = longer});
         const auto short_ski =
             this->with_kernel({.kind = Kind::ski, .length = short_n, .channels = channels, .rank = n},
                               ski->kernel().middleRows(n, 2 * n - 1));

@@ -4,27 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <support/certificate.hpp>
+#include <support/random.hpp>
 #include <support/state_space.hpp>
 
 #include <toeplitz/approximation/state_space_fit.hpp>
 
 namespace toeplitz::test {
 namespace {
-
-// Random numbers one after another.
-class Draw {
-public:
-    explicit Draw(std::uint64_t seed) : random_(seed) {}
-    double uniform(double low, double high) { return random_.uniform(next_++, low, high); }
-    double normal() { return random_.normal(next_++); }
-    Index whole(Index low, Index high) {  // inclusive
-        return low + static_cast<Index>(random_.bits(next_++) % static_cast<std::uint64_t>(high - low + 1));
-    }
-
-private:
-    CounterRandom random_;
-    std::uint64_t next_ = 0;
-};
 
 /// Lags 0..n−1: exponentials, noise under a decay, steps, a few spikes, a smooth bump, or something constant.
 template <class S>

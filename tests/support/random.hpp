@@ -25,4 +25,19 @@ Matrix<T> random_matrix(Index rows, Index cols, std::uint64_t seed) {
     return matrix;
 }
 
+/// Random numbers one after another.
+class Draw {
+public:
+    explicit Draw(std::uint64_t seed) : random_(seed) {}
+    double uniform(double low, double high) { return random_.uniform(next_++, low, high); }
+    double normal() { return random_.normal(next_++); }
+    Index whole(Index low, Index high) {  // inclusive
+        return low + static_cast<Index>(random_.bits(next_++) % static_cast<std::uint64_t>(high - low + 1));
+    }
+
+private:
+    CounterRandom random_;
+    std::uint64_t next_ = 0;
+};
+
 }  // namespace toeplitz::test

@@ -2,7 +2,10 @@
 #pragma once
 
 /// \file
-/// Runs something with a given number of OpenMP threads.
+/// Runs something with a given number of OpenMP threads, or in threads that OpenMP does not know.
+
+#include <thread>
+#include <vector>
 
 #if defined(_OPENMP)
 #include <omp.h>
@@ -21,6 +24,14 @@ void with_threads([[maybe_unused]] int threads, F&& f) {
 #else
     f();
 #endif
+}
+
+/// Calls f(thread) in as many threads side by side.
+template <class F>
+void in_threads(int count, F&& f) {
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < count; ++thread) threads.emplace_back(f, thread);
+    for (std::thread& thread : threads) thread.join();
 }
 
 }  // namespace toeplitz::test

@@ -5,6 +5,7 @@
 #include <support/certificate.hpp>
 #include <support/random.hpp>
 #include <support/sanitizers.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/approximation/a_priori_bound.hpp>
@@ -85,7 +86,6 @@ protected:
     }
 };
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(AmplitudeTest, Scalars);
 
 TYPED_TEST(AmplitudeTest, BoundsHoldFromDenormalToTheLargestNumbers) {

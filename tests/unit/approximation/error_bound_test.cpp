@@ -4,6 +4,7 @@
 #include <support/certificate.hpp>
 #include <support/errors.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/approximation/approximate.hpp>
@@ -166,7 +167,6 @@ TEST(ErrorBoundTest, RefusesWhatDoesNotFit) {
 template <class S>
 class TypedErrorBoundTest : public testing::Test {};
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(TypedErrorBoundTest, Scalars);
 
 // Stored taps and inducing values are rounded; their bound is that of what is stored.

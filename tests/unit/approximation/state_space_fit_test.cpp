@@ -3,6 +3,7 @@
 
 #include <support/certificate.hpp>
 #include <support/errors.hpp>
+#include <support/scalars.hpp>
 #include <support/state_space.hpp>
 #include <support/tolerance.hpp>
 
@@ -36,7 +37,6 @@ OwnedStateSpace<S> owned(const StateSpaceFit<S>& fit) {
 
 template <class S>
 class StateSpaceFitTest : public testing::Test {};
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(StateSpaceFitTest, Scalars);
 
 TYPED_TEST(StateSpaceFitTest, TypicalKernelsTakeFewModes) {

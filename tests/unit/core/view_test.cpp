@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/core/view.hpp>
@@ -27,7 +28,6 @@ protected:
     }
 };
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(MatrixViewTest, Scalars);
 
 TYPED_TEST(MatrixViewTest, NeighbouringNumbersAreOneChannel) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <support/activation.hpp>
@@ -54,7 +55,6 @@ Expected reference(Activation activation, long double x) {
 
 template <class Scalar>
 class ActivationTest : public testing::Test {};
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(ActivationTest, Scalars, );
 
 TYPED_TEST(ActivationTest, ValuesAndSlopesAreThoseOfTheDefinition) {

@@ -3,6 +3,7 @@
 
 #include <support/normalize.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 namespace toeplitz::test {
@@ -10,7 +11,6 @@ namespace {
 
 template <class Scalar>
 class NormalizeTest : public testing::Test {};
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(NormalizeTest, Scalars, );
 
 template <class Scalar>

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/threads.hpp>
 
 #include <toeplitz/dense/packed.hpp>
@@ -23,7 +24,6 @@ protected:
         return y;
     }
 };
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(PackedLinearTest, Scalars, );
 
 TYPED_TEST(PackedLinearTest, HasTheBitsOfTheProductThatPacksAtEachCall) {

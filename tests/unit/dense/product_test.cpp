@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/dense/linear.hpp>
@@ -50,7 +51,6 @@ protected:
         return near_each(actual, expected, bound);
     }
 };
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(ProductTest, Scalars, );
 
 constexpr Product forms[] = {Product::plain, Product::right_transposed, Product::left_transposed};

@@ -4,6 +4,7 @@
 #include <support/errors.hpp>
 #include <support/planning.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/fft/fftw_convolution.hpp>
@@ -110,7 +111,6 @@ protected:
     }
 };
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(FftwConvolutionTest, Scalars);
 
 TYPED_TEST(FftwConvolutionTest, IsAnEngineOfTheNextSmoothSize) {

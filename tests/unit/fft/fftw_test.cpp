@@ -8,6 +8,7 @@
 
 #include <support/errors.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/fft/fftw.hpp>
@@ -55,7 +56,6 @@ protected:
     }
 };
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(FftwPlanTest, Scalars);
 
 TYPED_TEST(FftwPlanTest, ComplexTransformsFollowTheirSigns) {

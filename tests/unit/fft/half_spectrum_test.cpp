@@ -5,6 +5,7 @@
 
 #include <support/errors.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/fft/half_spectrum.hpp>
@@ -97,7 +98,6 @@ protected:
     }
 };
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(HalfSpectrumTest, Scalars);
 
 TYPED_TEST(HalfSpectrumTest, LagsOfAComplexSpectrumAreItsInverseTransform) {

@@ -9,6 +9,7 @@
 #include <support/errors.hpp>
 #include <support/random.hpp>
 #include <support/sanitizers.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/fft/convolution.hpp>
@@ -18,7 +19,6 @@ namespace toeplitz::test {
 namespace {
 
 using LongMatrix = Matrix<long double>;
-using Scalars = testing::Types<float, double>;
 
 // ---- butterflies ---------------------------------------------------------------------------------------
 

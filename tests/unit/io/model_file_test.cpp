@@ -9,6 +9,7 @@
 
 #include <support/errors.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tensor_files.hpp>
 
 #include <toeplitz/dense/linear.hpp>
@@ -55,7 +56,6 @@ protected:
     LinearParameters<Scalar> parameters = some_parameters<Scalar>(1);
     ModelFileOptions options{.prefix = "model."};
 };
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(ModelFileTest, Scalars, );
 
 TYPED_TEST(ModelFileTest, WhatIsSavedComesBack) {

@@ -10,6 +10,7 @@
 
 #include <support/errors.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 
 #include <toeplitz/dense/linear.hpp>
 #include <toeplitz/io/state_dict.hpp>
@@ -76,7 +77,6 @@ void expect_mismatches(const std::string& head, const std::string& lines, const 
 
 template <class Scalar>
 class StateDictTest : public testing::Test {};
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(StateDictTest, Scalars, );
 
 TYPED_TEST(StateDictTest, WhatIsStoredComesBack) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <support/errors.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/kernels/decay.hpp>
@@ -11,7 +12,6 @@ namespace {
 
 template <class Scalar>
 class DecayTest : public testing::Test {};
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(DecayTest, Scalars, );
 
 TYPED_TEST(DecayTest, PowersKeepTheStatedErrorAtAllLags) {

@@ -3,6 +3,7 @@
 
 #include <support/errors.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/threads.hpp>
 #include <support/tolerance.hpp>
 
@@ -13,7 +14,6 @@ namespace {
 
 template <class Scalar>
 class FrequencyKernelTest : public testing::Test {};
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(FrequencyKernelTest, Scalars, );
 
 constexpr FrequencyInput frequency_inputs[] = {FrequencyInput::cosine, FrequencyInput::angle,

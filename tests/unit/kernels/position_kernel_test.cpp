@@ -4,6 +4,7 @@
 #include <support/errors.hpp>
 #include <support/kinds.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/threads.hpp>
 #include <support/tolerance.hpp>
 
@@ -14,7 +15,6 @@ namespace {
 
 template <class Scalar>
 class PositionKernelTest : public testing::Test {};
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(PositionKernelTest, Scalars, );
 
 std::vector<DecayOptions> decays(Index channels) {

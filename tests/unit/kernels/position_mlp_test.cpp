@@ -3,6 +3,7 @@
 
 #include <support/errors.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/threads.hpp>
 #include <support/tolerance.hpp>
 
@@ -45,7 +46,6 @@ Matrix<Scalar> integer_positions(Index rows) {
 
 template <class Scalar>
 class PositionMlpTest : public testing::Test {};
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(PositionMlpTest, Scalars, );
 
 TYPED_TEST(PositionMlpTest, AgreesWithTheDefinitionForAllShapes) {

@@ -4,6 +4,7 @@
 #include <support/errors.hpp>
 #include <support/kinds.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/threads.hpp>
 #include <support/tolerance.hpp>
 
@@ -31,7 +32,6 @@ long double reference(const TimeWarpParameters<Scalar>& p, long double lambda, l
 
 template <class Scalar>
 class TimeWarpTest : public testing::Test {};
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(TimeWarpTest, Scalars, );
 
 TYPED_TEST(TimeWarpTest, AgreesWithTheDefinitionAtAllLags) {

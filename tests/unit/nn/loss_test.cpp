@@ -8,6 +8,7 @@
 #include <support/errors.hpp>
 #include <support/gradient_check.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/threads.hpp>
 #include <support/tolerance.hpp>
 
@@ -20,7 +21,6 @@ template <class Scalar>
 class CrossEntropyTest : public testing::Test {};
 template <class Scalar>
 class SquaredErrorTest : public testing::Test {};
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(CrossEntropyTest, Scalars, );
 TYPED_TEST_SUITE(SquaredErrorTest, Scalars, );
 

@@ -4,8 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include <support/model.hpp>
+#include <support/any_operator.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/operators/band.hpp>
@@ -20,7 +21,7 @@ protected:
 
     static void expect_definition(const Spec& spec) {
         SCOPED_TRACE(text(spec));
-        const auto model = make_model<S>(spec);
+        const auto model = make_operator<S>(spec);
         const Matrix<S> x = random_matrix<S>(2 * spec.length, spec.channels, 2);
         const Matrix<S> g = random_matrix<S>(2 * spec.length, spec.channels, 3);
         const LongMatrix long_x = x.template cast<long double>();
@@ -35,7 +36,6 @@ protected:
     }
 };
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(BandTest, Scalars);
 
 TYPED_TEST(BandTest, IsZeroUntilItsKernelIsSet) {
@@ -114,7 +114,7 @@ TYPED_TEST(BandTest, CausalBandsKeepThePastBitForBit) {
     using S = TypeParam;
     const Index n = 150;
     const Index d = this->line + 1;
-    const auto band = make_model<S>({.kind = Kind::band_causal, .length = n, .channels = d, .taps = 33});
+    const auto band = make_operator<S>({.kind = Kind::band_causal, .length = n, .channels = d, .taps = 33});
     const Matrix<S> x = random_matrix<S>(n, d, 4);
     const Matrix<S> y = band->apply(x);
     for (const Index t : {1, 77, 128, 149}) {

@@ -3,9 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <support/any_operator.hpp>
 #include <support/errors.hpp>
-#include <support/model.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/operators/causal_filter.hpp>
@@ -55,7 +56,6 @@ protected:
     }
 };
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(CausalFilterTest, Scalars);
 
 TYPED_TEST(CausalFilterTest, ManyBlocksEqualTheDefinition) {

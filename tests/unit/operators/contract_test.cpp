@@ -3,8 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <support/model.hpp>
+#include <support/any_operator.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/core/simd.hpp>
@@ -62,23 +63,23 @@ protected:
     static void for_specs(const std::vector<Spec>& specs, F&& f) {
         for (const Spec& spec : specs) {
             SCOPED_TRACE(text(spec));
-            const auto model = make_model<S>(spec);
+            const auto model = make_operator<S>(spec);
             f(*model);
             if (testing::Test::HasFailure()) return;
         }
     }
 
-    static M sequences(const Model<S>& model, Index batch, std::uint64_t seed) {
+    static M sequences(const AnyOperator<S>& model, Index batch, std::uint64_t seed) {
         return random_matrix<S>(batch * model.length(), model.channels(), seed);
     }
 
-    static Reference expected(const Model<S>& model, Direction direction, const M& x,
+    static Reference expected(const AnyOperator<S>& model, Direction direction, const M& x,
                               const std::vector<Index>& lengths = {}) {
         return model.oracle().product(direction, model.kernel().template cast<long double>(),
                                       x.template cast<long double>(), lengths, unit<S>);
     }
 
-    static Reference expected_gradient(const Model<S>& model, const M& x, const M& g,
+    static Reference expected_gradient(const AnyOperator<S>& model, const M& x, const M& g,
                                        const std::vector<Index>& lengths = {}) {
         return model.oracle().gradient(x.template cast<long double>(), g.template cast<long double>(),
                                        lengths, unit<S>);
@@ -102,7 +103,6 @@ protected:
     static constexpr std::array updates = {Update::assign, Update::add};
 };
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(OperatorContract, Scalars);
 
 TYPED_TEST(OperatorContract, ApplyIsTheProductByDefinition) {
@@ -284,8 +284,8 @@ TYPED_TEST(OperatorContract, PaddedEqualsUnpadded) {
         for (const Index n : {20, 70, 150}) {
             const Index valid = 2 * n / 3;
             SCOPED_TRACE(text({.kind = kind, .length = n, .channels = 3}));
-            const auto padded = make_model<S>({.kind = kind, .length = n, .channels = 3});
-            const auto unpadded = make_model<S>({.kind = kind, .length = valid, .channels = 3});
+            const auto padded = make_operator<S>({.kind = kind, .length = n, .channels = 3});
+            const auto unpadded = make_operator<S>({.kind = kind, .length = valid, .channels = 3});
             const Index rows = unpadded->kernel().rows();
             const bool centred = kind == Kind::dense || kind == Kind::fft;
             unpadded->set_kernel(padded->kernel().middleRows(centred ? n - valid : 0, rows));

@@ -4,6 +4,7 @@
 #include <support/kinds.hpp>
 #include <support/oracle.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/operators/fft.hpp>
@@ -32,7 +33,6 @@ protected:
     }
 };
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(FftTest, Scalars);
 
 TYPED_TEST(FftTest, ProductsAndGradientsAreWithinTheToleranceOfTheTransform) {

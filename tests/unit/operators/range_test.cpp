@@ -6,8 +6,9 @@
 
 #include <gtest/gtest.h>
 
-#include <support/model.hpp>
+#include <support/any_operator.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 namespace toeplitz::test {
@@ -16,7 +17,6 @@ namespace {
 template <class S>
 class RangeTest : public testing::Test {};
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(RangeTest, Scalars);
 
 template <class S>
@@ -33,7 +33,7 @@ TYPED_TEST(RangeTest, LargeTimesSmallIsAsOneTimesOne) {
     for (const Kind kind : all_kinds) {
         for (const Index n : {40, 300}) {
             SCOPED_TRACE(text({.kind = kind, .length = n, .channels = 3}));
-            const auto model = make_model<S>({.kind = kind, .length = n, .channels = 3});
+            const auto model = make_operator<S>({.kind = kind, .length = n, .channels = 3});
             const Matrix<S> kernel = model->kernel();
             const Matrix<S> x = random_matrix<S>(n, 3, 5);
             const Matrix<S> g = random_matrix<S>(n, 3, 6);

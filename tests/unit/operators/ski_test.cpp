@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <support/any_operator.hpp>
 #include <support/errors.hpp>
-#include <support/model.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/operators/ski.hpp>
@@ -67,7 +68,6 @@ protected:
     }
 };
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(SkiTest, Scalars);
 
 TYPED_TEST(SkiTest, EqualsItsOwnDenseProduct) {
@@ -87,7 +87,7 @@ TYPED_TEST(SkiTest, EqualsItsOwnDenseProduct) {
                                                                       {257, 100}}) {
         const Spec spec{.kind = Kind::ski, .length = n, .channels = 2, .rank = rank};
         SCOPED_TRACE(text(spec));
-        const auto ski = make_model<S>(spec);
+        const auto ski = make_operator<S>(spec);
         const Matrix<S> x = random_matrix<S>(n, 2, 2);
         const Matrix<S> g = random_matrix<S>(n, 2, 3);
         const LongMatrix long_x = x.template cast<long double>();

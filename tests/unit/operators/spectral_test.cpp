@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
-#include <support/model.hpp>
+#include <support/any_operator.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/operators/spectral.hpp>
@@ -13,7 +14,6 @@ namespace {
 template <class S>
 class SpectralTest : public testing::Test {};
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(SpectralTest, Scalars);
 
 TYPED_TEST(SpectralTest, EqualsTheDenseOperatorOfItsLagsOnAnyGrid) {
@@ -32,7 +32,7 @@ TYPED_TEST(SpectralTest, EqualsTheDenseOperatorOfItsLagsOnAnyGrid) {
                                                                           {70, 140}}) {
             const Spec spec{.kind = kind, .length = n, .channels = 2, .grid = grid};
             SCOPED_TRACE(text(spec));
-            const auto model = make_model<S>(spec);
+            const auto model = make_operator<S>(spec);
             const Matrix<S> x = random_matrix<S>(n, 2, 2);
             const Matrix<S> g = random_matrix<S>(n, 2, 3);
             const LongMatrix kernel = model->kernel().template cast<long double>();

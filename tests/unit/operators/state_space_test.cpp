@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What the kinds of tests/support/model.hpp leave open: poles that differ, their gradients, any number of
-// modes.
+// What the kinds of tests/support/any_operator.hpp leave open: poles that differ, their gradients, any number
+// of modes.
 
 #include <gtest/gtest.h>
 
 #include <support/errors.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/state_space.hpp>
 #include <support/tolerance.hpp>
 
@@ -78,7 +79,6 @@ protected:
     }
 };
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(StateSpaceTest, Scalars);
 
 TYPED_TEST(StateSpaceTest, OutputComesBeforeTheUpdate) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/operators/sum.hpp>
@@ -23,7 +24,6 @@ protected:
     Matrix<S> x = random_matrix<S>(2 * n, d, 3);
 };
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(SumTest, Scalars);
 
 TYPED_TEST(SumTest, OrderOfBandAndSkiDoesNotMatter) {

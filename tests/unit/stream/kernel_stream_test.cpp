@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <support/errors.hpp>
+#include <support/scalars.hpp>
 #include <support/stream.hpp>
 
 #include <toeplitz/stream/kernel_stream.hpp>
@@ -12,7 +13,6 @@ namespace {
 template <class S>
 class KernelStreamTest : public testing::Test {};
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(KernelStreamTest, Scalars);
 
 /// Lengths on both sides of every change of the partition: tiles, by definition or not, levels.

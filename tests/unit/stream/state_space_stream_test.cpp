@@ -3,6 +3,7 @@
 
 #include <support/errors.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/state_space.hpp>
 #include <support/tolerance.hpp>
 
@@ -42,7 +43,6 @@ protected:
     }
 };
 
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(StateSpaceStreamTest, Scalars);
 
 TYPED_TEST(StateSpaceStreamTest, HasTheBitsOfTheOperatorForAnyCut) {

@@ -7,6 +7,7 @@
 
 #include <support/errors.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/threads.hpp>
 #include <support/tolerance.hpp>
 
@@ -37,7 +38,6 @@ Tensors<Scalar> random_tensors(Index rows, Index cols, std::uint64_t seed) {
 
 template <class Scalar>
 class AdamWTest : public testing::Test {};
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(AdamWTest, Scalars, );
 
 /// One number through the formulas of the documentation.

@@ -5,6 +5,7 @@
 
 #include <support/linear_model.hpp>
 #include <support/random.hpp>
+#include <support/scalars.hpp>
 #include <support/threads.hpp>
 #include <support/tolerance.hpp>
 
@@ -15,7 +16,6 @@ namespace {
 
 template <class Scalar>
 class ClipTest : public testing::Test {};
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(ClipTest, Scalars, );
 
 template <class Scalar>

@@ -12,6 +12,7 @@
 
 #include <support/errors.hpp>
 #include <support/linear_model.hpp>
+#include <support/scalars.hpp>
 #include <support/threads.hpp>
 #include <support/tolerance.hpp>
 
@@ -22,7 +23,6 @@ namespace {
 
 template <class Scalar>
 class TrainerTest : public testing::Test {};
-using Scalars = testing::Types<float, double>;
 TYPED_TEST_SUITE(TrainerTest, Scalars, );
 
 using D = ModelParameters<double>;

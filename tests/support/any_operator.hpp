@@ -92,10 +92,10 @@ public:
 };
 
 template <class S>
-class Model {
+class AnyOperator {
 public:
-    virtual ~Model() = default;
-    virtual std::unique_ptr<Model> clone() const = 0;
+    virtual ~AnyOperator() = default;
+    virtual std::unique_ptr<AnyOperator> clone() const = 0;
 
     virtual Index length() const = 0;
     virtual Index channels() const = 0;
@@ -140,9 +140,9 @@ public:
 
 /// With a kernel of standard normal parameters.
 template <class S>
-std::unique_ptr<Model<S>> make_model(const Spec& spec, std::uint64_t seed = 1);
+std::unique_ptr<AnyOperator<S>> make_operator(const Spec& spec, std::uint64_t seed = 1);
 
-extern template std::unique_ptr<Model<float>> make_model<float>(const Spec&, std::uint64_t);
-extern template std::unique_ptr<Model<double>> make_model<double>(const Spec&, std::uint64_t);
+extern template std::unique_ptr<AnyOperator<float>> make_operator<float>(const Spec&, std::uint64_t);
+extern template std::unique_ptr<AnyOperator<double>> make_operator<double>(const Spec&, std::uint64_t);
 
 }  // namespace toeplitz::test

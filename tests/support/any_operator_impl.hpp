@@ -4,7 +4,7 @@
 /// \file
 /// Instantiates all operators for one scalar; included by model_float.cpp and model_double.cpp alone.
 
-#include <support/model.hpp>
+#include <support/any_operator.hpp>
 #include <support/random.hpp>
 #include <support/state_space.hpp>
 
@@ -119,11 +119,11 @@ Built<Sum<A, B>> operator+(Built<A> a, const Built<B>& b) {
 }
 
 template <class S, class Op>
-class ModelOf final : public Model<S> {
+class AnyOperatorOf final : public AnyOperator<S> {
 public:
-    explicit ModelOf(Built<Op> built) : built_(std::move(built)) {}
+    explicit AnyOperatorOf(Built<Op> built) : built_(std::move(built)) {}
 
-    std::unique_ptr<Model<S>> clone() const override { return std::make_unique<ModelOf>(*this); }
+    std::unique_ptr<AnyOperator<S>> clone() const override { return std::make_unique<AnyOperatorOf>(*this); }
     Index length() const override { return built_.op.length(); }
     Index channels() const override { return built_.op.channels(); }
     std::size_t required_workspace(Index batch, Layout layout) const override {
@@ -243,8 +243,8 @@ Built<Spectral<S, causality>> build_spectral(const Spec& spec) {
 }
 
 template <class S, class Op>
-std::unique_ptr<Model<S>> with_random_kernel(Built<Op> built, std::uint64_t seed) {
-    auto model = std::make_unique<ModelOf<S, Op>>(std::move(built));
+std::unique_ptr<AnyOperator<S>> with_random_kernel(Built<Op> built, std::uint64_t seed) {
+    auto model = std::make_unique<AnyOperatorOf<S, Op>>(std::move(built));
     model->set_kernel(random_matrix<S>(model->oracle().parameters(), model->channels(), seed));
     return model;
 }
@@ -268,7 +268,7 @@ Built<StateSpace<S, time>> build_state_space(const Spec& spec, Index taps) {
 }
 
 template <class S>
-std::unique_ptr<Model<S>> make_model(const Spec& spec, std::uint64_t seed) {
+std::unique_ptr<AnyOperator<S>> make_operator(const Spec& spec, std::uint64_t seed) {
     constexpr auto both = Causality::bidirectional;
     constexpr auto causal = Causality::causal;
     switch (spec.kind) {

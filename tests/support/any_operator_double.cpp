@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <support/model_impl.hpp>
+#include <support/any_operator_impl.hpp>
 
 namespace toeplitz::test {
 
-template std::unique_ptr<Model<double>> make_model<double>(const Spec&, std::uint64_t);
+template std::unique_ptr<AnyOperator<double>> make_operator<double>(const Spec&, std::uint64_t);
 
 std::string text(const Spec& spec) {
     constexpr std::array names = {"dense",
