@@ -41,6 +41,7 @@ STYLES = {
     "SpectralBidirectional": ("#c27ba0", 8, 1),
     "Fft": ("#08519c", 5, 1),
     "FftCausal": ("#6baed6", 4, 1),
+    "StateSpace": ("#c51b7d", 3, 1),
     "BandSki": ("#1b7837", 7, 1),
     "Band": ("#d65d0e", 11, 1),
     "Ski": ("#e6ab02", 13, 1),

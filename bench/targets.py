@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The tables of docs/performance.md: multiples of the floors, PyTorch beside this library, and the targets.
+"""Tables of a run: multiples of the floors, PyTorch beside this library, and the targets.
 
     bench/targets.py results.json --peers operators.json block.json --output targets.md
 

@@ -36,6 +36,7 @@ Run add_run(CLI::App& app);
 Run add_import(CLI::App& app);
 Run add_certify(CLI::App& app);
 Run add_compress(CLI::App& app);
+Run add_convert(CLI::App& app);
 Run add_distill(CLI::App& app);
 Run add_stream(CLI::App& app);
 Run add_bench(CLI::App& app);

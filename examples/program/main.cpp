@@ -41,6 +41,7 @@ constexpr Command commands[] = {
     {"import", "A model file from the weights of an official model", add_import},
     {"certify", "The cheapest band and low rank within a proven tolerance of a kernel", add_certify},
     {"compress", "A model file whose mixers are cheaper within a proven tolerance", add_compress},
+    {"convert", "A model file with its weights in another format", add_convert},
     {"distill", "State spaces within a proven tolerance of a causal kernel", add_distill},
     {"stream", "Convolve a signal with a causal kernel a few steps at a time", add_stream},
     {"bench", "Compare all ways of applying a Toeplitz matrix on this machine", add_bench},

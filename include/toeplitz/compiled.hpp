@@ -57,7 +57,7 @@
     extern_or_not template class detail::PackedExact<Scalar>;                               \
     extern_or_not template class detail::PackedWords<detail::Bf16, Scalar>;                 \
     extern_or_not template class detail::PackedWords<detail::Int8, Scalar>;                 \
-    extern_or_not template class detail::EncodedTable<Scalar>;                              \
+    extern_or_not template class EncodedMatrix<Scalar>;                                     \
     extern_or_not template class PackedLinear<Scalar>;                                      \
     extern_or_not template class RowNorm<Scalar>;                                           \
     extern_or_not template class BatchNorm<Scalar>;                                         \

@@ -21,7 +21,6 @@
 #include <toeplitz/nn/tno.hpp>
 #include <toeplitz/operators/band.hpp>
 #include <toeplitz/operators/causal_filter.hpp>
-#include <toeplitz/operators/causal_filter.hpp>
 #include <toeplitz/operators/dense.hpp>
 #include <toeplitz/operators/fft.hpp>
 #include <toeplitz/operators/ski.hpp>

@@ -21,7 +21,7 @@ sources_of() {
         unit_*) find tests/unit -name "${name#unit_}" ;;
         *) find bench tests -name "${name#toeplitz_}.cpp" ;;
     esac
-    { grep -rlw --include=CMakeLists.txt --include=*.cmake -e "$name" CMakeLists.txt bench cmake tests || true; } | head -1
+    { grep -rlw --include=CMakeLists.txt --include=*.cmake -e "$name" CMakeLists.txt bench cmake examples tests || true; } | head -1
 }
 
 # Options of a program or script are named in its folder.

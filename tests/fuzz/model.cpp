@@ -25,6 +25,8 @@ std::vector<std::string> seeds() {
         alternating = !alternating;
     }
     add({{tiny_mixer("causal_fd_tno"), tiny_mixer("ski_tno")}});
+    add({{tiny_mixer("tno")}, false, false, WeightFormat::bf16});
+    add({{tiny_mixer("tno")}, false, false, WeightFormat::int8, OutputWeights::tied});
     add({{}});
     return seeds;
 }

@@ -14,7 +14,9 @@ std::vector<float> product(const WordProblem& problem, const Matrix<float>& x, c
                            const Vector<float>& bias) {
     Matrix<float> y(problem.rows, problem.outputs);
     Workspace ws;
-    detail::PackedWords<Numbers, float, arithmetic>(weight, bias).apply(x, y, ws, {});
+    constexpr bool is_bf16 = std::is_same_v<Numbers, detail::Bf16>;
+    const EncodedMatrix<float> encoded(weight, is_bf16 ? WeightFormat::bf16 : WeightFormat::int8);
+    detail::PackedWords<Numbers, float, arithmetic>(encoded, bias).apply(x, y, ws, {});
     return {y.data(), y.data() + y.size()};
 }
 

@@ -82,4 +82,15 @@ assert all(group["bound_relative_to_tolerance"] <= 1 for layer in facts["layers"
 assert facts["output_change"] < 0.05, facts
 assert run("info", directory / "compressed")["kind"] == "model"
 assert "distill" in run("compress", directory / "language", "--tolerance", "0.01", "--out", directory / "no", code=1)["error"]
+
+for name, kind in ("language", "tokens"), ("classifier", "x"):
+    for weights, dtype in ("bf16", "BF16"), ("int8", "I8"), ("exact", "F32"):
+        facts = run("convert", directory / name, "--weights", weights, "--out", directory / weights)
+        assert (facts["bytes"] < facts["bytes_before"]) == (weights != "exact"), facts
+        assert (facts["output_change"] == 0) == (weights == "exact") and facts["output_change"] < 0.1, facts
+        tensors = run("info", directory / weights)["tensors"]
+        assert tensors["layers.0.glu.l1.weight"]["type"] == dtype and tensors["layers.0.glu.l1.bias"]["type"] == "F32"
+        assert outputs(weights, kind)[0] == outputs(name, kind)[0]
+run("convert", directory / "int8", "--weights", "exact", "--out", directory / "back")
+run("convert", directory / "language", "--weights", "int4", "--out", directory / "no", code=2)
 print("right")

@@ -27,6 +27,7 @@ Matrix<float> save_as(const std::string& path, const TinyModel& tiny, typename I
         options.input.inputs = 2;
     } else {
         options.input.vocabulary = tiny_outputs;
+        options.output_weights = tiny.output_weights;
     }
     options.width = 2;
     options.outputs = tiny_outputs;
@@ -42,10 +43,10 @@ Matrix<float> save_as(const std::string& path, const TinyModel& tiny, typename I
         auto* const state_space = std::get_if<StateSpaceTnoParameters<float>>(&layer.gtu.toep.of);
         if (state_space != nullptr) state_space->bounds = Vector<double>::Constant(3, 0.25);
     }
-    save_model(path, model, parameters, inputs, tiny_length, metadata);
+    save_model(path, model, convert_weights(parameters, tiny.weights), inputs, tiny_length, metadata);
     Matrix<float> y(Input::rows(inputs), tiny_outputs);
     Workspace ws;
-    model.prepare(parameters, tiny_length).evaluate(inputs, y, ws);
+    model.prepare(parameters, {.length = tiny_length, .weights = tiny.weights}).evaluate(inputs, y, ws);
     return y;
 }
 
@@ -63,6 +64,18 @@ Matrix<float> save_tiny(const std::string& path, const TinyModel& tiny,
     return tiny.has_batch_norm
                ? save_as<BatchNorm<float>, Embedding<float>>(path, tiny, tiny_tokens, metadata)
                : save_as<RowNorm<float>, Embedding<float>>(path, tiny, tiny_tokens, metadata);
+}
+
+void save_again(const std::string& path, const Any& model) {
+    model.visit([&](const auto& own, const auto& parameters) {
+        using Inputs = typename std::remove_cvref_t<decltype(own)>::Inputs;
+        if constexpr (std::is_same_v<Inputs, MatrixView<const float>>) {
+            const Matrix<float> features = tiny_features();
+            save_model(path, own, parameters, features, tiny_length, model.metadata());
+        } else {
+            save_model(path, own, parameters, tiny_tokens, tiny_length, model.metadata());
+        }
+    });
 }
 
 Mixer::Options tiny_mixer(const std::string& architecture) {

@@ -23,6 +23,8 @@ struct TinyModel {
     std::vector<Any::Mixer::Options> mixers;  ///< of the layers
     bool has_batch_norm = false;
     bool takes_features = false;
+    WeightFormat weights = WeightFormat::exact;
+    OutputWeights output_weights = OutputWeights::separate;
 };
 
 inline constexpr Index tiny_length = 6;
@@ -31,9 +33,13 @@ inline const std::vector<Token> tiny_tokens = {3, 1, 4, 1, 0, 2, 2, 0, 4, 3, 1, 
 /// As many rows of two features.
 Matrix<float> tiny_features();
 
-/// Saves the model with the probe of two sequences. Returns their outputs.
+/// Saves the model with the probe of two sequences. Returns their outputs, those of exact parameters that are
+/// prepared in the format.
 Matrix<float> save_tiny(const std::string& path, const TinyModel& tiny,
                         const std::map<std::string, std::string>& metadata = {});
+
+/// Saves what was loaded, with the same probe.
+void save_again(const std::string& path, const Any& model);
 
 /// Options of a mixer of one architecture.
 Any::Mixer::Options tiny_mixer(const std::string& architecture);

@@ -46,18 +46,18 @@ struct ExponentWord<16> {
 template <std::floating_point T>
 bool all_finite(const T* data, Index count) noexcept {
     using Bits = ExponentWord<sizeof(T)>;
-    using Word = typename Bits::Word;
+    using Unsigned = typename Bits::Word;
     // What the compiler was told about the numbers ends here.
     const char* p = reinterpret_cast<const char*>(data) + Bits::offset;
     asm("" : "+r"(p));
-    Word signs = 0;
+    Unsigned signs = 0;
     for (Index i = 0; i < count; ++i) {
-        Word word;
-        std::memcpy(&word, p + static_cast<std::size_t>(i) * sizeof(T), sizeof(Word));
+        Unsigned word;
+        std::memcpy(&word, p + static_cast<std::size_t>(i) * sizeof(T), sizeof(Unsigned));
         // Of all exponents the last one alone carries into the sign.
-        signs = static_cast<Word>(signs | ((word & Bits::exponent) + Bits::lowest));
+        signs = static_cast<Unsigned>(signs | ((word & Bits::exponent) + Bits::lowest));
     }
-    return signs >> (8 * sizeof(Word) - 1) == 0;
+    return signs >> (8 * sizeof(Unsigned) - 1) == 0;
 }
 template <std::floating_point T>
 bool all_finite(const std::complex<T>* data, Index count) noexcept {

@@ -237,7 +237,22 @@ void for_each_tensor(F&& f, const P& first, const Rest&... rest) {
 
 }  // namespace detail
 
-/// Numbers in all tensors together.
+namespace detail {
+
+/// Calls f(name, parts) for the parts of one or more sets whose weight inference may have in fewer bits: each
+/// has a matrix `weight`, or `encoded` in its place (dense/encoded_matrix.hpp). None where a set knows of
+/// none.
+template <class F, class P, class... Rest>
+void for_each_weight(F&& f, P& first, Rest&... rest) {
+    using Set = std::remove_const_t<P>;
+    if constexpr (requires { Set::for_each_weight(f, first, rest...); }) {
+        Set::for_each_weight(f, first, rest...);
+    }
+}
+
+}  // namespace detail
+
+/// Numbers in all tensors together; weights in fewer bits are not counted.
 template <ParameterSet P>
 Index parameter_count(const P& parameters) {
     Index count = 0;

@@ -8,6 +8,7 @@
 
 #include <toeplitz/core/parameter.hpp>
 #include <toeplitz/core/random.hpp>
+#include <toeplitz/dense/encoded_matrix.hpp>
 #include <toeplitz/dense/product.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -17,13 +18,18 @@ enum class Bias { none, add };
 
 template <Real Scalar>
 struct LinearParameters {
-    Matrix<Scalar> weight;  ///< outputs × inputs
-    Vector<Scalar> bias;    ///< outputs, or empty
+    Matrix<Scalar> weight;            ///< outputs × inputs
+    Vector<Scalar> bias;              ///< outputs, or empty
+    EncodedMatrix<Scalar> encoded{};  ///< in place of weight, for inference: see convert_weights
 
     template <class F, class... Sets>
     static void for_each(F&& f, Sets&... sets) {
-        f(ParameterName("weight"), sets.weight...);
+        detail::visit_present(f, "weight", sets.weight...);
         detail::visit_present(f, "bias", sets.bias...);
+    }
+    template <class F, class... Sets>
+    static void for_each_weight(F&& f, Sets&... sets) {
+        f(ParameterName("weight"), sets...);
     }
 };
 
@@ -136,8 +142,7 @@ void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g
     parallel_chunks(groups, thread_count(groups, g.rows() * outputs / 8), [&](Index begin, Index end, int) {
         const Index first = begin * group;
         const Index count = (std::min)(end * group, outputs) - first;
-        if (count > 0)
-            add_column_sums(g.middle_cols(first, count), gradients.bias.data() + first, count);
+        if (count > 0) add_column_sums(g.middle_cols(first, count), gradients.bias.data() + first, count);
     });
 }
 

@@ -131,11 +131,28 @@ public:
     explicit PackedLinear(MatrixView<const Scalar> weight, const Vector<Scalar>& bias = {},
                           WeightFormat format = WeightFormat::exact)
         : inputs_(weight.cols()), outputs_(weight.rows()) {
-        detail::with_numbers<Scalar>(
-            format, [&]<class Numbers>(Numbers) { packed_ = Packed<Numbers>(weight, bias); });
+        if (format == WeightFormat::exact) {
+            packed_ = Packed<detail::Exact<Scalar>>(weight, bias);
+        } else {
+            *this = PackedLinear(EncodedMatrix<Scalar>(weight, format), bias);
+        }
     }
+    /// The same of weights that are in their format already.
+    explicit PackedLinear(const EncodedMatrix<Scalar>& weight, const Vector<Scalar>& bias = {})
+        : inputs_(weight.cols()), outputs_(weight.rows()) {
+        detail::with_numbers<Scalar>(weight.format(), [&]<class Numbers>(Numbers) {
+            if constexpr (std::is_same_v<Numbers, detail::Exact<Scalar>>) {
+                const MatrixView<const Scalar> rows(weight.template row<Scalar>(0), outputs_, inputs_);
+                packed_ = Packed<Numbers>(rows, bias);
+            } else {
+                packed_ = Packed<Numbers>(weight, bias);
+            }
+        });
+    }
+    /// Weights in fewer bits stay as they are where `format` is exact.
     explicit PackedLinear(const LinearParameters<Scalar>& linear, WeightFormat format = WeightFormat::exact)
-        : PackedLinear(linear.weight, linear.bias, format) {}
+        : PackedLinear(linear.encoded.empty() ? PackedLinear(linear.weight, linear.bias, format)
+                                              : PackedLinear(linear.encoded.in(format), linear.bias)) {}
 
     Index inputs() const noexcept { return inputs_; }
     Index outputs() const noexcept { return outputs_; }

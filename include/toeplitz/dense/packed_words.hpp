@@ -4,6 +4,7 @@
 /// \file
 /// Weights in fewer bits, laid out for products.
 
+#include <toeplitz/dense/encoded_matrix.hpp>
 #include <toeplitz/dense/packed_tiles.hpp>
 #include <toeplitz/dense/word_product.hpp>
 
@@ -14,7 +15,8 @@ template <class Numbers, Real Scalar, Arithmetic arithmetic = word_arithmetic<Nu
 class PackedWords {
 public:
     PackedWords() = default;
-    PackedWords(MatrixView<const Scalar> weight, const Vector<Scalar>& bias);
+    /// \param weight in Numbers
+    PackedWords(const EncodedMatrix<Scalar>& weight, const Vector<Scalar>& bias);
 
     std::size_t state_bytes() const noexcept {
         const Index count = words_.size() + scales_.size() + starts_.size() + biases_.size();
@@ -53,7 +55,7 @@ private:
 };
 
 template <class Numbers, Real Scalar, Arithmetic arithmetic>
-PackedWords<Numbers, Scalar, arithmetic>::PackedWords(MatrixView<const Scalar> weight,
+PackedWords<Numbers, Scalar, arithmetic>::PackedWords(const EncodedMatrix<Scalar>& weight,
                                                       const Vector<Scalar>& bias)
     : row_words_((weight.cols() + Numbers::group - 1) / Numbers::group) {
     if constexpr (Numbers::has_scales) {
@@ -72,12 +74,13 @@ PackedWords<Numbers, Scalar, arithmetic>::PackedWords(MatrixView<const Scalar> w
     }
     Buffer<Word> row(row_words_);
     for (Index j = 0; j < weight.rows(); ++j) {
-        const float scale = Numbers::encode(weight.row(j), weight.cols(), numbers(row.data()));
+        const Number* const from = weight.template row<Number>(j);
+        std::copy_n(from, weight.cols(), numbers(row.data()));
         for (Index k = 0; k < row_words_; ++k) words_[word(j, k) - words_.data()] = row[k];
         if (bias.size() != 0) biases_[j] = static_cast<float>(bias[j]);
         if constexpr (Numbers::has_scales) {
-            scales_[j] = scale;
-            starts_[j] = Numbers::start(numbers(row.data()), weight.cols());
+            scales_[j] = weight.scales()[to_size(j)];
+            starts_[j] = Numbers::start(from, weight.cols());
         }
     }
 }

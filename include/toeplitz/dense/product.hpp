@@ -219,6 +219,13 @@ private:
     void (*call_)(void*, Index, Index, MatrixView<Scalar>) = nullptr;
 };
 
+/// Rows of the parts that rows are cut into for threads: as many parts for each, of nearly the same size, of
+/// whole tiles, and of `most` rows at most, a multiple of a tile's.
+constexpr Index even_rows(Index rows, Index most, Index tile, int threads) noexcept {
+    const Index parts = (std::max)(Index{1}, (rows + most * threads - 1) / (most * threads)) * threads;
+    return (std::max)(Index{1}, (rows + parts * tile - 1) / (parts * tile)) * tile;
+}
+
 #if defined(EIGEN_USE_BLAS)
 
 /// Bytes that `multiply` takes from its workspace for an m × n product of depth k.
@@ -290,8 +297,8 @@ struct ProductBlocks {
 /// Threads among which `multiply` splits the m rows of a product with n columns of depth k.
 template <Real Scalar>
 int product_threads(Index m, Index n, Index k) noexcept {
-    const Index blocks = (m + ProductBlocks<Scalar>::tall - 1) / ProductBlocks<Scalar>::tall;
-    return thread_count(blocks, m * n * k / 30);
+    const Index tiles = (m + ProductTile<Scalar>::rows - 1) / ProductTile<Scalar>::rows;
+    return thread_count(tiles, m * n * k / 30);
 }
 
 /// Bytes that `multiply` takes from its workspace for an m × n product of depth k.
@@ -314,8 +321,9 @@ template <Real Scalar>
     const bool left_transposed = form == Product::left_transposed;
     const bool right_transposed = form == Product::right_transposed;
     const Index depth = left_transposed ? a.rows() : a.cols();
-    const Index blocks = (c.rows() + Blocks::tall - 1) / Blocks::tall;
     const int threads = product_threads<Scalar>(c.rows(), c.cols(), depth);
+    const Index tall = even_rows(c.rows(), Blocks::tall, ProductTile<Scalar>::rows, threads);
+    const Index blocks = (c.rows() + tall - 1) / tall;
     Workspace::Scope scope(ws);
     Scalar* packed = scope.take<Scalar>(
         packed_size<Scalar>((std::min)(depth, Blocks::deep), (std::min)(c.cols(), Blocks::wide)));
@@ -335,8 +343,8 @@ template <Real Scalar>
             });
             parallel_chunks(blocks, threads, [&](Index begin, Index end, int thread) {
                 for (Index block = begin; block < end; ++block) {
-                    const Index first = block * Blocks::tall;
-                    const Index rows = (std::min)(Blocks::tall, c.rows() - first);
+                    const Index first = block * tall;
+                    const Index rows = (std::min)(tall, c.rows() - first);
                     LeftFactor<Scalar> left = left_factor(left_transposed ? a.block(k, first, deep, rows)
                                                                           : a.block(first, k, rows, deep));
                     Index panel = ProductTile<Scalar>::rows * left.row;

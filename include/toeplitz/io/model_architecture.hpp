@@ -127,6 +127,21 @@ void take_shapes(const TensorFile& file, const std::string& prefix, P& parameter
     }
 }
 
+/// Gives the weights that the file has in fewer bits their formats.
+template <class P>
+void take_formats(const TensorFile& file, P& parameters) {
+    for_each_weight(
+        [&](const ParameterName& name, auto& part) {
+            const auto found = file.tensors.find(name.text());
+            const WeightFormat format =
+                found == file.tensors.end() ? WeightFormat::exact : weight_format(found->second.dtype);
+            if (format == WeightFormat::exact) return;
+            part.encoded = {part.weight.rows(), part.weight.cols(), format};
+            part.weight.resize(0, 0);
+        },
+        parameters);
+}
+
 /// The outputs of a probe, as a function of parameters and input.
 template <class M>
 auto probe_evaluation(const M& model, Index length) {
@@ -188,6 +203,7 @@ LoadedModel<M> load_of_enough_memory(const TensorFile& file, const ModelDescript
     for (std::size_t l = 0; l < loaded.parameters.layers.size(); ++l) {
         take_shapes(file, text("layers.", l, ".self_attn.gtu.toep."), loaded.parameters.layers[l].gtu.toep);
     }
+    take_formats(file, loaded.parameters);
     load_model(file, loaded.parameters, probe_evaluation(loaded.model, description.probe_length));
     for (const auto& [key, value] : file.metadata) {
         if (!key.starts_with(own_metadata)) loaded.metadata.emplace(key, value);
@@ -215,7 +231,7 @@ LoadedModel<M> load_described(const TensorFile& file, const ModelDescription& de
 
 /// Writes a model as a file that says what it holds: parameters, architecture, options, and the pair of
 /// `input` and its outputs that proves the file when it is loaded. The path is replaced completely or not at
-/// all.
+/// all. Parameters from convert_weights make a file of half or a quarter of the size.
 /// \param input tokens or features of B sequences of `length` time steps
 /// \param metadata of your own
 /// \throws as prepare and evaluate of the model; io_error 942 (metadata under "toeplitz."), 961 (an option
@@ -240,7 +256,7 @@ void save_model(const std::string& path, const Model<Mixer, Norm, Input>& model,
 }
 
 /// The model of a file that save_model(path, model, …) wrote, whose type is known; AnyModel
-/// (io/any_model.hpp) does without.
+/// (io/any_model.hpp) does without. Weights that the file has in fewer bits stay so (convert_weights).
 ///
 ///     const auto loaded = load_model<Model<FdTno<float, Causality::causal>>>("model.safetensors");
 ///     const auto inference = loaded.model.prepare(loaded.parameters, /*length=*/512);

@@ -24,11 +24,18 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 template <Real Scalar>
 inline constexpr double probe_tolerance = 2048 * static_cast<double>(std::numeric_limits<Scalar>::epsilon());
 
+/// The same where weights are in fewer bits. A last digit that differs turns the rounding of rows to such
+/// formats now and then, and the roundings of later layers with it: what remains is the format's own error.
+constexpr double probe_tolerance_of(WeightFormat format) noexcept {
+    return format == WeightFormat::exact ? 0 : format == WeightFormat::bf16 ? 0x1p-5 : 0x1p-3;
+}
+
 struct ModelFileOptions {
     std::string prefix{};                  ///< as in StateDictOptions
     std::vector<std::string> ignorable{};  ///< as in StateDictOptions
     /// Largest relative deviation of the probe; 0: probe_tolerance of the coarser of two scalars, that of the
-    /// stored output and that of the replayed one.
+    /// stored output and that of the replayed one, or probe_tolerance_of the coarsest weights if that is
+    /// more.
     double tolerance = 0;
 
     template <class F, class... Sets>
@@ -61,6 +68,18 @@ auto replay(const P& parameters, const StoredTensor& input, Evaluate& evaluate) 
         const Matrix<float> matrix = input.matrix<float>();
         return evaluate(parameters, MatrixView<const float>(matrix)).eval();
     }
+}
+
+/// What the formats of a set's weights allow a probe to deviate by.
+template <class P>
+double weights_tolerance(const P& parameters) {
+    double tolerance = 0;
+    for_each_weight(
+        [&](const ParameterName&, const auto& part) {
+            tolerance = (std::max)(tolerance, probe_tolerance_of(part.encoded.format()));
+        },
+        parameters);
+    return tolerance;
 }
 
 /// "1.2e-05" for messages.
@@ -193,11 +212,14 @@ void load_model(const TensorFile& file, P& parameters, Evaluate&& evaluate,
     load_parameters(file, loaded, {options.prefix, options.ignorable}, names);
 
     const auto output = detail::replay(std::as_const(loaded), probe.input, evaluate);
-    const double usual =
-        (std::max)(probe_tolerance<typename decltype(output)::Scalar>, probe.output_tolerance);
+    const double usual = (std::max)({probe_tolerance<typename decltype(output)::Scalar>,
+                                     probe.output_tolerance, detail::weights_tolerance(loaded)});
     probe.expect(output.template cast<double>(), options.tolerance > 0 ? options.tolerance : usual, file);
     for_each_parameter([](const ParameterName&, auto& to, const auto& from) { to = from; }, parameters,
                        std::as_const(loaded));
+    detail::for_each_weight(
+        [](const ParameterName&, auto& to, auto& from) { to.encoded = std::move(from.encoded); }, parameters,
+        loaded);
 }
 
 /// Reads a model file and fills parameters from it. Returns its metadata.

@@ -20,6 +20,7 @@
 
 #include <toeplitz/core/finite.hpp>
 #include <toeplitz/core/parameter.hpp>
+#include <toeplitz/dense/encoded_matrix.hpp>
 #include <toeplitz/io/safetensors.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -120,6 +121,7 @@ struct WantedTensor {
     std::string name;  ///< in the file, with the prefix; empty where the file has none
     std::vector<Index> shape;
     Dtype dtype;
+    bool as_stored = false;  ///< the file's numbers must be of the type, not only fit in it
 };
 
 /// What keeps a stored tensor from filling ours; empty where nothing does.
@@ -129,7 +131,10 @@ inline std::string mismatch(const StoredTensor& stored, const WantedTensor& want
     if (!shape_fits(wanted.shape, stored.shape)) {
         return text("expected shape ", shape_text(wanted.shape), ", got ", shape_text(stored.shape));
     }
-    if (wanted.dtype != Dtype::f32 && wanted.dtype != Dtype::f64) {
+    if (wanted.as_stored && stored.dtype != wanted.dtype) {
+        return text("expected ", dtype_name(wanted.dtype), ", got ", dtype_name(stored.dtype));
+    }
+    if (wanted.dtype != Dtype::f32 && wanted.dtype != Dtype::f64 && wanted.dtype != Dtype::bf16) {
         const std::size_t misfit = with_stored_type(wanted.dtype, [&](auto element) {
             if constexpr (std::integral<decltype(element)>) {
                 return stored.first_misfit<decltype(element)>();
@@ -141,8 +146,8 @@ inline std::string mismatch(const StoredTensor& stored, const WantedTensor& want
         return text("expected numbers that fit ", dtype_name(wanted.dtype), ", got one of ",
                     dtype_name(stored.dtype), " that does not, at ", misfit);
     }
-    const double most = wanted.dtype == Dtype::f32 ? static_cast<double>((std::numeric_limits<float>::max)())
-                                                   : (std::numeric_limits<double>::max)();
+    const double most = wanted.dtype == Dtype::f64 ? (std::numeric_limits<double>::max)()
+                                                   : static_cast<double>((std::numeric_limits<float>::max)());
     std::size_t at = count;
     double wrong = 0;
     stored.for_each([&](std::size_t i, auto value) {
@@ -247,14 +252,16 @@ inline std::vector<const StoredTensor*> find_tensors(const TensorFile& file,
 }
 
 /// Throws io_error 912 where a number is not finite: load_parameters would refuse it.
+template <std::floating_point T>
+void require_finite(T number, std::size_t i, const std::string& name, const TensorFile& file) {
+    if (is_finite(number)) return;
+    raise<io_error>(912, text("store_parameters: file ", in_quotes(file.source)), "finite numbers",
+                    text(static_cast<double>(number), " in ", in_quotes(name), " at ", i));
+}
 template <class T>
 void require_finite(std::span<T> numbers, const std::string& name, const TensorFile& file) {
     if constexpr (std::floating_point<std::remove_const_t<T>>) {
-        for (std::size_t i = 0; i < numbers.size(); ++i) {
-            if (is_finite(numbers[i])) continue;
-            raise<io_error>(912, text("store_parameters: file ", in_quotes(file.source)), "finite numbers",
-                            text(static_cast<double>(numbers[i]), " in ", in_quotes(name), " at ", i));
-        }
+        for (std::size_t i = 0; i < numbers.size(); ++i) require_finite(numbers[i], i, name, file);
     }
 }
 
@@ -266,23 +273,78 @@ inline void add_tensor(TensorFile& file, const std::string& name, StoredTensor t
     }
 }
 
+// Weights in fewer bits: I8 numbers have the scales of their rows beside them, as (rows, 1).
+inline constexpr const char* scales_suffix = "_scale";
+
+template <Real Scalar>
+constexpr Dtype weight_dtype(WeightFormat format) noexcept {
+    if (format == WeightFormat::bf16) return Dtype::bf16;
+    if (format == WeightFormat::int8) return Dtype::i8;
+    return dtype_of<Scalar>();
+}
+constexpr WeightFormat weight_format(Dtype dtype) noexcept {
+    if (dtype == Dtype::bf16) return WeightFormat::bf16;
+    if (dtype == Dtype::i8) return WeightFormat::int8;
+    return WeightFormat::exact;
+}
+
+/// \throws io_error 911, 912
+template <Real Scalar>
+void store_encoded(TensorFile& file, const std::string& name, const EncodedMatrix<Scalar>& matrix) {
+    const auto numbers = matrix.numbers();
+    StoredTensor tensor{weight_dtype<Scalar>(matrix.format()),
+                        {matrix.rows(), matrix.cols()},
+                        {numbers.begin(), numbers.end()}};
+    tensor.for_each([&](std::size_t i, auto number) {
+        if constexpr (std::floating_point<decltype(number)>) require_finite(number, i, name, file);
+    });
+    add_tensor(file, name, std::move(tensor));
+    const auto scales = matrix.scales();
+    if (scales.empty()) return;
+    require_finite(scales, name + scales_suffix, file);
+    add_tensor(file, name + scales_suffix, make_tensor(scales, {matrix.rows(), 1}));
+}
+
+/// The tensors that fill the matrix, as find_tensors returns them.
+template <Real Scalar>
+void fill_encoded(EncodedMatrix<Scalar>& matrix, std::vector<const StoredTensor*>::const_iterator& source) {
+    const auto fill = [&](auto to) {
+        if (to.empty()) return;
+        const StoredTensor* const from = *source++;
+        if (from != nullptr) std::copy(from->bytes.begin(), from->bytes.end(), to.begin());
+    };
+    fill(matrix.numbers());
+    fill(std::as_writable_bytes(matrix.scales()));
+}
+
 }  // namespace detail
 
 /// Puts every tensor of a set into a file under options.prefix + names(its name), in the set's own element
-/// type; a matrix with shape (rows, cols), a vector with shape (size).
+/// type; a matrix with shape (rows, cols), a vector with shape (size). Weights in fewer bits
+/// (convert_weights) go as they are: BF16, or I8 with an F32 tensor …_scale of shape (rows, 1), which the
+/// rows are multiplied by.
 /// \throws io_error 911 where the file has a tensor of that name already, 912 where a number is not finite
 /// Cost the bytes | heap: the bytes | thread-safe: yes
 template <ParameterSet P, NameMapping Names = SameNames>
 void store_parameters(TensorFile& file, const P& parameters, const StateDictOptions& options = {},
                       Names&& names = {}) {
+    const auto store = [&](const ParameterName& name, auto&& with_name) {
+        const std::string theirs(names(name.text()));
+        if (!theirs.empty()) with_name(detail::text(options.prefix, theirs));
+    };
     for_each_parameter(
         [&](const ParameterName& name, const auto& tensor) {
-            const std::string theirs(names(name.text()));
-            if (theirs.empty()) return;
-            const std::string full = detail::text(options.prefix, theirs);
-            const auto numbers = detail::numbers_of(tensor);
-            detail::require_finite(numbers, full, file);
-            detail::add_tensor(file, full, make_tensor(numbers, detail::shape_of(tensor)));
+            store(name, [&](const std::string& full) {
+                const auto numbers = detail::numbers_of(tensor);
+                detail::require_finite(numbers, full, file);
+                detail::add_tensor(file, full, make_tensor(numbers, detail::shape_of(tensor)));
+            });
+        },
+        parameters);
+    detail::for_each_weight(
+        [&](const ParameterName& name, const auto& part) {
+            if (part.encoded.empty()) return;
+            store(name, [&](const std::string& full) { detail::store_encoded(file, full, part.encoded); });
         },
         parameters);
 }
@@ -296,18 +358,37 @@ void store_parameters(TensorFile& file, const P& parameters, const StateDictOpti
 /// further name under the prefix unless the options list it as ignorable. Without a prefix, what checkpoints
 /// and model files hold beside parameters (adam.m.*, adam.v.*, probe.input, probe.output) is none. One error
 /// reports all of them; the set is as it was. It keeps its memory, so that views of it stay valid.
+///
+/// Weights that the set has in fewer bits are filled with tensors of their format alone, as store_parameters
+/// writes them, without a conversion.
 /// \throws io_error 920 (all mismatches), 907 (the bytes of a hand-made tensor do not fit its shape)
 /// Cost 2× the conversion | heap: names | thread-safe: yes
 template <ParameterSet P, NameMapping Names = SameNames>
 void load_parameters(const TensorFile& file, P& parameters, const StateDictOptions& options = {},
                      Names&& names = {}) {
     std::vector<detail::WantedTensor> wanted;
+    const auto theirs = [&](const ParameterName& name) {
+        std::string result(names(name.text()));
+        if (!result.empty()) result.insert(0, options.prefix);
+        return result;
+    };
     for_each_parameter(
         [&](const ParameterName& name, const auto& tensor) {
             using Element = typename std::remove_cvref_t<decltype(tensor)>::Scalar;
-            std::string theirs(names(name.text()));
-            if (!theirs.empty()) theirs.insert(0, options.prefix);
-            wanted.push_back({std::move(theirs), detail::shape_of(tensor), dtype_of<Element>()});
+            wanted.push_back({theirs(name), detail::shape_of(tensor), dtype_of<Element>()});
+        },
+        std::as_const(parameters));
+    detail::for_each_weight(
+        [&](const ParameterName& name, const auto& part) {
+            const auto& matrix = part.encoded;
+            if (matrix.empty()) return;
+            using Element = typename std::remove_cvref_t<decltype(matrix)>::Scalar;
+            const std::string full = theirs(name);
+            const Dtype dtype = detail::weight_dtype<Element>(matrix.format());
+            wanted.push_back({full, {matrix.rows(), matrix.cols()}, dtype, true});
+            if (matrix.scales().empty()) return;
+            wanted.push_back(
+                {full.empty() ? full : full + detail::scales_suffix, {matrix.rows(), 1}, Dtype::f32, true});
         },
         std::as_const(parameters));
     const auto sources = detail::find_tensors(file, wanted, options);
@@ -317,6 +398,11 @@ void load_parameters(const TensorFile& file, P& parameters, const StateDictOptio
         [&](const ParameterName&, auto& tensor) {
             if (*source != nullptr) (*source)->copy_to(detail::numbers_of(tensor));
             ++source;
+        },
+        parameters);
+    detail::for_each_weight(
+        [&](const ParameterName&, auto& part) {
+            if (!part.encoded.empty()) detail::fill_encoded(part.encoded, source);
         },
         parameters);
 }

@@ -53,6 +53,12 @@ struct BlockParameters {
         GluParameters<Scalar>::for_each(detail::under("glu", f), sets.glu...);
         NormLayer::Parameters::for_each(detail::under("final_layer_norm", f), sets.glu_norm...);
     }
+    template <class F, class... Sets>
+    static void for_each_weight(F&& f, Sets&... sets) {
+        auto attention = detail::under("self_attn", f);
+        GtuParameters<Mixer>::for_each_weight(detail::under("gtu", attention), sets.gtu...);
+        GluParameters<Scalar>::for_each_weight(detail::under("glu", f), sets.glu...);
+    }
 };
 
 namespace detail {

@@ -7,8 +7,9 @@
 #include <toeplitz/core/checks.hpp>
 #include <toeplitz/core/sequences.hpp>
 #include <toeplitz/dense/activation.hpp>
-#include <toeplitz/dense/encoded_table.hpp>
+#include <toeplitz/dense/encoded_matrix.hpp>
 #include <toeplitz/dense/packed.hpp>
+#include <toeplitz/nn/convert_weights.hpp>
 #include <toeplitz/nn/prepare.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -28,12 +29,32 @@ struct EmbeddingOptions {
 template <Real Scalar>
 struct EmbeddingParameters {
     Matrix<Scalar> weight;
+    EncodedMatrix<Scalar> encoded{};  ///< in place of weight, for inference: see convert_weights
 
     template <class F, class... Sets>
     static void for_each(F&& f, Sets&... sets) {
-        f(ParameterName("weight"), sets.weight...);
+        detail::visit_present(f, "weight", sets.weight...);
+    }
+    template <class F, class... Sets>
+    static void for_each_weight(F&& f, Sets&... sets) {
+        f(ParameterName("weight"), sets...);
     }
 };
+
+namespace detail {
+
+/// Throws shape_error 405 unless the weight is vocabulary × width, config_error 743 where it is trained and
+/// in fewer bits.
+template <class Part>
+void require_table(const Part& part, Index vocabulary, Index width, const char* where, const char* name,
+                   Use use) {
+    const auto [rows, cols] = weight_shape(part, where, use);
+    if (rows == vocabulary && cols == width) return;
+    raise<shape_error>(405, where, text(name, " of shape ", shape_text(vocabulary, width)),
+                       shape_text(rows, cols));
+}
+
+}  // namespace detail
 
 /// y_i = weight[token_i].
 template <Real ScalarType>
@@ -118,14 +139,14 @@ public:
     private:
         friend Embedding;
         Prepared(const Embedding& embedding, const Parameters& parameters, WeightFormat weights)
-            : embedding_(embedding), table_(parameters.weight, weights) {}
+            : embedding_(embedding), table_(detail::encoded_weight(parameters, weights)) {}
         Embedding embedding_;
-        detail::EncodedTable<Scalar> table_;
+        EncodedMatrix<Scalar> table_;
     };
 
     /// For inference; the parameters are copied. \throws shape_error 405
     Prepared prepare(const Parameters& parameters, const PrepareOptions& options) const {
-        require_table(parameters, "Embedding::prepare");
+        require_table(parameters, "Embedding::prepare", detail::Use::inference);
         return Prepared(*this, parameters, options.weights);
     }
     Prepared prepare(const Parameters& parameters, Index length = 1) const {
@@ -139,8 +160,9 @@ private:
         for (Index i = 0; i < y.rows(); ++i) copy_row(tokens[static_cast<std::size_t>(i)], y.row(i));
     }
 
-    void require_table(const Parameters& set, const char* where) const {
-        detail::require_shape<Scalar>(set.weight, options_.vocabulary, options_.width, 405, where, "weight");
+    void require_table(const Parameters& set, const char* where,
+                       detail::Use use = detail::Use::training) const {
+        detail::require_table(set, options_.vocabulary, options_.width, where, "weight", use);
     }
     void check(Inputs tokens, MatrixView<const Scalar> rows, const char* where) const {
         detail::require_rows<Scalar>(rows, static_cast<Index>(tokens.size()), options_.width, 704, where,

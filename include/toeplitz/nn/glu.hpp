@@ -42,6 +42,12 @@ struct GluParameters {
         LinearParameters<Scalar>::for_each(detail::under("l2", f), sets.l2...);
         LinearParameters<Scalar>::for_each(detail::under("l3", f), sets.l3...);
     }
+    template <class F, class... Sets>
+    static void for_each_weight(F&& f, Sets&... sets) {
+        LinearParameters<Scalar>::for_each_weight(detail::under("l1", f), sets.l1...);
+        LinearParameters<Scalar>::for_each_weight(detail::under("l2", f), sets.l2...);
+        LinearParameters<Scalar>::for_each_weight(detail::under("l3", f), sets.l3...);
+    }
 };
 
 /// The channel-mixing half of a TNN layer; every row by itself.
@@ -138,7 +144,7 @@ public:
     /// For inference; the parameters are copied. Rows of any number can be evaluated: the length is for
     /// required_workspace alone. \throws shape_error 405, config_error 440
     Prepared prepare(const Parameters& parameters, const PrepareOptions& options) const {
-        require_set(parameters, "parameters", "Glu::prepare");
+        require_set(parameters, "parameters", "Glu::prepare", detail::Use::inference);
         return Prepared(*this, parameters, options);
     }
     Prepared prepare(const Parameters& parameters, Index length = 1) const {
@@ -148,10 +154,11 @@ public:
 private:
     bool has_final() const noexcept { return options_.final_activation != Activation::identity; }
 
-    void require_set(const Parameters& set, const char* what, const char* where) const {
-        detail::require_linear(set.l1, inner_width(), width(), options_.bias, what, where);
-        detail::require_linear(set.l2, inner_width(), width(), options_.bias, what, where);
-        detail::require_linear(set.l3, width(), inner_width(), options_.bias, what, where);
+    void require_set(const Parameters& set, const char* what, const char* where,
+                     detail::Use use = detail::Use::training) const {
+        detail::require_linear(set.l1, inner_width(), width(), options_.bias, what, where, use);
+        detail::require_linear(set.l2, inner_width(), width(), options_.bias, what, where, use);
+        detail::require_linear(set.l3, width(), inner_width(), options_.bias, what, where, use);
     }
     void check(MatrixView<const Scalar> x, MatrixView<const Scalar> y, const char* where) const {
         detail::require_rows<Scalar>(x, x.rows(), width(), 703, where, "x");

@@ -52,6 +52,12 @@ struct GtuParameters {
         NormParameters<Scalar>::for_each(detail::under("norm", f), sets.norm...);
         Mixer::Parameters::for_each(detail::under("toep", f), sets.toep...);
     }
+    template <class F, class... Sets>
+    static void for_each_weight(F&& f, Sets&... sets) {
+        LinearParameters<Scalar>::for_each_weight(detail::under("v_proj", f), sets.v_proj...);
+        LinearParameters<Scalar>::for_each_weight(detail::under("u_proj", f), sets.u_proj...);
+        LinearParameters<Scalar>::for_each_weight(detail::under("o", f), sets.o...);
+    }
 };
 
 /// The token-mixing half of a TNN layer.
@@ -172,7 +178,7 @@ public:
     /// For inference at one length; the parameters are copied.
     /// \throws shape_error 405, config_error 440 and those of the mixer
     Prepared prepare(const Parameters& parameters, const PrepareOptions& options) const {
-        require_set(parameters, "parameters", "Gtu::prepare");
+        require_set(parameters, "parameters", "Gtu::prepare", detail::Use::inference);
         return Prepared(*this, parameters, options);
     }
     Prepared prepare(const Parameters& parameters, Index length) const {
@@ -182,7 +188,8 @@ public:
 private:
     static Options completed(Options options);
 
-    void require_set(const Parameters& set, const char* what, const char* where) const;
+    void require_set(const Parameters& set, const char* what, const char* where,
+                     detail::Use use = detail::Use::training) const;
     void check(MatrixView<const Scalar> x, MatrixView<const Scalar> y, const char* where) const {
         detail::require_rows<Scalar>(x, x.rows(), width(), 703, where, "x");
         detail::require_rows<Scalar>(y, x.rows(), width(), 704, where, "y or g");
@@ -339,10 +346,11 @@ typename Gtu<MixerType>::Options Gtu<MixerType>::completed(Options options) {
 }
 
 template <TokenMixer MixerType>
-void Gtu<MixerType>::require_set(const Parameters& set, const char* what, const char* where) const {
-    detail::require_linear(set.v_proj, inner_width(), width(), options_.bias, what, where);
-    detail::require_linear(set.u_proj, inner_width(), width(), options_.bias, what, where);
-    detail::require_linear(set.o, width(), inner_width(), options_.bias, what, where);
+void Gtu<MixerType>::require_set(const Parameters& set, const char* what, const char* where,
+                                 detail::Use use) const {
+    detail::require_linear(set.v_proj, inner_width(), width(), options_.bias, what, where, use);
+    detail::require_linear(set.u_proj, inner_width(), width(), options_.bias, what, where, use);
+    detail::require_linear(set.o, width(), inner_width(), options_.bias, what, where, use);
     if (norm_) detail::require_norm(*options_.norm, set.norm, inner_width(), what, where);
 }
 

@@ -7,20 +7,22 @@
 #include <toeplitz/core/checks.hpp>
 #include <toeplitz/core/sequences.hpp>
 #include <toeplitz/dense/packed.hpp>
+#include <toeplitz/nn/convert_weights.hpp>
 #include <toeplitz/nn/prepare.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
 namespace detail {
 
-/// Throws shape_error 405 unless the set has the shapes of an outputs × inputs map.
+/// Throws shape_error 405 unless the set has the shapes of an outputs × inputs map, config_error 743 where it
+/// is trained and has its weight in fewer bits.
 template <Real Scalar>
 void require_linear(const LinearParameters<Scalar>& set, Index outputs, Index inputs, Bias bias,
-                    const char* what, const char* where) {
-    const MatrixView<const Scalar> weight = set.weight;
-    if (weight.rows() != outputs || weight.cols() != inputs) {
+                    const char* what, const char* where, Use use = Use::training) {
+    const auto [rows, cols] = weight_shape(set, where, use);
+    if (rows != outputs || cols != inputs) {
         raise<shape_error>(405, where, text(what, " with weight of shape ", shape_text(outputs, inputs)),
-                           shape_text(weight.rows(), weight.cols()));
+                           shape_text(rows, cols));
     }
     const Index size = bias == Bias::add ? outputs : 0;
     if (set.bias.size() != size) {
@@ -139,7 +141,7 @@ public:
     /// required_workspace alone. \throws shape_error 405, config_error 440
     Prepared prepare(const Parameters& parameters, const PrepareOptions& options) const {
         detail::require_linear(parameters, options_.outputs, options_.inputs, options_.bias, "parameters",
-                               "Linear::prepare");
+                               "Linear::prepare", detail::Use::inference);
         return Prepared(*this, parameters, options);
     }
     Prepared prepare(const Parameters& parameters, Index length = 1) const {

@@ -89,6 +89,16 @@ struct ModelParameters {
         detail::visit_present_set(detail::under("norm", f), sets.norm...);
         detail::visit_present_set(detail::under("out", f), sets.out...);
     }
+    template <class F, class... Sets>
+    static void for_each_weight(F&& f, Sets&... sets) {
+        detail::for_each_weight(detail::under("embed", f), sets.embed...);
+        const std::size_t count = (std::min)({sets.layers.size()...});
+        for (std::size_t i = 0; i < count; ++i) {
+            BlockType::Parameters::for_each_weight(detail::under("layers", static_cast<Index>(i), f),
+                                                   sets.layers[i]...);
+        }
+        LinearParameters<Scalar>::for_each_weight(detail::under("out", f), sets.out...);
+    }
 };
 
 /// A TNN: tokens (or features) to one row of outputs per time step, or per sequence.
@@ -315,13 +325,14 @@ private:
         return has_norm() ? cache.normed : cache.stream.back();
     }
 
-    void require_set(const Parameters& set, const char* what, const char* where) const {
+    void require_set(const Parameters& set, const char* what, const char* where,
+                     detail::Use use = detail::Use::training) const {
         if (static_cast<Index>(set.layers.size()) != options_.layers) {
             detail::raise<shape_error>(405, where, detail::text(what, " of ", options_.layers, " layers"),
                                        std::to_string(set.layers.size()));
         }
         if (!is_tied()) {
-            detail::require_linear(set.out, outputs(), width(), options_.output_bias, what, where);
+            detail::require_linear(set.out, outputs(), width(), options_.output_bias, what, where, use);
         }
     }
     void check(const Sequences& sequences, MatrixView<const Scalar> y, const char* where) const {
@@ -336,9 +347,9 @@ private:
         input.evaluate(table, inputs, stream, ws);
     };
     PackedLinear<Scalar> table(const Parameters& parameters, WeightFormat weights) const {
-        detail::require_shape<Scalar>(parameters.embed.weight, outputs(), width(), 405, "Model::prepare",
-                                      "embed.weight");
-        return PackedLinear<Scalar>(parameters.embed.weight, {}, weights);
+        detail::require_table(parameters.embed, outputs(), width(), "Model::prepare", "embed.weight",
+                              detail::Use::inference);
+        return PackedLinear<Scalar>(detail::encoded_weight(parameters.embed, weights));
     }
 
     Scalar input_scale() const noexcept { return static_cast<Scalar>(options_.input_scale); }
@@ -555,7 +566,7 @@ template <TokenMixer MixerType, class NormLayer, class InputType>
 typename Model<MixerType, NormLayer, InputType>::Prepared Model<MixerType, NormLayer, InputType>::prepare(
     const Parameters& parameters, const PrepareOptions& options) const {
     detail::require_positive(options.length, "Model::prepare", "length");
-    require_set(parameters, "parameters", "Model::prepare");
+    require_set(parameters, "parameters", "Model::prepare", detail::Use::inference);
     return Prepared(*this, parameters, options);
 }
 

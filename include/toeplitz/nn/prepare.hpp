@@ -11,7 +11,8 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 
 struct PrepareOptions {
     Index length = 0;  ///< of sequences; modules that look at single rows need none
-    /// Of affine maps and tables of tokens. Kernels, norms and transforms stay as they are.
+    /// Of affine maps and tables of tokens; exact: as the parameters have them. Kernels, norms and transforms
+    /// stay as they are.
     WeightFormat weights = WeightFormat::exact;
 
     template <class F, class... Sets>

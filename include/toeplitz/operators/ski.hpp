@@ -203,7 +203,7 @@ private:
         const Index count = chunks_.size();
         const Index items = sequences.batch() * count;
         const int threads =
-            detail::thread_count(items, sequences.batch() * this->length() * this->channels() / 8);
+            detail::thread_count(items, sequences.batch() * this->length() * this->channels() / 4);
         detail::parallel_chunks(items, threads, [&](Index begin, Index end, int) {
             for (Index item = begin; item < end; ++item) {
                 const Index b = item / count;

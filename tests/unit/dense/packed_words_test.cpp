@@ -45,7 +45,8 @@ TYPED_TEST(PackedWordsTest, HasTheBitsOfTheDefinitionForAnyRowsAndThreads) {
             const Matrix<Scalar> x = random_matrix<Scalar>(125, inputs, 3);
             const Matrix<Scalar> expected = word_products<Numbers>(x, weight, bias);
             const PackedLinear<Scalar> packed(weight, bias, TypeParam::format);
-            const detail::PackedWords<Numbers, Scalar, Arithmetic::portable> portable(weight, bias);
+            const detail::PackedWords<Numbers, Scalar, Arithmetic::portable> portable(
+                EncodedMatrix<Scalar>(weight, TypeParam::format), bias);
             for (const Index rows : {0, 1, 2, 3, 5, 6, 7, 16, 125}) {
                 SCOPED_TRACE(testing::Message() << rows << " rows, " << inputs << " -> " << outputs);
                 const auto some = MatrixView<const Scalar>(x).middle_rows(0, rows);

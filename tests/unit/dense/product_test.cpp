@@ -3,6 +3,7 @@
 
 #include <support/random.hpp>
 #include <support/scalars.hpp>
+#include <support/threads.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/dense/linear.hpp>
@@ -138,6 +139,42 @@ TYPED_TEST(ProductTest, FinishesEveryElementOnceWhenItHasItsValue) {
         Matrix<Scalar> c(250, 600);
         detail::multiply<Scalar>(form, f.a, f.b, Update::assign, nullptr, c, ws, finish);
         EXPECT_EQ(seen, c);
+    }
+}
+
+TYPED_TEST(ProductTest, HasTheSameBitsForAnyThreads) {
+    using Scalar = TypeParam;
+    for (const Product form : forms) {
+        for (const Index m : {1, 13, 64, 121, 400}) {
+            const typename TestFixture::Factors f(form, m, 70, 300);
+            const auto product = [&](int threads) {
+                Matrix<Scalar> c = f.c;
+                with_threads(threads, [&] {
+                    Workspace ws(detail::product_workspace<Scalar>(form, m, 70, 300));
+                    const std::size_t reserved = ws.capacity();
+                    detail::multiply<Scalar>(form, f.a, f.b, Update::add, f.bias.data(), c, ws);
+                    EXPECT_EQ(ws.capacity(), reserved);
+                });
+                return c;
+            };
+            const Matrix<Scalar> expected = product(1);
+            for (const int threads : {2, 3, 7}) {
+                EXPECT_TRUE(same_bits(product(threads), expected)) << m << " rows, " << threads << " threads";
+            }
+        }
+    }
+}
+
+TEST(EvenRowsTest, GivesEveryThreadNearlyTheSame) {
+    constexpr Index most = 120, tile = 6;
+    for (const int threads : {1, 2, 3, 7}) {
+        for (Index rows = 0; rows < 1500; ++rows) {
+            const Index tall = detail::even_rows(rows, most, tile, threads);
+            ASSERT_TRUE(tall % tile == 0 && tile <= tall && tall <= most) << rows;
+            const Index parts = (rows + tall - 1) / tall;
+            const Index rounds = (parts + threads - 1) / threads;  // that the busiest thread takes
+            ASSERT_LE(rounds * tall * threads, rows + rounds * tile * threads) << rows << ", " << threads;
+        }
     }
 }
 

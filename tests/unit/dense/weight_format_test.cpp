@@ -6,7 +6,7 @@
 
 #include <support/random.hpp>
 
-#include <toeplitz/dense/encoded_table.hpp>
+#include <toeplitz/dense/encoded_matrix.hpp>
 
 namespace toeplitz::test {
 namespace {
@@ -112,16 +112,16 @@ TEST(Int8Test, TakesTheOffsetOfRowsAway) {
 }
 
 template <class Scalar>
-class EncodedTableTest : public testing::Test {};
-using TableScalars = testing::Types<float, double>;
-TYPED_TEST_SUITE(EncodedTableTest, TableScalars, );
+class EncodedMatrixTest : public testing::Test {};
+using MatrixScalars = testing::Types<float, double>;
+TYPED_TEST_SUITE(EncodedMatrixTest, MatrixScalars, );
 
-TYPED_TEST(EncodedTableTest, GivesItsRowsBackAndKnowsItsSize) {
+TYPED_TEST(EncodedMatrixTest, GivesItsRowsBackAndKnowsItsSize) {
     using Scalar = TypeParam;
     const Matrix<Scalar> matrix = random_matrix<Scalar>(5, 33, 4);
     const auto row = [&](WeightFormat format, Index i) {
         Vector<Scalar> result(33);
-        detail::EncodedTable<Scalar>(matrix, format).copy_row(i, result.data());
+        EncodedMatrix<Scalar>(matrix, format).copy_row(i, result.data());
         return result;
     };
     for (Index i = 0; i < 5; ++i) {
@@ -135,7 +135,7 @@ TYPED_TEST(EncodedTableTest, GivesItsRowsBackAndKnowsItsSize) {
         }
     }
     const auto bytes = [&](WeightFormat format) {
-        return detail::EncodedTable<Scalar>(matrix, format).state_bytes();
+        return EncodedMatrix<Scalar>(matrix, format).state_bytes();
     };
     EXPECT_EQ(bytes(WeightFormat::exact), 5 * 33 * sizeof(Scalar));
     EXPECT_EQ(bytes(WeightFormat::bf16), 5U * 33 * 2);

@@ -206,7 +206,7 @@ TEST(PreparedTest, ModelsInFewerBitsAreCloseAndHoldTheirParts) {
                 parts += bytes({parameters.embed.weight, {}});
             } else {
                 parts += bytes(parameters.out) +
-                         detail::EncodedTable<double>(parameters.embed.weight, format).state_bytes();
+                         EncodedMatrix<double>(parameters.embed.weight, format).state_bytes();
             }
             EXPECT_EQ(prepared(format).state_bytes(), parts);
         }
