@@ -255,7 +255,7 @@ private:
         std::mutex mutex;
         const auto finish = [&](Index shard, const detail::TensorRef& tensor) {
             const Index first = [&] {
-                const std::lock_guard lock(mutex);
+                const std::lock_guard<std::mutex> lock(mutex);
                 return tensors_.finish(shard, tensor);
             }();
             if (first < 0)
