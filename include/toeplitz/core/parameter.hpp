@@ -277,10 +277,10 @@ P zeros_like(const P& parameters) {
     return result;
 }
 
-/// Hears of gradients that nothing is added to any more, while others are still computed: finished(set) of a
-/// set, or of a part of one. By default nobody listens.
+/// Hears of gradients that nothing is added to any more, while others are still computed.
 class FinishedGradients {
 public:
+    /// Nobody listens.
     FinishedGradients() = default;
     /// Calls f(tensor) for each tensor with numbers; refers to f.
     template <class F>
@@ -289,6 +289,8 @@ public:
           call_([](const void* g, const detail::TensorRef& tensor) { (*static_cast<const F*>(g))(tensor); }) {
     }
 
+    /// Those of a set, or of a part of one, are finished.
+    /// \throws what the listener does | heap: none | thread-safe: as the listener
     template <ParameterSet P>
     void operator()(const P& gradients) const {
         if (call_ == nullptr) return;
