@@ -52,7 +52,7 @@ void run(Communicator& processes) {
                     }
                     net.forward(p, s.x, n, s.y, s.cache, s.ws);
                     const auto loss = squared_error(s.y, s.wanted, s.y, s.ws);  // y: now the gradient
-                    net.backward(p, s.x, s.cache, s.y, gradients, s.ws);
+                    net.backward(p, s.x, s.cache, s.y, gradients, s.ws, part.finished);
                     return loss;
                 });
 

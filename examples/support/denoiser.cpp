@@ -324,7 +324,7 @@ DenoiserReport train_denoiser(const DenoiserOptions& options, const TrainingSett
             loss.sum += clip_loss(shard.clips[static_cast<std::size_t>(j)], clip_rows(shard.spectra, j),
                                   clip_rows(shard.features, j), clip_rows(shard.outputs, j));
         }
-        net.backward(p, shard.features, shard.cache, shard.outputs, gradients, shard.ws);
+        net.backward(p, shard.features, shard.cache, shard.outputs, gradients, shard.ws, part.finished);
         return loss;
     };
 

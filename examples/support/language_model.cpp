@@ -108,7 +108,7 @@ LanguageModelReport run(const LanguageModelOptions& options, const TrainingSetti
         shard.logits.resize(static_cast<Index>(shard.input.size()), 256);
         model.forward(p, shard.input, {n}, shard.logits, shard.cache, shard.ws, part.seed);
         const CrossEntropyLoss loss = cross_entropy(shard.logits, shard.target, shard.logits, shard.ws);
-        model.backward(p, shard.input, shard.cache, shard.logits, gradients, shard.ws);
+        model.backward(p, shard.input, shard.cache, shard.logits, gradients, shard.ws, part.finished);
         return loss;
     };
 

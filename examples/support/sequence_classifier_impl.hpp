@@ -116,10 +116,12 @@ ClassifierReport run_classifier(MixerKind kind, const ClassifierOptions& options
             Matrix<float> logits = pairs.evaluate(p.pairs, shard.outputs, shard.ws);
             loss = cross_entropy(logits, shard.batch.labels, logits, shard.ws);
             shard.outputs = pairs.backward(p.pairs, shard.outputs, logits, gradients.pairs, shard.ws);
+            part.finished(gradients.pairs);
         } else {
             loss = cross_entropy(shard.outputs, shard.batch.labels, shard.outputs, shard.ws);
         }
-        model.backward(p.model, shard.batch.tokens, shard.cache, shard.outputs, gradients.model, shard.ws);
+        model.backward(p.model, shard.batch.tokens, shard.cache, shard.outputs, gradients.model, shard.ws,
+                       part.finished);
         return loss;
     };
     Communicator& processes = settings.all_processes();

@@ -96,6 +96,92 @@ TEST(MpiTest, MessagesOfAnySizeCarryTheSameBits) {
     }
 }
 
+TEST(MpiTest, GradientsAreSentWhileOthersAreComputed) {
+    Communicator alone;
+    for (const Index shards : {4, 7}) {
+        for (const int threads : {1, 2}) {
+            MpiCommunicator processes(MPI_COMM_WORLD, {.bucket_bytes = 64});
+            SmallNet model(shards);
+            P parameters = SmallNet::make_parameters();
+            Trainer<P> trainer(parameters, SmallNet::options(shards), processes);
+            with_threads(threads, [&] {
+                trainer.run(parameters, 3, model.objective(), [&](const StepReport& report) {
+                    EXPECT_LT(report.bytes_sent_early, report.bytes_sent + (processes.size() == 1 ? 1 : 0));
+                    // Several threads finish in any order.
+                    if (threads > 1) return;
+                    EXPECT_EQ(report.bytes_sent_early > 0, processes.size() > 1);
+                });
+            });
+            EXPECT_TRUE(same_sets(parameters, train(shards, 3, alone).parameters));
+            processes.finish();
+        }
+    }
+}
+
+/// Tensors of both types, and some without numbers.
+struct MixedSet {
+    Vector<double> empty;
+    Vector<float> a;
+    Vector<double> b, c;
+    Vector<float> none;
+    Vector<float> d;
+
+    template <class F, class... Sets>
+    static void for_each(F&& f, Sets&... sets) {
+        f(ParameterName("empty"), sets.empty...);
+        f(ParameterName("a"), sets.a...);
+        f(ParameterName("b"), sets.b...);
+        f(ParameterName("c"), sets.c...);
+        f(ParameterName("none"), sets.none...);
+        f(ParameterName("d"), sets.d...);
+    }
+};
+MixedSet make_mixed_set(Index shard) {
+    MixedSet set{{}, Vector<float>(37), Vector<double>(20), Vector<double>(9), {}, Vector<float>(5)};
+    const CounterRandom random(static_cast<std::uint64_t>(shard));
+    std::uint64_t drawn = 0;
+    detail::for_each_tensor(
+        [&](const ParameterName&, const detail::TensorRef* tensor) {
+            tensor->with_data([&]<class Scalar>(Scalar* data) {
+                for (Index i = 0; i < tensor->size(); ++i)
+                    data[i] = static_cast<Scalar>(random.normal(drawn++));
+            });
+        },
+        set);
+    return set;
+}
+
+TEST(MpiTest, ProcessesBeginASumAtAnyTime) {
+    for (const Index shards : {1, 3, 6}) {
+        for (const Index bytes : {8, 48, 1000}) {
+            MpiCommunicator processes(MPI_COMM_WORLD, {.bucket_bytes = bytes});
+            for (const Index round : {0, 1, 2}) {
+                const auto make_sets = [&](IndexRange own) {
+                    std::vector<MixedSet> sets;
+                    for (Index s = own.first; s < own.last; ++s)
+                        sets.push_back(make_mixed_set(10 * round + s));
+                    if (sets.empty()) sets.push_back(make_mixed_set(99));
+                    return sets;
+                };
+                const std::vector<MixedSet> expected = make_sets({0, shards});
+                ShardTensors all_shards(shards, {0, shards});
+                all_shards.refer_to(expected);
+                Communicator().sum_shards(all_shards);
+
+                const std::vector<MixedSet> sets = make_sets(processes.share(shards));
+                ShardTensors tensors(shards, processes.share(shards));
+                tensors.refer_to(sets);
+                for (Index first = 6; first > (processes.rank() + round) % 7; --first) {
+                    processes.begin_sum(tensors, first);
+                }
+                processes.sum_shards(tensors);
+                EXPECT_TRUE(same_sets(sets.front(), expected.front())) << shards << " shards, " << bytes;
+            }
+            processes.finish();
+        }
+    }
+}
+
 TEST(MpiTest, SendsEachGradientTwice) {
     const LinearModel<double> model = make_linear_model<double>(40, 100, 10, 8);
     const Index size = all->size();
@@ -190,8 +276,9 @@ TEST(MpiErrorTest, WhatOneProcessThrowsIsThrownInAll) {
         while (part_of(3, owner, all->size()).last <= shard) ++owner;
         const bool is_own = shard >= own.first && shard < own.last;
         expect_failure<std::runtime_error>(
-            [&](const D&, const Part& part, D&) {
+            [&](const D&, const Part& part, D& gradients) {
                 if (part.shard == shard) throw std::runtime_error("no such file");
+                part.finished(gradients);  // on its way to those who have thrown
                 return CrossEntropyLoss{1, 1};
             },
             is_own ? "no such file"

@@ -78,7 +78,7 @@ LossSum SmallNet::compute(const Parameters& p, const Part& part, Parameters& gra
     norm().forward(p.norm, s.x, {length}, s.normed, s.norm, s.ws);
     net().forward(p.net, s.normed, {length}, s.logits, s.cache, s.ws, part.seed);
     const CrossEntropyLoss loss = cross_entropy(s.logits, s.targets, s.logits, s.ws);
-    net().backward(p.net, s.normed, s.cache, s.logits, gradients.net, s.ws);
+    net().backward(p.net, s.normed, s.cache, s.logits, gradients.net, s.ws, part.finished);
     // The statistics alone: no gradient reaches the inputs.
     s.normed.setZero();
     norm().backward(p.norm, s.x, s.norm, s.normed, s.normed, gradients.norm, s.ws);

@@ -25,8 +25,9 @@ public:
 
         template <class F, class... Sets>
         static void for_each(F&& f, Sets&... sets) {
-            detail::visit_present_set(detail::under("net", f), sets.net...);
+            // The net is finished first.
             detail::visit_present_set(detail::under("norm", f), sets.norm...);
+            detail::visit_present_set(detail::under("net", f), sets.net...);
         }
     };
     using Objective = std::function<LossSum(const Parameters&, const Part&, Parameters&)>;

@@ -168,8 +168,8 @@ struct ModelCalls {
                         const Sequences& sequences, MatrixView<Scalar> outputs, Cache& cache, Workspace& ws,
                         std::uint64_t dropout_seed = 0);
     static void backward(const ModelType& model, const Parameters& parameters, Inputs inputs,
-                         const Cache& cache, MatrixView<const Scalar> g, Parameters& gradients,
-                         Workspace& ws);
+                         const Cache& cache, MatrixView<const Scalar> g, Parameters& gradients, Workspace& ws,
+                         const FinishedGradients& finished = {});
     static Prepared prepare(const ModelType& model, const Parameters& parameters, Index length,
                             WeightFormat weights = WeightFormat::exact);
     static void evaluate(const Prepared& prepared, Inputs inputs, MatrixView<Scalar> outputs, Workspace& ws,

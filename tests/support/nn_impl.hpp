@@ -61,8 +61,8 @@ void ModelCalls<ModelType>::forward(const ModelType& model, const Parameters& pa
 template <class ModelType>
 void ModelCalls<ModelType>::backward(const ModelType& model, const Parameters& parameters, Inputs inputs,
                                      const Cache& cache, MatrixView<const Scalar> g, Parameters& gradients,
-                                     Workspace& ws) {
-    model.backward(parameters, inputs, cache, g, gradients, ws);
+                                     Workspace& ws, const FinishedGradients& finished) {
+    model.backward(parameters, inputs, cache, g, gradients, ws, finished);
 }
 
 template <class ModelType>

@@ -157,10 +157,10 @@ public:
                                         std::to_string(options.bucket_bytes));
         }
         options_ = options;
-        detail::require_mpi(MPI_Comm_dup(processes, &data_), "MPI_Comm_dup");
-        detail::require_mpi(MPI_Comm_dup(processes, &failures_), "MPI_Comm_dup");
-        MPI_Comm_set_errhandler(data_, MPI_ERRORS_RETURN);
-        MPI_Comm_set_errhandler(failures_, MPI_ERRORS_RETURN);
+        for (MPI_Comm* const own : {&data_, &results_, &failures_}) {
+            detail::require_mpi(MPI_Comm_dup(processes, own), "MPI_Comm_dup");
+            MPI_Comm_set_errhandler(*own, MPI_ERRORS_RETURN);
+        }
         int number = 0;
         MPI_Comm_rank(data_, &number);
         rank_ = number;
@@ -168,10 +168,9 @@ public:
         size_ = number;
     }
     ~MpiCommunicator() override {
-        // Both are collective: where processes part in disorder, nothing waits.
+        // All are collective: where processes part in disorder, nothing waits.
         if (!is_finished_) return;
-        MPI_Comm_free(&data_);
-        MPI_Comm_free(&failures_);
+        for (MPI_Comm* const own : {&data_, &results_, &failures_}) MPI_Comm_free(own);
     }
 
     Index rank() const noexcept override { return rank_; }
@@ -195,9 +194,22 @@ public:
     /// into equal powers of two. \throws train_error 610, 611
     void sum_shards(const ShardTensors& tensors) override {
         if (size_ == 1) return Communicator::sum_shards(tensors);
+        begin_sum(tensors, 0);
+        const auto is_complete = [&] {
+            return sum_.tensor == 0 && sum_.left == 0 && sum_.taken == sum_.scattered;
+        };
+        for (int looks = 0; !is_complete(); looks = advance(tensors) ? 0 : looks + 1) pause(looks);
+        is_summing_ = false;
+    }
+
+    /// Sends the buckets that are full. \throws train_error 610
+    void begin_sum(const ShardTensors& tensors, Index first) override {
+        if (size_ == 1) return;
         if (plan_.shards != tensors.shards()) plan_ = detail::MpiSumPlan(tensors.shards(), size_);
-        sum_tensors<float>(tensors);
-        sum_tensors<double>(tensors);
+        if (!is_summing_) sum_ = {.tensor = tensors.count()};
+        is_summing_ = true;
+        sum_.finished = first;
+        while (advance(tensors)) continue;
     }
 
     /// Waits until all are here: the end of a run that has gone well, in every process.
@@ -267,6 +279,15 @@ private:
         Index first;
         Index count;
     };
+    /// How far a sum has come, going backwards, as gradients are finished.
+    struct Sum {
+        Index tensor = 0;     ///< the last one with elements that no bucket has,
+        Index left = 0;       ///< and how many
+        Index finished = 0;   ///< tensors from here on are
+        Index scattered = 0;  ///< buckets
+        Index added = 0;
+        Index taken = 0;
+    };
     /// Some elements of the gradients on their way.
     struct Bucket {
         std::vector<Piece> pieces;
@@ -278,20 +299,21 @@ private:
         MPI_Request request = MPI_REQUEST_NULL;
     };
 
-    /// Waits, and looks whether another process has failed. Who waits for long does not keep a core busy.
+    static bool is_done(MPI_Request& request) {
+        int done = 0;
+        detail::require_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+        return done != 0;
+    }
     void wait(MPI_Request& request) {
-        for (int looks = 0;; ++looks) {
-            int done = 0;
-            detail::require_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
-            if (done != 0) return;
-            if (looks < 10'000) {
-                std::this_thread::yield();
-                continue;
-            }
-            // Not at once: an error that all have is to be met by process 0 itself.
-            if (rank_ == 0 && looks > 11'000) watch();
-            std::this_thread::sleep_for(std::chrono::microseconds(100));
-        }
+        for (int looks = 0; !is_done(request); ++looks) pause(looks);
+    }
+    /// Between two looks, and looks whether another process has failed. Who waits for long does not keep a
+    /// core busy.
+    void pause(int looks) {
+        if (looks < 10'000) return std::this_thread::yield();
+        // Not at once: an error that all have is to be met by process 0 itself.
+        if (rank_ == 0 && looks > 11'000) watch();
+        std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
     void watch() {
         int found = 0;
@@ -314,51 +336,65 @@ private:
         return std::is_same_v<Scalar, float> ? MPI_FLOAT : MPI_DOUBLE;
     }
 
-    /// Fills the next bucket from a place among the tensors, going backwards, as gradients are finished;
-    /// returns whether there was anything left.
-    template <Real Scalar>
-    bool fill(Bucket& bucket, const ShardTensors& tensors, Index& tensor, Index& left) const {
-        const Index room =
-            (std::max)(Index{1}, (std::min)(options_.bucket_bytes / Index{sizeof(Scalar)},
-                                            most_elements / (std::max)(plan_.nodes(), Index{1})));
-        bucket.pieces.clear();
-        bucket.size = 0;
-        while (bucket.size < room) {
-            while (left == 0 && tensor > 0) {
-                --tensor;
-                left = tensors.result(tensor).holds<Scalar>() ? tensors.result(tensor).size() : 0;
-            }
-            if (left == 0) break;
-            const Index count = (std::min)(room - bucket.size, left);
-            left -= count;
-            bucket.pieces.push_back({tensor, left, count});
-            bucket.size += count;
+    /// Does what is next where that needs no waiting: three buckets are on their way at a time, each first to
+    /// those who add it up, then as the result. Returns whether there was anything.
+    bool advance(const ShardTensors& tensors) {
+        const auto with_type = [&](const Bucket& bucket, auto&& f) {
+            tensors.result(bucket.pieces.front().tensor).with_data(f);
+        };
+        bool is_active = false;
+        if (Bucket& bucket = bucket_of(sum_.taken); sum_.taken < sum_.added && is_done(bucket.request)) {
+            with_type(bucket, [&]<class Scalar>(Scalar*) { take_result<Scalar>(bucket, tensors); });
+            ++sum_.taken;
+            is_active = true;
         }
-        return bucket.size > 0;
-    }
-
-    /// Three buckets are on their way at a time: one is packed, one is added up, one is unpacked.
-    template <Real Scalar>
-    void sum_tensors(const ShardTensors& tensors) {
-        Index tensor = tensors.count();
-        Index left = 0;
-        bool has_more = true;
-        Index filled = 0;
-        for (Index stage = 0; has_more || stage < filled + 2; ++stage) {
-            if (has_more) {
-                Bucket& bucket = bucket_of(stage);
-                has_more = fill<Scalar>(bucket, tensors, tensor, left);
-                if (has_more) {
-                    ++filled;
-                    scatter<Scalar>(bucket, tensors);
-                }
-            }
-            if (stage >= 1 && stage - 1 < filled) add_up<Scalar>(bucket_of(stage - 1));
-            if (stage >= 2 && stage - 2 < filled) take_result<Scalar>(bucket_of(stage - 2), tensors);
+        if (Bucket& bucket = bucket_of(sum_.added); sum_.added < sum_.scattered && is_done(bucket.request)) {
+            with_type(bucket, [&]<class Scalar>(Scalar*) { add_up<Scalar>(bucket); });
+            ++sum_.added;
+            is_active = true;
         }
+        const bool has_room = sum_.scattered - sum_.taken < static_cast<Index>(buckets_.size());
+        if (Bucket& bucket = bucket_of(sum_.scattered); has_room && fill(bucket, tensors)) {
+            with_type(bucket, [&]<class Scalar>(Scalar*) { scatter<Scalar>(bucket, tensors); });
+            ++sum_.scattered;
+            is_active = true;
+        }
+        return is_active;
     }
     Bucket& bucket_of(Index number) noexcept {
         return buckets_[static_cast<std::size_t>(number) % buckets_.size()];
+    }
+
+    /// The next elements, of one type. False while those that are finished do not fill a bucket: when they
+    /// are must not change where buckets end.
+    bool fill(Bucket& bucket, const ShardTensors& tensors) {
+        Sum next = sum_;
+        Index room = 1;
+        bucket.pieces.clear();
+        bucket.size = 0;
+        while (bucket.size < room) {
+            while (next.left == 0 && next.tensor > next.finished) {
+                next.left = tensors.result(--next.tensor).size();
+            }
+            if (next.left == 0) break;
+            const bool is_float = tensors.result(next.tensor).holds<float>();
+            if (bucket.size == 0) {
+                const Index bytes = is_float ? Index{sizeof(float)} : Index{sizeof(double)};
+                room = (std::min)(options_.bucket_bytes / bytes,
+                                  most_elements / (std::max)(plan_.nodes(), Index{1}));
+                room = (std::max)(room, Index{1});
+            } else if (is_float != tensors.result(bucket.pieces.front().tensor).holds<float>()) {
+                room = bucket.size;
+                break;
+            }
+            const Index count = (std::min)(room - bucket.size, next.left);
+            next.left -= count;
+            bucket.pieces.push_back({next.tensor, next.left, count});
+            bucket.size += count;
+        }
+        if (bucket.size < room && next.finished > 0) return false;
+        sum_ = next;
+        return bucket.size > 0;
     }
 
     /// Sends each process its slice of the partial sums of this one.
@@ -413,7 +449,6 @@ private:
     /// Adds up the own slice, and sends it to all.
     template <Real Scalar>
     void add_up(Bucket& bucket) {
-        wait(bucket.request);
         const Index mine = slice(bucket, rank_).size();
         Scalar* const sums = bucket.received.data<Scalar>();
         detail::for_each_block(mine, plan_.nodes(), [&](Index first, Index count) {
@@ -426,14 +461,13 @@ private:
         int* const counts = bucket.counts.data() + 4 * size_;
         detail::require_mpi(
             MPI_Iallgatherv(sums, static_cast<int>(mine), type<Scalar>(), bucket.result.bytes(), counts,
-                            counts + size_, type<Scalar>(), data_, &bucket.request),
+                            counts + size_, type<Scalar>(), results_, &bucket.request),
             "MPI_Iallgatherv");
         bytes_sent_ += static_cast<std::uint64_t>(mine * (size_ - 1)) * sizeof(Scalar);
     }
 
     template <Real Scalar>
     void take_result(Bucket& bucket, const ShardTensors& tensors) {
-        wait(bucket.request);
         const Scalar* from = bucket.result.data<Scalar>();
         for (const Piece& piece : bucket.pieces) {
             std::copy_n(from, piece.count, tensors.result(piece.tensor).data<Scalar>() + piece.first);
@@ -443,12 +477,15 @@ private:
 
     MpiOptions options_;
     MPI_Comm data_ = MPI_COMM_NULL;
+    MPI_Comm results_ = MPI_COMM_NULL;   ///< of sums: each process sends them when it has them
     MPI_Comm failures_ = MPI_COMM_NULL;  ///< who has failed tells process 0
     Index rank_ = 0;
     Index size_ = 1;
     bool is_finished_ = false;
     std::uint64_t bytes_sent_ = 0;
     detail::MpiSumPlan plan_;
+    Sum sum_;
+    bool is_summing_ = false;
     std::array<Bucket, 3> buckets_;
     std::vector<int> counts_;
 };

@@ -82,6 +82,7 @@ public:
     Index rows() const noexcept { return rows_; }
     Index cols() const noexcept { return cols_; }
     Index size() const noexcept { return rows_ * cols_; }
+    bool has_memory_of(const TensorRef& other) const noexcept { return data_ == other.data_; }
     bool has_shape_of(const TensorRef& other) const noexcept {
         return rows_ == other.rows_ && cols_ == other.cols_;
     }
@@ -290,5 +291,34 @@ P zeros_like(const P& parameters) {
     set_zero(result);
     return result;
 }
+
+/// Hears of gradients that nothing is added to any more, while others are still computed.
+class FinishedGradients {
+public:
+    /// Nobody listens.
+    FinishedGradients() = default;
+    /// Calls f(tensor) for each tensor with numbers; refers to f.
+    template <class F>
+    explicit FinishedGradients(const F& f) noexcept
+        : f_(&f),
+          call_([](const void* g, const detail::TensorRef& tensor) { (*static_cast<const F*>(g))(tensor); }) {
+    }
+
+    /// Those of a set, or of a part of one, are finished.
+    /// \throws what the listener does | heap: none | thread-safe: as the listener
+    template <ParameterSet P>
+    void operator()(const P& gradients) const {
+        if (call_ == nullptr) return;
+        detail::for_each_tensor(
+            [&](const ParameterName&, const detail::TensorRef* tensor) {
+                if (tensor->size() > 0) call_(f_, *tensor);
+            },
+            gradients);
+    }
+
+private:
+    const void* f_ = nullptr;
+    void (*call_)(const void*, const detail::TensorRef&) = nullptr;
+};
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

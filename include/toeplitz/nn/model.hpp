@@ -190,11 +190,12 @@ public:
 
     /// gradients += the gradient with respect to the parameters, given g with respect to the outputs.
     /// \param inputs as in forward
+    /// \param finished hears of the gradients of the head, the norm and each layer, the last ones first
     /// \throws shape_error 705 (cache), 405 (parameters, gradients), 704 (g)
     /// Cost twice forward, thrice where activations are recomputed | heap: none with a reserved workspace |
     /// thread-safe: yes, with distinct caches
     void backward(const Parameters& parameters, Inputs inputs, const Cache& cache, MatrixView<const Scalar> g,
-                  Parameters& gradients, Workspace& ws) const;
+                  Parameters& gradients, Workspace& ws, const FinishedGradients& finished = {}) const;
 
     /// The network at inference, with packed weights and the kernels of one length. Immutable and shareable.
     class Prepared {
@@ -471,7 +472,8 @@ void Model<MixerType, NormLayer, InputType>::forward(const Parameters& parameter
 template <TokenMixer MixerType, class NormLayer, class InputType>
 void Model<MixerType, NormLayer, InputType>::backward(const Parameters& parameters, Inputs inputs,
                                                       const Cache& cache, MatrixView<const Scalar> g,
-                                                      Parameters& gradients, Workspace& ws) const {
+                                                      Parameters& gradients, Workspace& ws,
+                                                      const FinishedGradients& finished) const {
     const char* where = "Model::backward";
     const Index rows = Input::rows(inputs);
     const std::size_t depth = parameters.layers.size();
@@ -493,14 +495,17 @@ void Model<MixerType, NormLayer, InputType>::backward(const Parameters& paramete
         head_backward(parameters, cache.pooled, g, dpooled, gradients, ws);
         pool_backward(dpooled, sequences, dstream);
     }
+    finished(gradients.out);
     if (has_norm()) {
         norm_.backward(parameters.norm, cache.stream[depth], cache.norm, dstream, dstream, gradients.norm,
                        ws);
     }
+    finished(gradients.norm);
     for (std::size_t l = depth; l-- > 0;) {
         const auto& layer = layer_cache(parameters, cache, sequences, l, dinput, ws);
         blocks_[l].backward(parameters.layers[l], cache.stream[l], layer, dstream, dinput,
                             gradients.layers[l], ws);
+        finished(gradients.layers[l]);
         std::swap(dstream, dinput);
     }
     dropout<Scalar>(options_.dropout, mask(cache, 0), dstream);

@@ -55,7 +55,7 @@ public:
         }
     }
 
-    /// Takes the tensors of some sets, one for each own shard, in place of those before.
+    /// Takes the tensors of some sets, one for each own shard, in place of those before. None is finished.
     template <ParameterSet P>
     void refer_to(const std::vector<P>& sets) {
         tensors_.clear();
@@ -65,6 +65,29 @@ public:
                 set);
         }
         count_ = static_cast<Index>(tensors_.size() / sets.size());
+        is_finished_.assign(tensors_.size(), false);
+        first_finished_ = count_;
+    }
+
+    /// Nothing will be added to a tensor of a shard any more. Returns the first of those at the end of the
+    /// sets that this holds of in all own shards. Each tensor once: returns −1 for one that was finished
+    /// before, or belongs to none of them.
+    Index finish(Index shard, const detail::TensorRef& finished) {
+        const auto is_same = [&](const detail::TensorRef& own) { return own.has_memory_of(finished); };
+        const auto begin = tensors_.begin() + (shard - own_.first) * count_;
+        const auto found = std::find_if(begin, begin + count_, is_same);
+        const auto place = static_cast<std::size_t>(found - tensors_.begin());
+        if (found == begin + count_ || is_finished_[place]) return -1;
+        is_finished_[place] = true;
+        const auto is_finished = [&](Index i) {
+            if (result(i).size() == 0) return true;
+            for (Index s = 0; s < own_.size(); ++s) {
+                if (!is_finished_[static_cast<std::size_t>(s * count_ + i)]) return false;
+            }
+            return true;
+        };
+        while (first_finished_ > 0 && is_finished(first_finished_ - 1)) --first_finished_;
+        return first_finished_;
     }
 
     Index shards() const noexcept { return shards_; }
@@ -94,6 +117,8 @@ private:
     Index count_ = 0;
     Merges merges_;  ///< those within `own`
     std::vector<detail::TensorRef> tensors_;
+    std::vector<bool> is_finished_;
+    Index first_finished_ = 0;  ///< it and those after it are, in all shards
 };
 
 /// The processes that share a training run, as one of them sees them. This one is alone. MpiCommunicator
@@ -145,6 +170,10 @@ public:
             });
         }
     }
+
+    /// Tensors first..count()−1 are finished: their sum may begin. Does what needs no waiting for others;
+    /// sum_shards of the same tensors follows, in every process.
+    virtual void begin_sum(const ShardTensors& /*tensors*/, Index /*first*/) {}
 
     /// What this process has sent to others so far; how it travels is not counted.
     virtual std::uint64_t bytes_sent() const noexcept { return 0; }

@@ -4,6 +4,7 @@
 /// \file
 /// The pieces that a training step is cut into, and the parts of a list that processes and shards take.
 
+#include <toeplitz/core/parameter.hpp>
 #include <toeplitz/core/random.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -31,6 +32,8 @@ struct Part {
     Index shard = 0;  ///< 0..shards−1, at the same time
     Index shards = 1;
     std::uint64_t seed = 0;  ///< for what is random in this piece, dropout for example
+    /// For the pass that adds to the gradients last: processes then send them while it goes on.
+    FinishedGradients finished{};
 };
 
 /// A seed of its own for every piece of every step of a run.

@@ -9,7 +9,9 @@
 #include <bit>
 #include <cmath>
 #include <exception>
+#include <mutex>
 #include <optional>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -64,8 +66,9 @@ struct StepReport {
     double loss = 0;           ///< mean of the losses before the update
     double gradient_norm = 0;  ///< of the mean gradient, before clipping
     double rate = 0;
-    double count = 0;              ///< losses in the mean
-    std::uint64_t bytes_sent = 0;  ///< from this process to others
+    double count = 0;                    ///< losses in the mean
+    std::uint64_t bytes_sent = 0;        ///< from this process to others
+    std::uint64_t bytes_sent_early = 0;  ///< of those, before all gradients of this process were there
 };
 
 /// What a callback answers to go on or to stop the run; one that answers nothing goes on.
@@ -120,8 +123,8 @@ public:
     /// One update of the parameters.
     /// \throws train_error 810 (loss), 811 (gradient), 812 (no loss in the batch), 813 (a parameter or a
     ///         moment would not be finite), 814 (the objective has thrown in another process), 815 (processes
-    ///         that do not have the same ones), shape_error 820 (parameters), and whatever the
-    ///         objective throws; parameters and state are then as before.
+    ///         that do not have the same ones), 816 (gradients finished twice), shape_error 820 (parameters),
+    ///         and whatever the objective throws; parameters and state are then as before.
     /// Cost of the objective, plus O(shards · parameters) | heap: none | thread-safe: no
     template <class Objective>
     StepReport step(P& parameters, Objective&& objective) {
@@ -130,18 +133,14 @@ public:
         Communicator& processes = processes_ == nullptr ? alone : *processes_;
         const std::uint64_t sent = processes.bytes_sent();
         if (!is_agreed_) agree(parameters, processes);
-        const LossSum loss = compute_gradients(parameters, objective, processes);
-        StepReport report{.step = state_.step() + 1,
-                          .loss = loss.sum / loss.count,
-                          .gradient_norm = 0,
-                          .rate = options_.schedule.rate(state_.step()),
-                          .count = loss.count};
+        StepReport report{.step = state_.step() + 1, .rate = options_.schedule.rate(state_.step())};
+        const LossSum loss = sum_gradients(parameters, objective, processes, report.bytes_sent_early);
+        report.loss = loss.sum / loss.count;
+        report.count = loss.count;
         if (!(detail::is_finite(loss.count) && loss.count > 0)) {
             fail(812, "losses that count", loss.count == 0 ? "none" : detail::text(loss.count));
         }
         if (!detail::is_finite(report.loss)) fail(810, "a finite loss", detail::text(report.loss));
-        tensors_.refer_to(gradients_);
-        processes.sum_shards(tensors_);
         report.gradient_norm = gradient_norm(gradients()) / loss.count;
         if (!detail::is_finite(report.gradient_norm)) {
             const std::optional<NonFinite> first = find_non_finite(gradients());
@@ -218,7 +217,6 @@ private:
         gradients_.assign(static_cast<std::size_t>((std::max)(own.size(), Index{1})), state_.adamw.first);
         outcomes_.resize(static_cast<std::size_t>(options.shards));
         merges_ = detail::shard_merges(options.shards);
-        tensors_.refer_to(gradients_);
     }
 
     template <class F>
@@ -243,24 +241,42 @@ private:
     static constexpr std::size_t message_size = 1024;
     using Message = std::array<char, message_size>;
 
-    /// The gradients of the own shards, and the sum of all losses.
+    /// The gradients of the own shards, summed over all shards, and the sum of all losses.
     template <class Objective>
-    LossSum compute_gradients(const P& parameters, Objective& objective, Communicator& processes) {
+    LossSum sum_gradients(const P& parameters, Objective& objective, Communicator& processes,
+                          std::uint64_t& sent_early) {
         static_assert(std::is_invocable_v<Objective&, const P&, const Part&, P&>,
                       "toeplitz: an objective takes (const P& parameters, const Part&, P& gradients).");
         const IndexRange own = tensors_.own();
         if (own.size() == 0) set_zero(gradients_.front());
+        tensors_.refer_to(gradients_);
+        const std::uint64_t sent = processes.bytes_sent();
+        const std::thread::id caller = std::this_thread::get_id();
+        std::mutex mutex;
+        const auto finish = [&](Index shard, const detail::TensorRef& tensor) {
+            const Index first = [&] {
+                const std::lock_guard<std::mutex> lock(mutex);
+                return tensors_.finish(shard, tensor);
+            }();
+            if (first < 0)
+                fail(816, "every gradient to be finished once", "one that was before, or another set's");
+            // Communicators belong to one thread.
+            if (std::this_thread::get_id() == caller) processes.begin_sum(tensors_, first);
+        };
         const int threads =
             static_cast<int>(std::min<Index>(own.size(), static_cast<Index>(available_threads())));
         // Objectives are the user's.
         constexpr auto keep = detail::Denormals::keep;
         const auto compute = [&] {
             detail::parallel_chunks<keep>(own.size(), threads, [&](Index begin, Index end, int) {
-                for (Index i = begin; i < end; ++i) compute_shard(parameters, objective, own.first + i);
+                for (Index i = begin; i < end; ++i)
+                    compute_shard(parameters, objective, own.first + i, finish);
             });
+            sent_early = processes.bytes_sent() - sent;
         };
         if (processes.size() == 1) {
             compute();
+            processes.sum_shards(tensors_);
         } else {
             compute_together(compute, processes);
         }
@@ -273,8 +289,8 @@ private:
         return outcomes_.front().loss;
     }
 
-    template <class Objective>
-    void compute_shard(const P& parameters, Objective& objective, Index shard) {
+    template <class Objective, class Finish>
+    void compute_shard(const P& parameters, Objective& objective, Index shard, const Finish& finish) {
         P& gradients = gradients_[static_cast<std::size_t>(shard - tensors_.own().first)];
         LossSum losses;
         set_zero(gradients);
@@ -283,9 +299,10 @@ private:
                   .micro = 0,
                   .micros = options_.accumulation,
                   .shard = shard,
-                  .shards = options_.shards,
-                  .seed = 0};
+                  .shards = options_.shards};
+        const auto finish_own = [&](const detail::TensorRef& tensor) { finish(shard, tensor); };
         for (; part.micro < part.micros; ++part.micro) {
+            if (part.micro + 1 == part.micros) part.finished = FinishedGradients(finish_own);
             part.seed = part_seed(state_.seed, part.step, part.micro, shard);
             const auto loss = objective(parameters, std::as_const(part), gradients);
             losses.sum += static_cast<double>(loss.sum);
@@ -295,7 +312,8 @@ private:
         outcomes_[static_cast<std::size_t>(shard)] = {losses, passes, 0};
     }
 
-    /// Calls compute(). Where it throws in one process it throws in all, and none waits for it.
+    /// Calls compute(), and adds up what has come of it. Where it throws in one process it throws in all, and
+    /// none waits for it: its gradients, whatever they are, are added up before the others hear of it.
     template <class Compute>
     void compute_together(Compute&& compute, Communicator& processes) {
 #if defined(__cpp_exceptions)
@@ -314,6 +332,7 @@ private:
 #else
         compute();
 #endif
+        processes.sum_shards(tensors_);
         processes.all_gather(std::span(outcomes_));
 #if defined(__cpp_exceptions)
         Index failed = 0;

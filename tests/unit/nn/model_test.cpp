@@ -281,6 +281,48 @@ TEST(ModelTest, RecomputedActivationsHaveTheSameBits) {
     }
 }
 
+TEST(ModelTest, SaysWhichGradientsAreFinished) {
+    for (const OutputWeights weights : {OutputWeights::separate, OutputWeights::tied}) {
+        Options options = small();
+        options.layers = 3;
+        options.output_weights = weights;
+        const Net net(options);
+        const auto parameters = some_parameters(net);
+        const std::vector<Token> tokens = some_tokens(15);
+        Matrix<double> y(15, 7);
+        auto gradients = zeros_like(parameters);
+        Net::Cache cache;
+        Workspace ws;
+        Run::forward(net, parameters, tokens, {5, some_lengths}, y, cache, ws);
+        struct Finished {
+            detail::TensorRef tensor;
+            std::vector<double> then;
+        };
+        std::vector<Finished> all;
+        const auto numbers = [](const detail::TensorRef& tensor) {
+            return std::vector<double>(tensor.data<double>(), tensor.data<double>() + tensor.size());
+        };
+        const auto listen = [&](const detail::TensorRef& tensor) {
+            all.push_back({tensor, numbers(tensor)});
+        };
+        Run::backward(net, parameters, tokens, cache, random_matrix<double>(15, 7, 5), gradients, ws,
+                      FinishedGradients(listen));
+        for (const Finished& one : all) EXPECT_EQ(numbers(one.tensor), one.then);
+        // Whole parts, the last ones first; all but the embedding.
+        std::vector<detail::TensorRef> expected;
+        const auto expect = [&](const auto& part) {
+            detail::for_each_tensor(
+                [&](const ParameterName&, const detail::TensorRef* tensor) { expected.push_back(*tensor); },
+                part);
+        };
+        if (weights == OutputWeights::separate) expect(gradients.out);
+        if (parameter_count(gradients.norm) > 0) expect(gradients.norm);
+        for (std::size_t layer = 3; layer-- > 0;) expect(gradients.layers[layer]);
+        ASSERT_EQ(all.size(), expected.size());
+        for (std::size_t i = 0; i < all.size(); ++i) EXPECT_TRUE(all[i].tensor.has_memory_of(expected[i]));
+    }
+}
+
 TEST(ModelTest, ThreadsShareAPreparedModel) {
     const Net net(small());
     const auto parameters = some_parameters(net);

@@ -400,6 +400,44 @@ TEST(TrainerErrorTest, ErrorsLeaveTheShardsThatThrowThem) {
     }
 }
 
+TEST(TrainerErrorTest, GradientsAreFinishedOnce) {
+    const std::string message =
+        "[toeplitz.train.816] Trainer::step: expected every gradient to be finished once in step 3, got one "
+        "that was before, or another set's";
+    for (const Index shards : {1, 3}) {
+        Broken broken(shards);
+        broken.expect<train_error>(816, message, [&](const D& p, const Part& part, D& gradients) {
+            const auto loss = broken.model(p, part, gradients);
+            part.finished(gradients.linear);
+            part.finished(gradients);
+            return loss;
+        });
+        Broken other(shards);
+        other.expect<train_error>(816, message, [&](const D& p, const Part& part, D& gradients) {
+            const auto loss = other.model(p, part, gradients);
+            part.finished(D(gradients));
+            return loss;
+        });
+    }
+}
+
+TEST(TrainerShardTest, GradientsAreFinishedByTheLastMicroBatch) {
+    const LinearModel<double> model = make_linear_model<double>(30, 4, 3, 6);
+    const D start = model.make_parameters(1);
+    TrainerOptions options = some_options();
+    options.accumulation = 3;
+    options.shards = 2;
+    D expected = start, finished = start;
+    Trainer<D>(expected, options).step(expected, model.objective());
+    Trainer<D>(finished, options)
+        .step(finished, Objective<double>([&](const D& p, const Part& part, D& gradients) {
+                  const auto loss = model(p, part, gradients);
+                  part.finished(gradients);
+                  return loss;
+              }));
+    EXPECT_TRUE(finished == expected);
+}
+
 TEST(TrainerErrorTest, NamesTheOption) {
     const D parameters = make_linear_model<double>(3, 2, 2, 1).make_parameters(1);
     const auto expect = [&](const TrainerOptions& options, const char* text) {
