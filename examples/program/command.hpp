@@ -6,6 +6,7 @@
 /// itself.
 
 #include <functional>
+#include <stdexcept>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -25,6 +26,11 @@ struct Report {
     std::string text{};           ///< for people
     Json facts = Json::object();  ///< the same for programs
     bool is_met = true;           ///< whether it did what it was asked for; else the program fails after it
+};
+
+/// A command line that no check of its options finds wrong, but that says too little.
+class Misuse : public std::runtime_error {
+    using std::runtime_error::runtime_error;
 };
 
 /// Runs after the command line was read.

@@ -2,8 +2,6 @@
 // toeplitz compress: a model that looks both ways with cheaper mixers, within a proven tolerance of every
 // kernel.
 
-#include <toeplitz/core/random.hpp>
-#include <toeplitz/io/model_architecture.hpp>
 #include <toeplitz/nn/compress.hpp>
 #include <toeplitz/nn/fd_tno.hpp>
 #include <toeplitz/nn/output_error.hpp>
@@ -11,12 +9,10 @@
 
 #include <examples/support/command_line.hpp>
 #include <examples/support/cost_model_file.hpp>
-#include "command.hpp"
+#include "models.hpp"
 
 namespace program {
 namespace {
-
-using namespace toeplitz;
 
 struct Settings {
     std::string model{};
@@ -101,6 +97,7 @@ Report compress_any(const TensorFile& file, const Settings& settings, const Json
 
 Report compress_file(const Settings& settings) {
     const TensorFile file = read_safetensors(settings.model);
+    require_model(file);
     const toeplitz::detail::ModelDescription model(file);
     const Json options = Json::parse(model.options);
     return model.input == Embedding<float>::architecture

@@ -5,17 +5,14 @@
 #include <fstream>
 #include <iterator>
 
-#include <toeplitz/io/model_architecture.hpp>
 #include <toeplitz/io/official.hpp>
 
 #include <examples/support/command_line.hpp>
-#include "command.hpp"
+#include "models.hpp"
 #include "official.hpp"
 
 namespace program {
 namespace {
-
-using namespace toeplitz;
 
 struct Settings {
     std::string file{};
@@ -45,6 +42,7 @@ public:
 
     bool has(const std::string& name) const { return file_->tensors.count(full(name)) != 0; }
     const std::vector<Index>& shape(const std::string& name) const { return file_->at(full(name)).shape; }
+    Dtype dtype(const std::string& name) const { return file_->at(full(name)).dtype; }
     /// How many i have a tensor before + i + after.
     Index count(const std::string& before, const std::string& after) const {
         Index i = 0;
@@ -113,13 +111,14 @@ Json guess_config(const Names& names) {
     return config;
 }
 
-template <class Input>
-Report import_as(const TensorFile& file, const Names& names, const Json& json, const Settings& settings) {
-    using Net = Model<official::Mixer<float>, RowNorm<float>, Input>;
-    const official::Config config(json.dump());
+template <class Scalar, template <class> class InputLayer>
+Report import_as(const TensorFile& file, const Names& names, const official::Config& config,
+                 const Settings& settings) {
+    using Input = InputLayer<Scalar>;
+    using Net = Model<official::Mixer<Scalar>, RowNorm<Scalar>, Input>;
     typename Net::Options options;
     const std::vector<Index>& embedding = names.shape("embed.weight");
-    if constexpr (std::is_same_v<Input, Embedding<float>>) {
+    if constexpr (std::is_same_v<Input, Embedding<Scalar>>) {
         options.input.vocabulary = embedding.at(0);
         options.width = embedding.at(1);
     } else {
@@ -128,7 +127,7 @@ Report import_as(const TensorFile& file, const Names& names, const Json& json, c
     }
     options.layers = names.count("layers.", ".self_attn.gtu.v_proj.weight");
     for (Index l = 0; l < options.layers; ++l) {
-        options.blocks.push_back(official::block_options<float>(
+        options.blocks.push_back(official::block_options<Scalar>(
             config, file, names.prefix + "layers." + std::to_string(l) + ".", settings.length));
     }
     if (!config.flag("no_scale_embedding"))
@@ -157,20 +156,21 @@ Report import_as(const TensorFile& file, const Names& names, const Json& json, c
     }
     // Any inputs prove the file.
     const Index n = 16;
-    if constexpr (std::is_same_v<Input, Embedding<float>>) {
+    if constexpr (std::is_same_v<Input, Embedding<Scalar>>) {
         std::vector<Token> tokens;
         for (Index i = 0; i < n; ++i) tokens.push_back(static_cast<Token>(7 * i % options.input.vocabulary));
         save_model(settings.out, net, parameters, tokens, n, {{"imported from", file.source}});
     } else {
-        Matrix<float> features(n, options.input.inputs);
-        for (Index i = 0; i < features.size(); ++i) features.data()[i] = static_cast<float>(i % 7) - 3;
+        Matrix<Scalar> features(n, options.input.inputs);
+        for (Index i = 0; i < features.size(); ++i) features.data()[i] = static_cast<Scalar>(i % 7) - 3;
         save_model(settings.out, net, parameters, features, n, {{"imported from", file.source}});
     }
     Report report;
     report.facts = {{"prefix", names.prefix},
                     {"layers", options.layers},
                     {"width", options.width},
-                    {"inputs", std::is_same_v<Input, Embedding<float>> ? embedding.at(0) : embedding.at(1)},
+                    {"scalar", dtype_name(dtype_of<Scalar>())},
+                    {"inputs", std::is_same_v<Input, Embedding<Scalar>> ? embedding.at(0) : embedding.at(1)},
                     {"outputs", net.outputs()},
                     {"parameters", parameter_count(parameters)},
                     {"out", settings.out}};
@@ -181,28 +181,41 @@ Report import_as(const TensorFile& file, const Names& names, const Json& json, c
 
 Report import_file(const Settings& settings) {
     const TensorFile file = read_safetensors(settings.file);
+    if (file.metadata.count(toeplitz::detail::model_format) != 0)
+        fail("'" + settings.file + "' is a model file already: toeplitz run takes it as it is");
     const Names names(file);
     Json config = guess_config(names);
     Json guessed = config;
+    Json given = Json::object();
     if (!settings.config.empty()) {
         std::ifstream stream(settings.config);
-        if (!stream) throw std::runtime_error("cannot read '" + settings.config + "'");
-        Json given;
+        if (!stream) fail("cannot read '" + settings.config + "'");
         try {
             given = Json::parse(stream);
         } catch (const Json::exception& problem) {
-            throw std::runtime_error("'" + settings.config + "' is not JSON: " + problem.what());
+            fail("'" + settings.config + "' is not JSON: " + problem.what());
         }
-        if (!given.is_object())
-            throw std::runtime_error("'" + settings.config + "': options are a JSON object");
+        if (!given.is_object()) fail("'" + settings.config + "': options are a JSON object");
         for (const auto& [key, value] : given.items()) {
             config[key] = value;
             guessed.erase(key);
         }
     }
-    Report report = names.has("embed.bias") ? import_as<Linear<float>>(file, names, config, settings)
-                                            : import_as<Embedding<float>>(file, names, config, settings);
+    const official::Config options(config.dump());
+    // Half precision becomes float.
+    const bool is_double = names.dtype("embed.weight") == Dtype::f64;
+    const auto as = [&](const auto& single, const auto& twice) {
+        return (is_double ? twice : single)(file, names, options, settings);
+    };
+    Report report = names.has("embed.bias") ? as(import_as<float, Linear>, import_as<double, Linear>)
+                                            : as(import_as<float, Embedding>, import_as<double, Embedding>);
     report.facts["guessed"] = guessed;
+    Json ignored = Json::array();
+    for (const auto& [key, value] : given.items()) {
+        if (!options.was_used(key)) ignored.push_back(key);
+    }
+    report.facts["ignored"] = ignored;
+    if (!ignored.empty()) report.text += "ignored, as nothing here depends on it: " + ignored.dump() + "\n";
     report.text += "guessed, to be put right by --config: " + guessed.dump() + "\n";
     return report;
 }
@@ -222,9 +235,12 @@ Run add_import(CLI::App& app) {
         ->capture_default_str();
     app.add_option("--out", settings->out, "File of the model")->required();
     return [settings](const Context&) {
-        if (settings->config.empty() && !settings->guess)
-            throw std::runtime_error("give --config or --guess");
-        return import_file(*settings);
+        if (settings->config.empty() && !settings->guess) throw Misuse("give --config or --guess");
+        try {
+            return import_file(*settings);
+        } catch (const official::Unsupported& option) {
+            fail(std::string("this library has no ") + option.what());
+        }
     };
 }
 

@@ -110,6 +110,7 @@ int shell(int argc, char** argv) {
         return app.exit(error) == 0 ? examples::succeeded : examples::misused;
     }
     std::string problem;
+    int code = examples::failed;
     try {
         examples::use_threads(threads);
         const Report report = chosen(context);
@@ -118,6 +119,9 @@ int shell(int argc, char** argv) {
         if (examples::Interrupt::ever_requested()) return examples::interrupted;
         if (report.is_met) return examples::succeeded;
         return alias != nullptr ? alias_not_met : examples::failed;
+    } catch (const Misuse& error) {
+        problem = error.what();
+        code = examples::misused;
     } catch (const std::bad_alloc&) {
         problem = "out of memory";
     } catch (const std::exception& error) {
@@ -125,7 +129,7 @@ int shell(int argc, char** argv) {
     }
     std::cerr << "error: " << problem << '\n';
     if (context.json) std::cout << json_text({{"error", problem}});
-    return examples::failed;
+    return code;
 }
 
 }  // namespace

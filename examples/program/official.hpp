@@ -4,7 +4,9 @@
 /// \file
 /// Modules of this library from the configurations of the official ones.
 
+#include <set>
 #include <stdexcept>
+#include <string>
 
 #include <nlohmann/json.hpp>
 
@@ -27,6 +29,7 @@ public:
 
     template <class T>
     T get(const char* name, T standard) const {
+        used_.insert(name);
         const auto found = json_.find(name);
         return found == json_.end() || found->is_null() ? standard : found->get<T>();
     }
@@ -62,8 +65,12 @@ public:
 
     Causality causality() const { return flag("causal") ? Causality::causal : Causality::bidirectional; }
 
+    /// Whether anybody has asked for this option.
+    bool was_used(const std::string& name) const { return used_.count(name) != 0; }
+
 private:
     nlohmann::json json_;
+    mutable std::set<std::string> used_{};
 };
 
 /// Every official mixer.

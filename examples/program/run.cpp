@@ -1,26 +1,13 @@
 // SPDX-License-Identifier: MIT
 // toeplitz run: outputs of any model file, for a text or for tensors, and text that a language model writes.
 
-#include <cmath>
-#include <cstdio>
-#include <filesystem>
 #include <iostream>
-#include <iterator>
-#include <vector>
-
-#include <toeplitz/core/random.hpp>
-#include <toeplitz/io/any_model.hpp>
-#include <toeplitz/stream/model_stream.hpp>
 
 #include <examples/support/command_line.hpp>
-#include <examples/support/text.hpp>
-#include "command.hpp"
+#include "models.hpp"
 
 namespace program {
 namespace {
-
-using namespace toeplitz;
-using Net = AnyModel<float>;
 
 struct Settings {
     std::string model{};
@@ -33,22 +20,14 @@ struct Settings {
     std::uint64_t seed = 1;
 };
 
-[[noreturn]] void fail(const std::string& message) { throw std::runtime_error(message); }
-
-std::string read_text(const std::string& path) {
-    if (path == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
-    std::error_code unknown;
-    const auto size = std::filesystem::file_size(path, unknown);
-    return examples::read_bytes(path, unknown ? 1 : static_cast<Index>(size));
-}
-
 /// A token drawn from exp(scores / temperature), or the likeliest one at temperature 0.
-Token draw(MatrixView<const float> scores, double temperature, double uniform) {
+template <class Scalar>
+Token draw(const Matrix<Scalar>& scores, double temperature, double uniform) {
     Index best = 0;
-    scores.eigen().row(0).maxCoeff(&best);
+    scores.row(0).maxCoeff(&best);
     if (temperature == 0) return static_cast<Token>(best);
     const Vector<double> weights =
-        ((scores.eigen().row(0).transpose().cast<double>().array() - double(scores(0, best))) / temperature)
+        ((scores.row(0).transpose().template cast<double>().array() - double(scores(0, best))) / temperature)
             .exp();
     double left = uniform * weights.sum();
     for (Index token = 0; token < weights.size(); ++token) {
@@ -59,12 +38,16 @@ Token draw(MatrixView<const float> scores, double temperature, double uniform) {
 }
 
 /// What the model writes after the prompt, as it comes unless the report is JSON.
-template <class M>
-std::string generate(const M& model, const typename M::Parameters& parameters, std::span<const Token> prompt,
-                     const Settings& settings, Index length, const Context& context) {
-    const auto plan = stream(model.prepare(parameters, length));
+template <class Scalar>
+std::string generate(const AnyModel<Scalar>& model, std::span<const Token> prompt, const Settings& settings,
+                     const Context& context) {
+    if (model.causality() != Causality::causal)
+        fail("only causal models can write on: this one looks both ways");
+    if (!predicts_bytes(model)) fail("the model does not predict bytes");
+    const auto rows = static_cast<Index>(prompt.size());
+    const auto plan = model.stream(settings.length > 0 ? settings.length : std::max<Index>(512, rows));
     auto state = plan.make_state();
-    Matrix<float> scores(1, model.outputs());
+    Matrix<Scalar> scores(1, model.outputs());
     plan.prefill(prompt.first(prompt.size() - 1), state);
     plan.step(prompt.last(1), scores, state);
     const CounterRandom random(settings.seed);
@@ -80,80 +63,32 @@ std::string generate(const M& model, const typename M::Parameters& parameters, s
     return written;
 }
 
-/// −log₂ of the probability of `token`.
-double bits(const float* scores, Index count, Token token) {
-    const Eigen::Map<const Eigen::ArrayXf> row(scores, count);
-    const double largest = static_cast<double>(row.maxCoeff());
-    const double sum = (row.cast<double>() - largest).exp().sum();
-    return (std::log(sum) + largest - static_cast<double>(row(token))) / std::log(2.0);
-}
-
-/// Bits per token of all but the first of each window of n tokens.
-double bits_per_token(const Net& model, std::span<const Token> tokens, Index n) {
-    const auto ready = model.prepare(n);
-    Matrix<float> scores;
-    Workspace ws;
-    double sum = 0;
-    Index count = 0;
-    const auto size = static_cast<Index>(tokens.size());
-    for (Index first = 0; first + 1 < size; first += n) {
-        const Index rows = std::min(n, size - first);
-        const std::vector<Index> lengths = {rows};
-        std::vector<Token> window(static_cast<std::size_t>(n), 0);
-        std::copy_n(tokens.begin() + first, rows, window.begin());
-        scores.resize(n, model.outputs());
-        ready.evaluate(window, scores, ws, Lengths(lengths));
-        for (Index i = 0; i + 1 < rows; ++i) {
-            sum += bits(scores.row(i).data(), scores.cols(), tokens[static_cast<std::size_t>(first + i + 1)]);
-            ++count;
-        }
-    }
-    return sum / static_cast<double>(count);
-}
-
-Report run_text(const Net& model, const Settings& settings, const Context& context) {
-    if (model.vocabulary() == 0) fail("the model takes features: give --input, and no --text");
-    if (model.vocabulary() != 256) {
-        fail("the model has " + std::to_string(model.vocabulary()) +
-             " tokens, which are not bytes of a text: give --input with a tensor 'tokens', and no --text");
-    }
-    const std::string text = read_text(settings.text);
-    std::vector<Token> tokens;
-    for (const char byte : text) tokens.push_back(static_cast<Token>(static_cast<unsigned char>(byte)));
-    const auto rows = static_cast<Index>(tokens.size());
+template <class Scalar>
+Report run_text(const AnyModel<Scalar>& model, const Settings& settings, const Context& context) {
+    require_bytes(model);
     Report report;
-    if (rows == 0) fail("'" + settings.text + "': the text is empty");
+    Inputs<Scalar> inputs{.tokens = read_text(settings.text)};
+    const auto rows = static_cast<Index>(inputs.tokens.size());
     if (settings.generate > 0) {
-        const Index length = settings.length > 0 ? settings.length : std::max<Index>(512, rows);
-        if (model.causality() != Causality::causal)
-            fail("only causal models can write on: this one looks both ways");
-        report.facts["generated"] = model.visit([&](const auto& net, const auto& parameters) -> std::string {
-            using M = std::remove_cvref_t<decltype(net)>;
-            if constexpr (std::is_same_v<typename M::Inputs, std::span<const Token>>) {
-                if (net.outputs() != 256 || net.options().head != Head::per_token)
-                    fail("the model does not predict bytes");
-                return generate(net, parameters, tokens, settings, length, context);
-            } else {
-                return {};
-            }
-        });
+        report.facts["generated"] = generate<Scalar>(model, inputs.tokens, settings, context);
         return report;
     }
-    const Index length = settings.length > 0 ? settings.length : std::min<Index>(512, rows);
     report.facts["bytes"] = rows;
-    if (model.output_rows(rows, rows) == rows && model.outputs() == 256) {
+    if (predicts_bytes(model)) {
         if (rows < 2) fail("'" + settings.text + "': a text of one byte has nothing to predict");
-        const double value = bits_per_token(model, tokens, length);
+        const Index length = settings.length > 0 ? settings.length : std::min<Index>(512, rows);
+        BitsPerByte bits(inputs.tokens);
+        for_each_window(
+            inputs.tokens, length,
+            [&](Index first, const Matrix<Scalar>& scores) { bits.add(first, scores); }, model);
         report.facts["window"] = length;
-        report.facts["bits_per_byte"] = value;
-        print(report.text, "%td bytes in windows of %td: %.4f bits per byte\n", rows, length, value);
+        report.facts["bits_per_byte"] = bits.mean();
+        print(report.text, "%td bytes in windows of %td: %.4f bits per byte\n", rows, length, bits.mean());
         return report;
     }
-    Matrix<float> scores(model.output_rows(rows, rows), model.outputs());
-    Workspace ws;
-    model.prepare(rows).evaluate(tokens, scores, ws);
-    const Matrix<float> last = scores.bottomRows(1);
-    report.facts["outputs"] = std::vector<float>(last.data(), last.data() + last.size());
+    inputs.rows = inputs.steps = rows;
+    const Matrix<Scalar> last = evaluate(model, model.prepare(rows), inputs).bottomRows(1);
+    report.facts["outputs"] = std::vector<Scalar>(last.data(), last.data() + last.size());
     Index best = 0;
     last.row(0).maxCoeff(&best);
     report.facts["largest"] = best;
@@ -162,48 +97,21 @@ Report run_text(const Net& model, const Settings& settings, const Context& conte
     return report;
 }
 
-Report run_tensors(const Net& model, const Settings& settings) {
-    const TensorFile file = read_safetensors(settings.input);
-    const bool takes_tokens = model.vocabulary() > 0;
-    const StoredTensor& x = file.at(takes_tokens ? "tokens" : "x");
-    // (steps) or (sequences, steps) tokens; the same with features behind them.
-    std::vector<Index> shape = x.shape;
-    if (!takes_tokens) {
-        if (shape.empty() || shape.back() != model.inputs()) {
-            fail("'" + settings.input + "': x of shape " + toeplitz::detail::shape_text(shape) +
-                 ": the last number is " + std::to_string(model.inputs()) + ", the model's inputs");
-        }
-        shape.pop_back();
-    }
-    if (shape.empty() || shape.size() > 2 || x.size() == 0) {
-        fail("'" + settings.input + "': inputs of shape " + toeplitz::detail::shape_text(x.shape) +
-             ": it is (steps) or (sequences, steps), and features behind them");
-    }
-    const Index n = shape.back();
-    const Index rows = shape.size() == 2 ? shape[0] * n : n;
-    const auto ready = model.prepare(n);
-    Matrix<float> y(model.output_rows(rows, n), model.outputs());
-    Workspace ws;
-    if (takes_tokens) {
-        std::vector<Token> tokens(static_cast<std::size_t>(rows));
-        x.copy_to(std::span(tokens));
-        ready.evaluate(tokens, y, ws);
-    } else {
-        Matrix<float> features(rows, model.inputs());
-        x.copy_to(std::span(features.data(), static_cast<std::size_t>(features.size())));
-        ready.evaluate(features, y, ws);
-    }
+template <class Scalar>
+Report run_tensors(const AnyModel<Scalar>& model, const Settings& settings) {
+    const Inputs<Scalar> inputs = read_inputs(model, settings.input);
+    const Matrix<Scalar> y = evaluate(model, model.prepare(inputs.steps), inputs);
     TensorFile result;
-    result.tensors["y"] = make_tensor(MatrixView<const float>(y));
+    result.tensors["y"] = make_tensor(MatrixView<const Scalar>(y));
     write_safetensors(settings.out, result);
     Report report;
-    report.facts = {{"sequences", rows / n},
-                    {"steps", n},
+    report.facts = {{"sequences", inputs.rows / inputs.steps},
+                    {"steps", inputs.steps},
                     {"rows", y.rows()},
                     {"outputs", y.cols()},
                     {"out", settings.out}};
-    print(report.text, "%td sequences of %td steps: y of %td x %td in %s\n", rows / n, n, y.rows(), y.cols(),
-          settings.out.c_str());
+    print(report.text, "%td sequences of %td steps: y of %td x %td in %s\n", inputs.rows / inputs.steps,
+          inputs.steps, y.rows(), y.cols(), settings.out.c_str());
     return report;
 }
 
@@ -233,9 +141,12 @@ Run add_run(CLI::App& app) {
     input->needs(out)->excludes(text);
     out->needs(input);
     return [settings](const Context& context) {
-        if (settings->text.empty() && settings->input.empty()) fail("give --text, or --input and --out");
-        const Net model = Net::load(settings->model);
-        return settings->input.empty() ? run_text(model, *settings, context) : run_tensors(model, *settings);
+        if (settings->text.empty() && settings->input.empty())
+            throw Misuse("give --text, or --input and --out");
+        return with_model(read_safetensors(settings->model), [&](const auto& model) {
+            return settings->input.empty() ? run_text(model, *settings, context)
+                                           : run_tensors(model, *settings);
+        });
     };
 }
 

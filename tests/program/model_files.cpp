@@ -16,7 +16,8 @@
 namespace {
 
 using namespace toeplitz;
-using Language = Model<Tno<float, Causality::causal>>;
+template <class Scalar>
+using Language = Model<Tno<Scalar, Causality::causal>, RowNorm<Scalar>, Embedding<Scalar>>;
 using Classifier = Model<Tno<float, Causality::bidirectional>, RowNorm<float>, Linear<float>>;
 
 TnoOptions small_mixer(double lambda) {
@@ -37,19 +38,21 @@ void write_dict(const std::string& path, const P& parameters, const std::string&
     write_safetensors(path, file);
 }
 
-void write_language(const std::string& directory) {
-    Language::Options options{.input = {.vocabulary = 256}, .width = 16, .layers = 2};
+template <class Scalar>
+void write_language(const std::string& directory, const std::string& suffix) {
+    using Net = Language<Scalar>;
+    typename Net::Options options{.input = {.vocabulary = 256}, .width = 16, .layers = 2};
     options.block.gtu.mixer = small_mixer(0.95F);
     options.input_scale = std::sqrt(16.0);
     options.norm = RowNormOptions{.norm = Norm::layer};
     options.output_bias = Bias::none;
-    const Language net(options);
+    const Net net(options);
     const auto parameters = net.make_parameters(/*seed=*/3);
     std::vector<Token> tokens;
     for (Token t = 0; t < 20; ++t) tokens.push_back(t * 13 % 256);
-    save_model(directory + "/language", net, parameters, tokens, 20, {{"about", "nothing"}});
+    save_model(directory + "/language" + suffix, net, parameters, tokens, 20, {{"about", "nothing"}});
     const Index inner = parameters.layers[0].gtu.v_proj.weight.rows();
-    write_dict(directory + "/decoder", parameters, "decoder.", inner, 0.95F, DecoderNames{});
+    write_dict(directory + "/decoder" + suffix, parameters, "decoder.", inner, 0.95F, DecoderNames{});
 }
 
 void write_classifier(const std::string& directory) {
@@ -70,7 +73,8 @@ void write_classifier(const std::string& directory) {
 
 int main(int argc, char** argv) {
     if (argc != 2) return 2;
-    write_language(argv[1]);
+    write_language<float>(argv[1], "");
+    write_language<double>(argv[1], "_double");
     write_classifier(argv[1]);
     std::cout << "written\n";
     return 0;

@@ -22,7 +22,8 @@ def read(path):
     size = struct.unpack("<Q", content[:8])[0]
     entry = json.loads(content[8:8 + size])["y"]
     begin, end = entry["data_offsets"]
-    return entry["shape"], struct.unpack(f"<{(end - begin) // 4}f", content[8 + size + begin:8 + size + end])
+    code, width = {"F32": ("f", 4), "F64": ("d", 8)}[entry["dtype"]]
+    return entry["shape"], struct.unpack(f"<{(end - begin) // width}{code}", content[8 + size + begin:8 + size + end])
 
 
 def run(*words, code=0):
@@ -59,6 +60,8 @@ written = [subprocess.run([program, "run", directory / "language", "--text", tex
 assert len(written[0]) == 31 and written[0] == written[1] != written[2], written
 assert "generated" in run("run", directory / "language", "--text", text, "--generate", 5, "--temperature", 0)
 run("run", directory / "language", "--generate", 5, code=2)
+run("run", directory / "language", code=2)
+assert "no model" in run("run", directory / "decoder", "--text", text, code=1)["error"]
 assert "features" in run("run", directory / "classifier", "--text", text, code=1)["error"]
 
 language = outputs("language", "tokens")
@@ -66,6 +69,28 @@ assert language[0] == [48, 256], language[0]
 facts = run("import", directory / "decoder", "--guess", "--out", directory / "imported")
 assert facts["prefix"] == "decoder." and facts["layers"] == 2 and facts["guessed"]["use_decay"], facts
 expect_same(outputs("imported", "tokens"), language, 1e-5)
+assert "already" in run("import", directory / "language", "--guess", "--out", directory / "no", code=1)["error"]
+run("import", directory / "decoder", "--out", directory / "no", code=2)
+
+# Doubles all the way: float models agree with them to the rounding of float, and doubles with themselves better.
+double = outputs("language_double", "tokens")
+expect_same(double, language, 1e-3)
+facts = run("import", directory / "decoder_double", "--guess", "--out", directory / "imported_double")
+assert facts["scalar"] == "F64", facts
+expect_same(outputs("imported_double", "tokens"), double, 1e-6)  # the decay is a float in the file
+assert run("run", directory / "language_double", "--text", text, "--length", 64)["bits_per_byte"] > 5
+
+# What is written is what the evaluation of all that was written before finds likeliest.
+for model in ("language", "language_double"):
+    done = subprocess.run([program, "run", directory / model, "--text", text, "--generate", "4", "--temperature", "0"],
+                          check=True, stdout=subprocess.PIPE).stdout[:4]
+    so_far = list(text.read_bytes())
+    for byte in done:
+        write(directory / "so_far", "tokens", "I32", [len(so_far)], "i", so_far)
+        _, scores = outputs(model, "so_far")
+        last = scores[-256:]
+        assert last[byte] >= max(last) - 1e-4, (model, byte)
+        so_far.append(byte)
 
 classifier = outputs("classifier", "x")
 assert classifier[0] == [1, 4], classifier[0]
@@ -81,6 +106,27 @@ assert facts["length"] == 128 and len(facts["layers"]) == 1, facts
 assert all(group["bound_relative_to_tolerance"] <= 1 for layer in facts["layers"] for group in layer["groups"]), facts
 assert facts["output_change"] < 0.05, facts
 assert run("info", directory / "compressed")["kind"] == "model"
+assert "F64" in run("compress", directory / "language_double", "--tolerance", "0.01", "--out", directory / "no", code=1)["error"]
+
+# State spaces in place of the mixers: outputs change by little, and the new model is one.
+for model, allowed in (("language", 1e-2), ("language_double", 1e-2)):
+    facts = run("distill", directory / model, "--tolerance", "1e-4", "--length", 64, "--text", text, "--out", directory / "distilled")
+    assert len(facts["layers"]) == 2 and all(layer["mixer"] == "state_space" for layer in facts["layers"]), facts
+    assert all(0 < layer["bound_relative_to_tolerance"] <= 1 for layer in facts["layers"]), facts
+    assert 0 < facts["output_change"]["relative"] < allowed and facts["output_change"]["largest"] > 0, facts
+    bits = facts["bits_per_byte"]
+    assert bits["exact"] == run("run", directory / model, "--text", text, "--length", 64)["bits_per_byte"], bits
+    assert bits["distilled"] == run("run", directory / "distilled", "--text", text, "--length", 64)["bits_per_byte"], bits
+    assert facts["operations_of_a_step"]["distilled"] < facts["operations_of_a_step"]["exact"], facts
+    expect_same(outputs("distilled", "tokens"), outputs(model, "tokens"), allowed)
+    assert run("info", directory / "distilled")["metadata"] == {"about": "nothing"}
+facts = run("distill", directory / "distilled", "--tolerance", "0.1", "--input", directory / "tokens", "--out", directory / "again")
+assert str(directory / "tokens") == facts["output_change"]["on"], facts
+facts = run("distill", directory / "language", "--tolerance", "1e-9", "--most-modes", 1, "--out", directory / "again")
+assert {layer["mixer"] for layer in facts["layers"]} == {"over_tolerance"} and facts["output_change"]["largest"] == 0, facts
+assert "compress" in run("distill", directory / "classifier", "--tolerance", "1e-3", "--out", directory / "no", code=1)["error"]
+run("distill", directory / "language", "--tolerance", "1e-3", "--text", text, "--input", directory / "x", "--out", directory / "no", code=2)
+
 assert "distill" in run("compress", directory / "language", "--tolerance", "0.01", "--out", directory / "no", code=1)["error"]
 
 for name, kind in ("language", "tokens"), ("classifier", "x"):

@@ -20,9 +20,9 @@ class ToeplitzConan(ConanFile):
     no_copy_source = True
 
     def export_sources(self):
-        root = os.path.join(self.recipe_folder, "..", "..")
+        root = os.path.join(self.recipe_folder, "..", "..", "..")
         for pattern in ("CMakeLists.txt", "LICENSE", "README.md", "CHANGELOG.md", "cmake/*", "include/*", "docs/*", "examples/*"):
-            copy(self, pattern, root, self.export_sources_folder)
+            copy(self, pattern, root, self.export_sources_folder, excludes="*/test_package/*")
 
     def layout(self):
         cmake_layout(self)

@@ -11,8 +11,19 @@
 
 #include <toeplitz/io/model_architecture.hpp>
 #include <toeplitz/nn/any_mixer.hpp>
+#include <toeplitz/stream/model_stream.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
+
+namespace detail {
+
+[[noreturn]] inline void refuse_inputs(const std::string& where, bool are_tokens) {
+    raise<value_error>(935, where,
+                       are_tokens ? "features, which this model takes" : "tokens, which this model takes",
+                       are_tokens ? "tokens" : "features");
+}
+
+}  // namespace detail
 
 /// A model of any mixers, norm and input, for inference.
 ///
@@ -35,13 +46,12 @@ public:
 
     /// The model of a file that save_model(path, model, …) wrote, checked by its probe.
     /// \throws as load_model<M>(path); io_error 933 for a norm or an input that is none of the library's
-    static AnyModel load(const std::string& path) { return load(read_safetensors(path)); }
-    /// The same of a file that was read.
     static AnyModel load(const TensorFile& file) {
         const detail::ModelDescription description(file);
         description.template require_scalar<Scalar>();
         return AnyModel(load_kind(file, description), description.options);
     }
+    static AnyModel load(const std::string& path) { return load(read_safetensors(path)); }
 
     /// All options as JSON.
     const std::string& options() const noexcept { return options_; }
@@ -86,12 +96,8 @@ public:
     /// causal where the mixers of all layers are.
     Causality causality() const {
         return visit([](const auto& model, const auto&) {
-            for (Index l = 0; l < model.options().layers; ++l) {
-                if (model.block(l).gtu().mixer().causality() != Causality::causal) {
-                    return Causality::bidirectional;
-                }
-            }
-            return Causality::causal;
+            return causal_layers(model) == model.options().layers ? Causality::causal
+                                                                  : Causality::bidirectional;
         });
     }
 
@@ -146,11 +152,8 @@ public:
                     if constexpr (requires { model.evaluate(inputs, outputs, ws, sequences); }) {
                         model.evaluate(inputs, outputs, ws, sequences);
                     } else {
-                        constexpr bool takes_tokens = !std::is_same_v<Inputs, std::span<const Token>>;
-                        detail::raise<value_error>(935, "AnyModel::Prepared::evaluate",
-                                                   takes_tokens ? "tokens, which this model takes"
-                                                                : "features, which this model takes",
-                                                   takes_tokens ? "features" : "tokens");
+                        detail::refuse_inputs("AnyModel::Prepared::evaluate",
+                                              std::is_same_v<Inputs, std::span<const Token>>);
                     }
                 },
                 model_);
@@ -168,7 +171,172 @@ public:
     }
     Prepared prepare(Index length) const { return prepare(PrepareOptions{.length = length}); }
 
+    /// The plan of a causal model one step at a time, as ModelStream, which says more of each member.
+    /// Immutable and shareable; a state is one running sequence, a value.
+    ///
+    ///     const auto plan = model.stream(/*length=*/512);
+    ///     auto state = plan.make_state();
+    ///     plan.step({&token, 1}, logits, state);
+    ///
+    /// Members throw value_error 935 (features where the model takes tokens, or tokens for features) and
+    /// shape_error 1002 (a state of another plan).
+    class Stream {
+        template <class... Loaded>
+        static std::variant<ModelStream<typename Loaded::ModelType::Prepared>...> planned(
+            const std::variant<Loaded...>&);
+        template <class... Plan>
+        static std::variant<typename Plan::State...> states(const std::variant<Plan...>&);
+        using Plans = decltype(planned(std::declval<const Kinds&>()));
+
+    public:
+        class State {
+        public:
+            /// Steps since the last reset.
+            Index time() const noexcept {
+                return std::visit([](const auto& state) { return state.time(); }, of_);
+            }
+            /// Bytes held.
+            std::size_t state_bytes() const noexcept {
+                return std::visit([](const auto& state) { return state.state_bytes(); }, of_);
+            }
+            /// Whether the future of both is the same.
+            friend bool operator==(const State& a, const State& b) noexcept { return a.of_ == b.of_; }
+
+        private:
+            friend Stream;
+            using States = decltype(states(std::declval<const Plans&>()));
+            explicit State(States state) : of_(std::move(state)) {}
+            States of_;
+        };
+
+        Index streams() const noexcept {
+            return std::visit([](const auto& plan) { return plan.streams(); }, plan_);
+        }
+        Index max_block() const noexcept {
+            return std::visit([](const auto& plan) { return plan.max_block(); }, plan_);
+        }
+        /// Arithmetic operations that the mixers of a step take at most, those of vectors of channels.
+        Index mixer_step_bound() const noexcept {
+            return std::visit([](const auto& plan) { return plan.mixer_step_bound(); }, plan_);
+        }
+        /// Bytes held.
+        std::size_t state_bytes() const {
+            return std::visit([](const auto& plan) { return plan.state_bytes(); }, plan_);
+        }
+
+        /// A state at time 0. \throws std::bad_alloc
+        State make_state() const {
+            return std::visit([](const auto& plan) { return State(plan.make_state()); }, plan_);
+        }
+
+        /// The next step: S tokens or rows of features; outputs S × k.
+        /// \throws value_error 711 (a token outside the vocabulary)
+        void step(std::span<const Token> tokens, MatrixView<Scalar> outputs, State& state) const {
+            feed("step", tokens, state, [&](auto& plan, auto& own) { plan.step(tokens, outputs, own); });
+        }
+        void step(MatrixView<const Scalar> features, MatrixView<Scalar> outputs, State& state) const {
+            feed("step", features, state, [&](auto& plan, auto& own) { plan.step(features, outputs, own); });
+        }
+
+        /// The next 1 ≤ m ≤ max_block steps: m·S tokens or rows of features.
+        /// \throws value_error 711 (a token outside the vocabulary)
+        void process(std::span<const Token> tokens, MatrixView<Scalar> outputs, State& state) const {
+            feed("process", tokens, state,
+                 [&](auto& plan, auto& own) { plan.process(tokens, outputs, own); });
+        }
+        void process(MatrixView<const Scalar> features, MatrixView<Scalar> outputs, State& state) const {
+            feed("process", features, state,
+                 [&](auto& plan, auto& own) { plan.process(features, outputs, own); });
+        }
+
+        /// The next steps, any number, without their outputs.
+        /// \throws value_error 711 (a token outside the vocabulary)
+        void prefill(std::span<const Token> tokens, State& state) const {
+            feed("prefill", tokens, state, [&](auto& plan, auto& own) { plan.prefill(tokens, own); });
+        }
+        void prefill(MatrixView<const Scalar> features, State& state) const {
+            feed("prefill", features, state, [&](auto& plan, auto& own) { plan.prefill(features, own); });
+        }
+
+        /// Back to time 0, whatever was in the state.
+        void reset(State& state) const {
+            visit("reset", state, [](auto& plan, auto& own) { plan.reset(own); });
+        }
+
+        /// Bytes that save writes.
+        std::size_t saved_bytes(const State& state) const {
+            return visit("saved_bytes", state, [](auto& plan, auto& own) { return plan.saved_bytes(own); });
+        }
+        /// Writes a state. \throws shape_error 1005
+        void save(const State& state, std::span<std::byte> to) const {
+            visit("save", state, [&](auto& plan, auto& own) { plan.save(own, to); });
+        }
+        /// Makes a state what it was when it was saved.
+        /// \throws shape_error 1005; value_error 1006, 1007; the state is as before then
+        void restore(std::span<const std::byte> from, State& state) const {
+            visit("restore", state, [&](auto& plan, auto& own) { plan.restore(from, own); });
+        }
+
+    private:
+        friend AnyModel;
+        explicit Stream(Plans plan) : plan_(std::move(plan)) {}
+
+        /// f(plan, its state)
+        template <class AnyState, class F>
+        decltype(auto) visit(const char* function, AnyState& state, F&& f) const {
+            return std::visit(
+                [&]<class Plan>(const Plan& plan) {
+                    auto* const own = std::get_if<typename Plan::State>(&state.of_);
+                    if (own == nullptr) detail::refuse_state("AnyModel::Stream", function);
+                    return f(plan, *own);
+                },
+                plan_);
+        }
+        template <class Inputs, class F>
+        void feed(const char* function, const Inputs&, State& state, F&& f) const {
+            visit(function, state, [&]<class Plan>(const Plan& plan, auto& own) {
+                if constexpr (std::is_same_v<typename Plan::Inputs, Inputs>) {
+                    f(plan, own);
+                } else {
+                    detail::refuse_inputs(detail::text("AnyModel::Stream::", function), !Plan::takes_tokens);
+                }
+            });
+        }
+
+        Plans plan_;
+    };
+
+    /// Evaluates the kernels of all layers, `length` lags of each, for a stream of any length.
+    /// \throws config_error 761 (a model that looks both ways), and as Model::prepare and ModelStream
+    Stream stream(const PrepareOptions& options, const StreamOptions& stream_options = {}) const {
+        return visit([&]<class M>(const M& model, const auto& parameters) {
+            const Index layer = causal_layers(model);
+            if (layer < model.options().layers) {
+                detail::raise<config_error>(
+                    761, "AnyModel::stream", "a causal model, as others need inputs that are not there yet",
+                    detail::text("the mixer ", model.block(layer).gtu().mixer().architecture(), " in layer ",
+                                 layer));
+            }
+            return Stream(
+                ModelStream<typename M::Prepared>(model.prepare(parameters, options), stream_options));
+        });
+    }
+    Stream stream(Index length, const StreamOptions& stream_options = {}) const {
+        return stream(PrepareOptions{.length = length}, stream_options);
+    }
+
 private:
+    /// How many there are in front of the first that is not.
+    template <class M>
+    static Index causal_layers(const M& model) {
+        Index layer = 0;
+        while (layer < model.options().layers &&
+               model.block(layer).gtu().mixer().causality() == Causality::causal) {
+            ++layer;
+        }
+        return layer;
+    }
+
     AnyModel(Kinds kind, std::string options) : kind_(std::move(kind)), options_(std::move(options)) {}
 
     template <std::size_t i = 0>

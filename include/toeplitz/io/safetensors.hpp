@@ -445,7 +445,9 @@ TensorFile read_tensor_file(std::uint64_t size, Read&& read, const FileComplaint
         if (!kind.empty()) complaint.raise(914, "a safetensors file", kind);
     }
     if (header_bytes > most_header_bytes) {
-        complaint.raise(902, text("a header of at most ", most_header_bytes, " bytes"), text(header_bytes));
+        complaint.raise(902,
+                        text("a safetensors file, with a header of at most ", most_header_bytes, " bytes"),
+                        text("one of ", header_bytes));
     }
     if (header_bytes > size - length_bytes) {
         complaint.raise(902, text("a header of ", header_bytes, " bytes"),

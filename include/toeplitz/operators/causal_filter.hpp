@@ -316,5 +316,10 @@ auto causal_filter(const Taps& h, const Signals& x) {
                                 taps) *
            signals;
 }
+/// The same of one signal whose numbers are neighbours: a std::vector, a std::span, an array.
+template <class Taps, class Signal>
+requires(!requires { typename Signal::Scalar; }) auto causal_filter(const Taps& h, const Signal& x) {
+    return causal_filter(h, MatrixView<const typename decltype(std::span(x))::value_type>(x));
+}
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

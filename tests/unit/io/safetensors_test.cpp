@@ -174,9 +174,12 @@ TEST(SafetensorsTest, TruncatedFilesAreRefused) {
     }
     expect_refused(902, ": expected a header of 3 bytes, got 2 bytes after the header length",
                    raw_file("{}", "", 3));
-    expect_refused(902, ": expected a header of at most 100000000 bytes, got 100000001",
-                   raw_file("{}", "", 100'000'001));
-    expect_refused(902, ": expected a header of at most 100000000 bytes, got 18446744073709551615",
+    expect_refused(
+        902, ": expected a safetensors file, with a header of at most 100000000 bytes, got one of 100000001",
+        raw_file("{}", "", 100'000'001));
+    expect_refused(902,
+                   ": expected a safetensors file, with a header of at most 100000000 bytes, got one of "
+                   "18446744073709551615",
                    raw_file("{}", "", ~std::uint64_t{0}));
 }
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Blocks of long signals, which the lengths of the contract's tests are too short for, and the function.
 
+#include <array>
+#include <span>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include <support/any_operator.hpp>
@@ -88,6 +92,18 @@ TYPED_TEST(CausalFilterTest, ManyBlocksEqualTheDefinition) {
         op.accumulate_kernel_gradient(x, g, dh, ws);
         EXPECT_TRUE(near_all(dh, gradient(x, g, taps), this->tolerance(g, x)));
     }
+}
+
+TYPED_TEST(CausalFilterTest, TakesNumbersThatAreNeighbours) {
+    using S = TypeParam;
+    const std::vector<S> h = {1, 2}, x = {1, 0, 3};
+    const std::array<S, 2> taps = {1, 2};
+    const S signal[] = {1, 0, 3};
+    Matrix<S> expected(3, 1);
+    expected << 1, 2, 3;
+    EXPECT_TRUE(same_bits(causal_filter(h, x), expected));
+    EXPECT_TRUE(same_bits(causal_filter(taps, signal), expected));
+    EXPECT_TRUE(same_bits(causal_filter(Matrix<S>(expected.topRows(2)), std::span<const S>(x)), expected));
 }
 
 TYPED_TEST(CausalFilterTest, IntegersOfManyBlocksAreExactWhenRounded) {

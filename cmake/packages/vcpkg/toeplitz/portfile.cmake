@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 # An overlay port: vcpkg install toeplitz --overlay-ports=cmake/packages/vcpkg, in a checkout of the sources.
 
-cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH SOURCE_PATH)
-cmake_path(GET SOURCE_PATH PARENT_PATH SOURCE_PATH)
-cmake_path(GET SOURCE_PATH PARENT_PATH SOURCE_PATH)
+cmake_path(SET SOURCE_PATH NORMALIZE "${CMAKE_CURRENT_LIST_DIR}/../../../..")
 
 vcpkg_check_features(OUT_FEATURE_OPTIONS FEATURE_OPTIONS FEATURES fftw TOEPLITZ_FFTW)
 vcpkg_cmake_configure(
