@@ -46,12 +46,13 @@ public:
 
     /// The model of a file that save_model(path, model, …) wrote, checked by its probe.
     /// \throws as load_model<M>(path); io_error 933 for a norm or an input that is none of the library's
+    static AnyModel load(const std::string& path) { return load(read_safetensors(path)); }
+    /// The same of a file that was read.
     static AnyModel load(const TensorFile& file) {
         const detail::ModelDescription description(file);
         description.template require_scalar<Scalar>();
         return AnyModel(load_kind(file, description), description.options);
     }
-    static AnyModel load(const std::string& path) { return load(read_safetensors(path)); }
 
     /// All options as JSON.
     const std::string& options() const noexcept { return options_; }
