@@ -74,7 +74,7 @@ void show_examples(const Settings& settings, LraTask task) {
 void make_tiny(Settings& settings, LraTask task) {
     settings.data.is_quick = true;
     settings.training.steps = task == LraTask::listops ? 300 : 120;
-    settings.training.batch = 16;
+    settings.training.batch = task == LraTask::pathfinder || task == LraTask::pathx ? 8 : 16;
     settings.training.warmup = 0;
     settings.training.rate = 5e-3;
     settings.model.width = 16;
