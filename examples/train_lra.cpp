@@ -7,6 +7,9 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <toeplitz/nn/fd_tno.hpp>
 
 #include "support/lra_data.hpp"
 #include "support/ngram_classifier.hpp"
@@ -70,9 +73,8 @@ void show_examples(const Settings& settings, LraTask task) {
 
 void make_tiny(Settings& settings, LraTask task) {
     settings.data.is_quick = true;
-    const bool is_drawn = task == LraTask::listops || task == LraTask::pathfinder || task == LraTask::pathx;
-    settings.training.steps = is_drawn ? 20 : 100;
-    settings.training.batch = is_drawn ? 8 : 16;
+    settings.training.steps = task == LraTask::listops ? 300 : 120;
+    settings.training.batch = task == LraTask::pathfinder || task == LraTask::pathx ? 8 : 16;
     settings.training.warmup = 0;
     settings.training.rate = 5e-3;
     settings.model.width = 16;
@@ -100,6 +102,8 @@ void take_preset(const CLI::App& app, LraTask task, MixerKind mixer, Settings& s
     model.layers = settings.model.layers;
     model.inner_width = settings.model.inner_width;
     model.flat = flat;
+    model.mixer_options = settings.model.mixer_options;
+    model.time_steps = settings.model.time_steps;
     if (flat && settings.preset == "small") {
         model.rank = 32;
         model.taps = 65;
@@ -119,6 +123,70 @@ void take_preset(const CLI::App& app, LraTask task, MixerKind mixer, Settings& s
     }
 }
 
+/// What was timed, and of which network, as JSON: what bench/peers/lra.py needs to do the same.
+void print_times(MixerKind kind, const Settings& settings, const LraData& data,
+                 const ClassifierTimes& times) {
+    const ClassifierOptions& model = settings.model;
+    const LabelledSequences& of = data.train;
+    const toeplitz::FdTnoOptions fd;
+    const bool has_pairs = of.parts == 2;
+    const Index width = model.flat ? 0 : of.image_width;
+    const bool is_silu = kind == MixerKind::fd && fd.mlp.activation == toeplitz::Activation::silu;
+    const nlohmann::json json = {{"mixer", mixer_name(kind)},
+                                 {"length", of.length},
+                                 {"image_width", width},
+                                 {"causal", false},
+                                 {"vocabulary", data.vocabulary},
+                                 {"width", model.width},
+                                 {"layers", model.layers},
+                                 {"inner_width", model.inner_width},
+                                 {"glu_width", model.glu_width > 0 ? model.glu_width : model.width},
+                                 {"outputs", has_pairs ? model.width : data.classes},
+                                 {"per_token", false},
+                                 {"pairs", has_pairs ? data.classes : 0},
+                                 {"batch_norm", model.batch_norm},
+                                 {"dropout", model.dropout},
+                                 {"mlp_width", model.mlp_width},
+                                 {"mlp_layers", model.mlp_layers},
+                                 {"activation", is_silu ? "silu" : "relu"},
+                                 {"decay",
+                                  {axis_decay(kind, model, width > 0 ? width : of.length),
+                                   axis_decay(kind, model, width > 0 ? of.length / width : of.length)}},
+                                 {"rank", model.rank},
+                                 {"taps", model.taps},
+                                 {"knots", ski_knots},
+                                 {"log_input", fd.input == toeplitz::FrequencyInput::cosine_and_log},
+                                 {"scale", fd.scale.value_or(1)},
+                                 {"pole", fd.pole.has_value()},
+                                 {"batch", settings.training.batch},
+                                 {"rate", settings.training.rate},
+                                 {"weight_decay", settings.training.weight_decay},
+                                 {"beta2", settings.training.beta2},
+                                 {"clip", settings.training.clip},
+                                 {"inference_ms", 1e3 * times.inference_seconds},
+                                 {"inference_mb", times.inference_megabytes},
+                                 {"step_ms", 1e3 * times.step_seconds},
+                                 {"step_mb", times.step_megabytes}};
+    std::cout << json.dump() << '\n';
+}
+
+/// Times each mixer on noise.
+void time_mixers(const CLI::App& app, Settings& settings, LraTask task, const std::vector<MixerKind>& kinds) {
+    if (!settings.model.mixer_options.empty()) {
+        throw std::runtime_error("--time-steps times mixers as they are, without --mixer-options");
+    }
+    for (const MixerKind kind : kinds) {
+        take_preset(app, task, kind, settings);
+        settings.data.noise = settings.training.batch;
+        const LraData noise = load_lra(task, settings.data);
+        settings.model.vocabulary = noise.vocabulary;
+        settings.model.classes = noise.classes;
+        const ClassifierReport report = train_classifier(kind, settings.model, settings.training, noise.train,
+                                                         noise.validation, noise.test);
+        print_times(kind, settings, noise, report.times);
+    }
+}
+
 void run(const CLI::App& app, Settings& settings) {
     const LraTask task = lra_task(settings.task);
     if (settings.data.listops.min_length > settings.data.listops.max_length) {
@@ -134,6 +202,7 @@ void run(const CLI::App& app, Settings& settings) {
     settings.data.seed = settings.training.seed;
     if (settings.show > 0) return show_examples(settings, task);
     settings.data.is_quick = settings.training.quick;
+    if (settings.model.time_steps > 0) return time_mixers(app, settings, task, kinds);
     const LraData data = load_lra(task, settings.data);
     const LabelledSequences& train = data.train;
     std::cout << "Data   " << data.source << ": " << train.count() << " to train on, "
@@ -232,6 +301,13 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     app.add_option("--show", settings.show, "Print or draw so many, with their classes, and do nothing else");
     add_model_options(app, settings.model);
+    app.add_option("--mixer-options", settings.model.mixer_options,
+                   "Changes of the mixer's options, \"input=cosine scale=2 pole=absent\" say; on images of "
+                   "both axes'");
+    app.add_option("--time-steps", settings.model.time_steps,
+                   "Time so many steps on noise in the shape of the task's data, and as many batches of "
+                   "inference, print the medians and the largest memory as JSON, and do nothing else")
+        ->check(CLI::Range(1, 1 << 20));
     add_training_options(app, settings.training);
     for (const char* option : preset_options) app.get_option(option)->default_str("the preset's");
     return run_training_program(app, argc, argv, settings.training, [&] { run(app, settings); });

@@ -58,9 +58,9 @@ LraData load_listops(const LraDataOptions& options) {
         return data;
     }
     listops::Options of = options.listops;
-    if (options.is_quick) of = {.min_length = 8, .max_length = 32};
-    const Index samples = options.samples > 0 ? options.samples : options.is_quick ? 500 : 96000;
-    const Index test = options.test > 0 ? options.test : options.is_quick ? 100 : 2000;
+    if (options.is_quick) of = {.min_length = 4, .max_length = 6, .max_depth = 2, .max_arguments = 4};
+    const Index samples = options.samples > 0 ? options.samples : options.is_quick ? 2000 : 96000;
+    const Index test = options.test > 0 ? options.test : options.is_quick ? 200 : 2000;
     listops::Split split = listops::make_data(of, samples, test, options.seed);
     data.train = std::move(split.train);
     data.validation = split.test.first(500);
@@ -209,21 +209,50 @@ LraData read_paths(const std::string& directory, Index size, std::uint64_t seed)
 LraData load_paths(LraTask task, const LraDataOptions& options) {
     const Index size = task == LraTask::pathx ? 128 : 32;
     if (!options.directory.empty()) return read_paths(options.directory, size, options.seed);
-    pathfinder::Options of{.size = options.is_quick ? 32 : size};
-    const Index samples = options.samples > 0 ? options.samples : options.is_quick ? 60 : 8000;
-    const Index test = options.test > 0 ? options.test : options.is_quick ? 20 : 1000;
+    if (options.is_quick) {
+        // What takes seconds is to learn a few by heart.
+        LraData data{.source = "drawn, all parts the same"};
+        data.train = data.validation = data.test = pathfinder::make_data({.size = 16}, 32, options.seed);
+        return data;
+    }
+    const Index samples = options.samples > 0 ? options.samples : 8000;
+    const Index test = options.test > 0 ? options.test : 1000;
     LraData data;
-    data.train = pathfinder::make_data(of, samples + 3 * test / 2, options.seed);
+    data.train = pathfinder::make_data({.size = size}, samples + 3 * test / 2, options.seed);
     data.test = data.train.take_last(test);
     data.validation = data.train.take_last(test / 2);
     data.source = "drawn";
     return data;
 }
 
+/// Random tokens and classes, all sequences of full length.
+LraData make_noise(LraTask task, const LraDataOptions& options) {
+    constexpr Index length[] = {2000, 4000, 4000, 1024, 1024, 16384};
+    constexpr Index image_width[] = {0, 0, 0, 32, 32, 128};
+    const auto t = static_cast<std::size_t>(task);
+    LraData data{.source = "noise"};
+    if (task == LraTask::listops) data.vocabulary = listops::vocabulary;
+    if (task == LraTask::listops || task == LraTask::image) data.classes = 10;
+    LabelledSequences& train = data.train;
+    train.length = length[t];
+    train.image_width = image_width[t];
+    if (task == LraTask::retrieval) train.parts = 2;
+    const toeplitz::CounterRandom random(options.seed);
+    std::uint64_t drawn = 0;
+    const auto draw = [&](Index below) { return random.uniform(drawn++) * static_cast<double>(below); };
+    train.tokens.resize(static_cast<std::size_t>(options.noise * train.parts * train.length));
+    for (unsigned char& token : train.tokens) token = static_cast<unsigned char>(draw(data.vocabulary));
+    train.labels.resize(static_cast<std::size_t>(options.noise));
+    for (Token& label : train.labels) label = static_cast<Token>(draw(data.classes));
+    data.validation = data.test = train;
+    return data;
+}
+
 }  // namespace
 
 LraData load_lra(LraTask task, const LraDataOptions& options) {
-    LraData data = task == LraTask::listops     ? load_listops(options)
+    LraData data = options.noise > 0            ? make_noise(task, options)
+                   : task == LraTask::listops   ? load_listops(options)
                    : task == LraTask::text      ? load_text(options)
                    : task == LraTask::retrieval ? load_retrieval(options)
                    : task == LraTask::image     ? load_images(options)

@@ -27,6 +27,7 @@ struct LraDataOptions {
     Index test = 0;     ///< to test on; 0: the task's, or all
     std::uint64_t seed = 1;
     bool is_quick = false;  ///< little data of little length, made up
+    Index noise = 0;        ///< so many random sequences in the shape of the task's instead; 0: data
 };
 
 /// \throws std::runtime_error naming the file, its line and the reason where it cannot be read

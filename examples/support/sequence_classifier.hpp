@@ -5,6 +5,7 @@
 /// Trains a TNN that gives every sequence, image or pair of sequences one of some classes. Its templates are
 /// compiled once for each norm.
 
+#include <cmath>
 #include <string>
 
 #include "labelled_sequences.hpp"
@@ -32,10 +33,31 @@ struct ClassifierOptions {
     Index rank = 32;         ///< of ski, as
     Index taps = 65;
     double decay = 0;  ///< λ; 0: one that leaves a tenth at the end of a sequence, or of an axis
+    /// Changes of the mixer's options, on images of those of both axes: see override_options.
+    std::string mixer_options{};
     double dropout = 0;
     bool batch_norm = false;     ///< instead of a norm of each row
     bool flat = false;           ///< images are sequences of pixels in reading order
     Index validate_every = 100;  ///< steps
+    Index time_steps = 0;        ///< so many steps are timed, and nothing is trained to be used; 0: a run
+};
+
+/// Knots of ski's tables, per side.
+inline constexpr Index ski_knots = 64;
+
+/// λ of the mixer of an axis: where no option says it, kernels reach over all of it.
+inline double axis_decay(MixerKind kind, const ClassifierOptions& options, Index length) {
+    if (options.decay > 0) return options.decay;
+    const double at_the_end = kind == MixerKind::ski ? 1.0 / static_cast<double>(ski_knots) : 0.1;
+    return std::pow(at_the_end, 1 / static_cast<double>(length));
+}
+
+/// What was timed: medians, and the process's largest memory so far.
+struct ClassifierTimes {
+    double inference_seconds = 0;  ///< of a batch
+    double inference_megabytes = 0;
+    double step_seconds = 0;
+    double step_megabytes = 0;
 };
 
 struct ClassifierReport {
@@ -47,10 +69,11 @@ struct ClassifierReport {
     double loss = 0;  ///< on these, in nats
     double evaluation_seconds = 0;
     std::string file{};  ///< with the model; empty where the classes are of pairs
+    ClassifierTimes times{};
 };
 
 /// Trains on `train`, watches the accuracy on `validation`, and reports that on `test`, and saves the
-/// model. Files are called after the mixer.
+/// model. Files are called after the mixer. Or times steps, and reports nothing else.
 ClassifierReport train_classifier(MixerKind kind, const ClassifierOptions& options,
                                   const TrainingSettings& settings, const LabelledSequences& train,
                                   const LabelledSequences& validation, const LabelledSequences& test);

@@ -4,7 +4,7 @@
 /// \file
 /// sequence_classifier for a norm.
 
-#include <cmath>
+#include <sys/resource.h>
 
 #include <toeplitz/io/model_architecture.hpp>
 #include <toeplitz/nn/any_of.hpp>
@@ -14,6 +14,7 @@
 #include <toeplitz/train/batches.hpp>
 
 #include "classifier_model.hpp"
+#include "option_overrides.hpp"
 #include "pair_head.hpp"
 #include "sequence_classifier.hpp"
 #include "timing.hpp"
@@ -29,24 +30,28 @@ using FullFdTno = FdTno<float, Causality::bidirectional>;
 using AxisMixer = AnyOf<FullTno, FullSkiTno, FullFdTno>;
 using TaskMixer = AnyOf<FullTno, FullSkiTno, FullFdTno, SeparableMixer<AxisMixer, AxisMixer>>;
 
-/// Kernels reach over the whole sequence: λⁿ is 0.1 at its end.
-double decay_for(const ClassifierOptions& options, double at_the_end, Index length) {
-    return options.decay > 0 ? options.decay : std::pow(at_the_end, 1 / static_cast<double>(length));
-}
-
 /// The mixer of one axis, as one of a list.
 template <class Any>
 typename Any::Options axis_options(MixerKind kind, const ClassifierOptions& options, Index length) {
-    const PositionMlpOptions mlp{.width = options.mlp_width, .layers = options.mlp_layers};
+    const auto set_mlp = [&](PositionMlpOptions& mlp) {
+        mlp.width = options.mlp_width;
+        mlp.layers = options.mlp_layers;
+    };
+    const auto changed = [&](const auto& mixer) { return override_options(mixer, options.mixer_options); };
     if (kind == MixerKind::tno) {
-        TnoOptions tno{.mlp = mlp};
-        tno.decay.lambda = decay_for(options, 0.1, length);
-        return Any::template options<FullTno>(tno);
+        TnoOptions tno;
+        set_mlp(tno.mlp);
+        tno.decay.lambda = axis_decay(kind, options, length);
+        return Any::template options<FullTno>(changed(tno));
     }
-    if (kind == MixerKind::fd) return Any::template options<FullFdTno>({.mlp = mlp});
+    if (kind == MixerKind::fd) {
+        FdTnoOptions fd;
+        set_mlp(fd.mlp);
+        return Any::template options<FullFdTno>(changed(fd));
+    }
     FullSkiTno::Options ski{.length = length, .rank = options.rank, .taps = options.taps};
-    ski.kernel.decay.lambda = decay_for(options, 1.0 / static_cast<double>(ski.kernel.knots), length);
-    return Any::template options<FullSkiTno>(ski);
+    ski.kernel = {.knots = ski_knots, .decay = {.lambda = axis_decay(kind, options, length)}};
+    return Any::template options<FullSkiTno>(changed(ski));
 }
 
 TaskMixer::Options mixer_options(MixerKind kind, const ClassifierOptions& options,
@@ -58,6 +63,13 @@ TaskMixer::Options mixer_options(MixerKind kind, const ClassifierOptions& option
     images.rows = axis_options<AxisMixer>(kind, options, width);
     images.columns = axis_options<AxisMixer>(kind, options, data.length / width);
     return TaskMixer::options<SeparableMixer<AxisMixer, AxisMixer>>(images);
+}
+
+/// The largest memory of this process so far.
+double peak_megabytes() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return static_cast<double>(usage.ru_maxrss) / 1000;
 }
 
 /// The network, and the head of pairs, which is empty where there are none.
@@ -125,6 +137,34 @@ ClassifierReport run_classifier(MixerKind kind, const ClassifierOptions& options
         return loss;
     };
     Communicator& processes = settings.all_processes();
+    if (options.time_steps > 0) {
+        ClassifierReport report;
+        report.parameters = parameter_count(parameters);
+        // The first call of each takes the memory.
+        const auto median_of_calls = [&](auto&& call) {
+            call();
+            std::vector<double> spent;
+            for (Index i = 0; i < options.time_steps; ++i) spent.push_back(seconds(call));
+            std::sort(spent.begin(), spent.end());
+            return percentile(spent, 0.5);
+        };
+        {
+            const auto prepared = model.prepare(parameters.model, data.length);
+            LabelledBatch batch;
+            batch.fill(data, settings.batch, [](Index j) { return j; });
+            Matrix<float> outputs(settings.batch * data.parts, model.outputs());
+            Workspace ws;
+            report.times.inference_seconds = median_of_calls([&] {
+                prepared.evaluate(batch.tokens, outputs, ws, sequences_of(data, batch));
+                if (has_pairs) pairs.evaluate(parameters.pairs, outputs, ws);
+            });
+        }
+        report.times.inference_megabytes = peak_megabytes();
+        Trainer<Parameters> trainer(parameters, trainer_options(settings), processes);
+        report.times.step_seconds = median_of_calls([&] { trainer.step(parameters, objective); });
+        report.times.step_megabytes = peak_megabytes();
+        return report;
+    }
     const auto loss_on = [&](const LabelledSequences& some, const Parameters& p, WeightFormat weights) {
         const auto prepared = model.prepare(p.model, {.length = some.length, .weights = weights});
         return evaluate_prepared(prepared, model.outputs(), some, 16, processes,
