@@ -11,7 +11,10 @@
 #include <toeplitz/kernels/decay.hpp>
 #include <toeplitz/nn/dropout.hpp>
 #include <toeplitz/nn/loss.hpp>
+#include <toeplitz/operators/band.hpp>
 #include <toeplitz/operators/dense.hpp>
+#include <toeplitz/operators/fft.hpp>
+#include <toeplitz/operators/ski.hpp>
 #include <toeplitz/operators/spectral.hpp>
 #include <toeplitz/train/trainer.hpp>
 
