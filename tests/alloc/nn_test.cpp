@@ -125,9 +125,9 @@ protected:
 
 TEST_F(ModuleAllocations, NoneInBlocks) {
     for (const NormPlacement placement : {NormPlacement::pre, NormPlacement::post}) {
-        for (const Index width : {3, 60}) {
+        for (const Index width : {3, 20}) {
             PlainBlock<double>::Options options{.width = width};
-            options.gtu.inner_width = 90;
+            options.gtu.inner_width = 40;
             options.gtu.norm = Norm::rms;
             options.gtu.mixer.length = 50;
             options.norm.norm = Norm::layer;

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 # Runs one compile-fail case.
 #
-#   cmake -D CASE=<file> -D COMPILER=<c++> -D INCLUDE_DIRS=<dir|dir|...> -P run_case.cmake
+#   cmake -D CASE=<file> -D COMPILER=<c++> -D FLAGS=<flag|flag|...> -D INCLUDE_DIRS=<dir|dir|...> -P run_case.cmake
 
 cmake_minimum_required(VERSION 3.24)
 
 string(REPLACE "|" ";" INCLUDE_DIRS "${INCLUDE_DIRS}")
+string(REPLACE "|" ";" FLAGS "${FLAGS}")
 list(TRANSFORM INCLUDE_DIRS PREPEND "-I")
-set(compile "${COMPILER}" -std=c++20 -fsyntax-only ${INCLUDE_DIRS})
+set(compile "${COMPILER}" -std=c++20 -fsyntax-only ${FLAGS} ${INCLUDE_DIRS})
 
 file(STRINGS "${CASE}" expectations REGEX "^// expect: .+")
 file(STRINGS "${CASE}" only_one REGEX "^// and no other error$")
