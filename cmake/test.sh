@@ -17,4 +17,6 @@ cmake --preset test -D TOEPLITZ_BUILD_BENCH=OFF -D TOEPLITZ_BUILD_EXAMPLES=OFF -
 cmake --build --preset test --parallel "$(nproc)"
 
 echo "== 3/3 Running all tests but the slow ones"
+# They share the cores side by side: threads that wait sleep.
+export OMP_WAIT_POLICY=passive
 exec ctest --test-dir build/test --output-on-failure --no-tests=error --parallel "$(nproc)" -LE slow "$@"
