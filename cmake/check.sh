@@ -32,10 +32,9 @@ export OMP_WAIT_POLICY=passive
 
 need() { bash cmake/install_packages.sh cmake make ninja-build pkg-config libeigen3-dev libfftw3-dev libgtest-dev nlohmann-json3-dev "$@"; }
 
-# configure [ARGUMENT OF CMAKE...]: with the preset $preset, or that of the tests with g++. Ninja builds several
-# targets side by side, which generated makefiles do not.
+# configure [ARGUMENT OF CMAKE...]: with the preset $preset, or that of the tests with g++.
 configure() {
-    cmake --preset "${preset:-gcc}" -G Ninja -B "build/check/$row" \
+    cmake --preset "${preset:-gcc}" -B "build/check/$row" \
         -D TOEPLITZ_BUILD_BENCH=OFF -D TOEPLITZ_BUILD_EXAMPLES=OFF -D TOEPLITZ_BUILD_PROGRAM=OFF "$@"
 }
 

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 echo "== 1/3 Packages: compilers, CMake, Eigen, FFTW, GoogleTest, CLI11, JSON, sound, pictures, MPI, gnuplot, valgrind"
-bash cmake/install_packages.sh clang libomp-dev g++ cmake make pkg-config libeigen3-dev libfftw3-dev \
+bash cmake/install_packages.sh clang libomp-dev g++ cmake make ninja-build pkg-config libeigen3-dev libfftw3-dev \
     libgtest-dev libcli11-dev nlohmann-json3-dev libsndfile1-dev libpng-dev zlib1g-dev libopenmpi-dev openmpi-bin \
     gnuplot-nox valgrind
 

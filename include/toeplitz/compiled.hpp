@@ -29,8 +29,21 @@
     extern_or_not template void TreeConvolution<Scalar>::convolve_spectrum<__VA_ARGS__>(      \
         const Scalar*, const Scalar*, MatrixView<Scalar>, Scalar*) const noexcept;
 
+/// Matrix products and activations, which layers and kernels call.
+#define TOEPLITZ_INSTANTIATE_DENSE(extern_or_not, Scalar)                                                    \
+    extern_or_not template void detail::multiply_packed<Scalar>(                                             \
+        detail::LeftFactor<Scalar>, Index, const Scalar*, Index, Update, const Scalar*, MatrixView<Scalar>); \
+    extern_or_not template void detail::multiply_small<Scalar>(detail::Product, MatrixView<const Scalar>,    \
+                                                               MatrixView<const Scalar>, Update,             \
+                                                               const Scalar*, MatrixView<Scalar>);           \
+    extern_or_not template void detail::multiply<Scalar>(                                                    \
+        detail::Product, MatrixView<const Scalar>, MatrixView<const Scalar>, Update, const Scalar*,          \
+        MatrixView<Scalar>, Workspace&, detail::Finish<Scalar>);                                             \
+    extern_or_not template void detail::activate<Scalar>(Activation, const Scalar*, Scalar*, Scalar*, Index);
+
 /// What stands on no mixer, for one scalar.
 #define TOEPLITZ_INSTANTIATE_PARTS(extern_or_not, Scalar)                                   \
+    TOEPLITZ_INSTANTIATE_DENSE(extern_or_not, Scalar)                                       \
     extern_or_not template class detail::TreePlan<Scalar>;                                  \
     extern_or_not template class detail::SplittingTree<Scalar>;                             \
     extern_or_not template class TreeConvolution<Scalar>;                                   \

@@ -77,7 +77,6 @@ const FuzzTarget& fuzz_target() {
                     "polygon"};
         of.restructure = change_values;
         of.outcomes = {0, 221, 222, 223, 224};
-        of.mutations = 100'000;
         return of;
     }();
     return target;
