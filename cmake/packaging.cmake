@@ -6,7 +6,7 @@
 # What is not built is not packed: nobody compiles for the headers.
 set(CPACK_PACKAGE_NAME toeplitz)
 set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}")
-set(CPACK_PACKAGE_CONTACT "The toeplitz authors <toeplitz@localhost>")
+set(CPACK_PACKAGE_CONTACT "The toeplitz authors")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
 set(CPACK_RESOURCE_FILE_LICENSE "${PROJECT_SOURCE_DIR}/LICENSE")
 set(CPACK_PACKAGING_INSTALL_PREFIX "/usr")
