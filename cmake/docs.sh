@@ -35,8 +35,8 @@ for page in "${pages[@]}"; do render "$page" "$page"; done
 # Files that pages link to, and the examples.
 scratch=$(mktemp)
 trap 'rm -f "$scratch"' EXIT
-for file in examples/*.cpp LICENSE tests/package/strict_warnings.cmake; do
-    { printf '# %s\n\n```%s\n' "$file" "$([[ $file == *.cpp ]] && echo cpp)" && cat "$file" && printf '```\n'; } >"$scratch"
+for file in examples/*.cpp examples/widths/* LICENSE tests/package/strict_warnings.cmake; do
+    { printf '# %s\n\n```%s\n' "$file" "$([[ $file == *.[ch]pp ]] && echo cpp)" && cat "$file" && printf '```\n'; } >"$scratch"
     render "files/$file.md" "$scratch"
 done
 { printf '# Examples\n\n' && for file in examples/*.cpp; do printf '* [%s](%s.md)\n' "${file##*/}" "${file##*/}"; done; } >"$scratch"

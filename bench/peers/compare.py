@@ -41,11 +41,10 @@ GLIBC = {
 }
 
 
-def find_python(wanted):
-    """The Python with PyTorch, one built with MKL before others; None where there is none."""
+def find_python(wanted, code="import torch; print(torch.backends.mkl.is_available())"):
+    """The Python that runs the code, one that prints True before others; None where there is none."""
     found = []
     for python in [wanted] if wanted else dict.fromkeys([sys.executable, "python3", "/usr/bin/python3"]):
-        code = "import torch; print(torch.backends.mkl.is_available())"
         try:
             probe = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
         except OSError:

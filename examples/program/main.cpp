@@ -42,7 +42,8 @@ constexpr Command commands[] = {
     {"certify", "The cheapest band and low rank within a proven tolerance of a kernel", add_certify},
     {"compress", "A model file whose mixers are cheaper within a proven tolerance", add_compress},
     {"convert", "A model file with its weights in another format", add_convert},
-    {"distill", "State spaces within a proven tolerance of a causal kernel", add_distill},
+    {"distill", "State spaces within a proven tolerance, of a causal kernel or for a causal model",
+     add_distill},
     {"stream", "Convolve a signal with a causal kernel a few steps at a time", add_stream},
     {"bench", "Compare all ways of applying a Toeplitz matrix on this machine", add_bench},
     {"doctor", "What this program was compiled for, what the machine has, and what is slow", add_doctor},
@@ -95,22 +96,27 @@ int shell(int argc, char** argv) {
     std::vector<std::string> words(argv + 1, argv + argc);
     const char* const alias = argc > 0 ? command_of_alias(argv[0]) : nullptr;
     if (alias != nullptr) words.insert(words.begin(), alias);
+    // Also where the command line is wrong.
+    context.json = std::find(words.begin(), words.end(), "--json") != words.end();
+    const auto fail = [&](const std::string& problem, int code) {
+        std::cerr << "error: " << problem << '\n';
+        if (context.json) std::cout << json_text({{"error", problem}});
+        return code;
+    };
     const auto is_first = [&](const Command& command) { return words[0] == command.name; };
     if (!words.empty() && !words[0].starts_with("-") &&
         std::none_of(std::begin(commands), std::end(commands), is_first)) {
-        std::cerr << "There is no command '" << words[0] << "'; there are";
-        for (const Command& command : commands) std::cerr << ' ' << command.name;
-        std::cerr << ".\n";
-        return examples::misused;
+        std::string problem = "there is no command '" + words[0] + "'; there are";
+        for (const Command& command : commands) problem.append(" ").append(command.name);
+        return fail(problem, examples::misused);
     }
     std::reverse(words.begin(), words.end());  // as CLI11 takes them
     try {
         app.parse(words);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? examples::succeeded : examples::misused;
+        if (error.get_exit_code() == 0) return app.exit(error);  // help and version
+        return fail(std::string(error.what()) + "; see --help", examples::misused);
     }
-    std::string problem;
-    int code = examples::failed;
     try {
         examples::use_threads(threads);
         const Report report = chosen(context);
@@ -120,16 +126,12 @@ int shell(int argc, char** argv) {
         if (report.is_met) return examples::succeeded;
         return alias != nullptr ? alias_not_met : examples::failed;
     } catch (const Misuse& error) {
-        problem = error.what();
-        code = examples::misused;
+        return fail(error.what(), examples::misused);
     } catch (const std::bad_alloc&) {
-        problem = "out of memory";
+        return fail("out of memory", examples::failed);
     } catch (const std::exception& error) {
-        problem = error.what();
+        return fail(error.what(), examples::failed);
     }
-    std::cerr << "error: " << problem << '\n';
-    if (context.json) std::cout << json_text({{"error", problem}});
-    return code;
 }
 
 }  // namespace

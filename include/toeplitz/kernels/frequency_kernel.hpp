@@ -45,7 +45,7 @@ struct FrequencyKernelOptions {
 template <Real Scalar>
 struct FrequencyKernelParameters {
     PositionMlpParameters<Scalar> rpe;
-    FrequencyPoleParameters<Scalar> pole{};
+    FrequencyPoleParameters<Scalar> pole{};  ///< empty where there is none
 
     template <class F, class... Sets>
     static void for_each(F&& f, Sets&... sets) {

@@ -59,6 +59,7 @@ class FrequencyPole {
 
 public:
     using Scalar = ScalarType;
+    /// What it adds to at a frequency: real parts alone where the kernel is causal.
     using Response = std::conditional_t<is_causal, Scalar, std::complex<Scalar>>;
     using Options = std::optional<FrequencyPoleOptions>;
     using Parameters = FrequencyPoleParameters<Scalar>;
@@ -75,6 +76,7 @@ public:
                                     detail::text(least, " and ", limit));
     }
 
+    /// Whether there is one.
     bool is_present() const noexcept { return options_.has_value(); }
 
     /// a and b normal with deviation 0.4, γ standard normal, drawn from `seed`.

@@ -74,6 +74,7 @@ inline Vector<double> inducing_lags(const InducingPoints& points) {
     for (Index row = 0; row < lags.size(); ++row) lags(row) = points.lag(row + 1 - points.rank());
     return lags;
 }
+/// The same of r points on n time steps.
 inline Vector<double> inducing_lags(Index length, Index rank) {
     return inducing_lags(InducingPoints(length, rank));
 }

@@ -21,9 +21,9 @@ struct FdTnoOptions {
     PositionMlpOptions mlp{.activation = Activation::silu};  ///< its channels are filled in
     FrequencyInput input = FrequencyInput::cosine_and_log;
     FrequencyGrid grid = FrequencyGrid::smooth;
-    Index heads = 1;  ///< bidirectional: how official weights order real and imaginary parts
-    std::optional<double> scale = 4;
-    std::optional<FrequencyPoleOptions> pole = FrequencyPoleOptions{};
+    Index heads = 1;                  ///< bidirectional: how official weights order real and imaginary parts
+    std::optional<double> scale = 4;  ///< of the perceptron's outputs; none: 1
+    std::optional<FrequencyPoleOptions> pole = FrequencyPoleOptions{};  ///< none: no pole
     /// Lengths up to this one share its grid, and with it their kernel, at the cost of its grid for each;
     /// none: a grid for each length, see FdTno.
     std::optional<Index> longest{};

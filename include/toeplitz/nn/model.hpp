@@ -44,8 +44,8 @@ struct ModelOptions {
     Index outputs = 0;  ///< of the head; 0 for the vocabulary
     OutputWeights output_weights = OutputWeights::separate;
     Bias output_bias = Bias::add;
-    double dropout = 0;  ///< of the input map's output; that of the layers is theirs
-    Activations activations = Activations::keep;
+    double dropout = 0;                           ///< of the input map's output; that of the layers is theirs
+    Activations activations = Activations::keep;  ///< of a training step; not in files
 
     static constexpr const char* unvisited_options[] = {"activations"};  // of a training run, not of a model
 
@@ -133,9 +133,9 @@ public:
         Matrix<Scalar> pooled;
         KeptSequences sequences;
         std::uint64_t seed = 0;
-        // Where activations are recomputed: of the layer that has run last. backward changes it.
+        /// Where activations are recomputed: of the layer that has run last. backward changes it.
         mutable typename BlockType::Cache last;
-        mutable std::size_t last_layer = 0;
+        mutable std::size_t last_layer = 0;  ///< which one that is
     };
 
     /// \throws config_error 201, 202, 720, 740 (layers < 0), 741 (tied weights that do not fit), 742 (another

@@ -102,7 +102,7 @@ public:
         typename Rows::Cache rows;
         typename Columns::Cache columns;
         std::vector<Index> lengths;  ///< of all rows and all columns, where there is padding
-        KeptSequences images;
+        KeptSequences images;        ///< of the last forward call
     };
 
     /// \throws config_error 201, 762 (a scale that is not finite), and those of the mixers

@@ -8,6 +8,7 @@
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
+/// The size of the images.
 struct Fft2dOptions {
     Index height = 0;    ///< H ≥ 1: rows of pixels
     Index width = 0;     ///< W ≥ 1: pixels in a row
@@ -42,7 +43,7 @@ public:
     using KernelValues = MatrixView<Scalar>;
     using Options = Fft2dOptions;
     using Cache = typename Product::Cache;
-    static constexpr bool takes_images = true;
+    static constexpr bool takes_images = true;  ///< its sequences are images
 
     /// The zero operator, until set_kernel is called.
     /// \throws config_error 201 or 202, plan_error 301
@@ -55,11 +56,13 @@ public:
     Fft2d(const Options& options, Kernel kernel) : Fft2d(options) { this->set_kernel(kernel); }
 
     static constexpr Causality causality() noexcept { return Causality::bidirectional; }
+    /// H, rows of pixels.
     Index height() const noexcept { return this->length() / width_; }
     Index width() const noexcept { return width_; }
 
     /// Kernel values of the right shape, not initialised.
     KernelValues take_kernel(Workspace::Scope& scope) const { return product_.take_kernel(scope); }
+    /// Bytes that set_kernel takes from its workspace.
     std::size_t kernel_workspace() const { return product_.kernel_workspace(); }
     /// Bytes held.
     std::size_t state_bytes() const noexcept { return product_.state_bytes(); }

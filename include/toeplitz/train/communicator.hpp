@@ -45,7 +45,7 @@ inline std::vector<ShardMerge> shard_merges(Index shards) {
 /// without shards has the tensors of one set, for the result.
 class ShardTensors {
 public:
-    using Merges = std::vector<detail::ShardMerge>;
+    using Merges = std::vector<detail::ShardMerge>;  ///< sums of two neighbours, in their order
 
     ShardTensors() = default;
     /// Of `shards` altogether those in `own`.
@@ -91,6 +91,7 @@ public:
     }
 
     Index shards() const noexcept { return shards_; }
+    /// The shards of this process.
     IndexRange own() const noexcept { return own_; }
     /// Tensors of a set.
     Index count() const noexcept { return count_; }

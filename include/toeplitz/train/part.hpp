@@ -12,7 +12,7 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// Items first..last−1 of a list.
 struct IndexRange {
     Index first = 0;
-    Index last = 0;
+    Index last = 0;  ///< behind the items
 
     Index size() const noexcept { return last - first; }
 };

@@ -14,7 +14,7 @@ for name in libtoeplitz-dev toeplitz-tools; do
     [ -e "$work"/packages/"$name"_*.deb ] || { echo "no package $name"; exit 1; }
 done
 for package in "${packages[@]}"; do
-    for field in Package Version Architecture Depends; do
+    for field in Package Version Architecture Depends Maintainer Description; do
         [ -n "$(dpkg-deb --field "$package" "$field")" ] || { echo "$package: no field $field"; exit 1; }
     done
 done
@@ -29,6 +29,7 @@ dpkg --root="$root" --force-not-root --force-depends --log="$work/dpkg.log" --in
 "$root/usr/bin/toeplitz" doctor --json | grep --quiet product_ns
 "$root/usr/bin/toeplitz-certify" --help | grep --quiet -e --tolerance
 for file in usr/share/man/man1/toeplitz.1 usr/share/bash-completion/completions/toeplitz \
+    usr/share/doc/libtoeplitz-dev/copyright usr/share/doc/toeplitz-tools/copyright \
     usr/share/doc/toeplitz/docs/guide/1-apply.md usr/share/doc/toeplitz/examples/01_apply_toeplitz.cpp; do
     [ -s "$root/$file" ] || { echo "no /$file"; exit 1; }
 done
