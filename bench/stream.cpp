@@ -94,7 +94,7 @@ Work stream(const Shape& shape) {
 }  // namespace
 
 void add_stream(Cases& cases) {
-    for (const Index d : {16, 64, 512}) {
+    for (const Index d : {1, 2, 3, 5, 8, 16, 64, 512}) {
         for (const Index n : {512, 4096, 16384, 65536}) {
             for (const Index block : {1, 64, 480, 512}) {
                 cases.push_back({"Stream", {.n = n, .d = d, .block = block}, stream<KernelStream<float>>});

@@ -21,23 +21,27 @@ enum class Denormals { flush, keep };
 
 /// Denormal operands and results are zeros on this thread, for as long as one of these lives. Then the modes
 /// of floating point are as they were; the flags of what happened meanwhile stay raised, as after any
-/// arithmetic.
+/// arithmetic. Where they are zeros already, nothing is set, which saves a
+/// short call tens of nanoseconds.
 class FlushDenormals {
 public:
 #if defined(__SSE2__)
     FlushDenormals() noexcept : before_(_mm_getcsr()) {
-        _mm_setcsr(before_ | flush_to_zero | denormals_are_zero);
+        if (is_change()) _mm_setcsr(before_ | modes);
         asm volatile("" ::: "memory");  // no load before this, no store beyond the next
     }
     ~FlushDenormals() {
         asm volatile("" ::: "memory");
-        _mm_setcsr(before_ | (_mm_getcsr() & flags));
+        if (is_change()) _mm_setcsr(before_ | (_mm_getcsr() & flags));
     }
 
 private:
+    bool is_change() const noexcept { return (before_ & modes) != modes; }
+
     static constexpr unsigned flags = 0x3F;
     static constexpr unsigned denormals_are_zero = 1U << 6U;
     static constexpr unsigned flush_to_zero = 1U << 15U;
+    static constexpr unsigned modes = flush_to_zero | denormals_are_zero;
     unsigned before_;
 #elif defined(__aarch64__)
     FlushDenormals() noexcept {

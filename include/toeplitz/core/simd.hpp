@@ -75,9 +75,45 @@ struct Simd {
         swap_blocks<count, 1>(v);
     }
 
+    /// Of `count` vectors, each of `count` blocks of lanes, the sum of the blocks of vector k as the k-th
+    /// block of the result. Overwrites the vectors. `count` is a power of two.
+    template <Index count>
+    TOEPLITZ_INLINE static Pack sum_blocks(Pack* v) noexcept {
+        return fold<count, count / 2>(v);
+    }
+    /// The sum of the blocks of one vector in all blocks, with the same bits.
+    template <Index count>
+    TOEPLITZ_INLINE static Pack sum_blocks(Pack v) noexcept {
+        return fold<count, count / 2>(v);
+    }
+
     TOEPLITZ_INLINE static Pack broadcast(Scalar x) noexcept { return x - Pack{}; }
 
 private:
+    // Sums of blocks whose numbers differ in one bit, then of those in the bits below.
+    template <Index count, Index bit>
+    TOEPLITZ_INLINE static Pack fold(Pack* v) noexcept {
+        if constexpr (bit > 0) {
+            for (Index k = 0; k < bit; ++k) {
+                exchange<bit*(lanes / count)>(v[k], v[k + bit],
+                                              std::make_integer_sequence<int, static_cast<int>(lanes)>{});
+                v[k] += v[k + bit];
+            }
+            return fold<count, bit / 2>(v);
+        }
+        return v[0];
+    }
+    template <Index count, Index bit>
+    TOEPLITZ_INLINE static Pack fold(Pack v) noexcept {
+        if constexpr (bit > 0) {
+            Pack other = v;
+            exchange<bit*(lanes / count)>(v, other,
+                                          std::make_integer_sequence<int, static_cast<int>(lanes)>{});
+            return fold<count, bit / 2>(v + other);
+        }
+        return v;
+    }
+
     // The bit `bit` of the numbers of vectors and blocks, and those above it.
     template <Index count, Index bit>
     TOEPLITZ_INLINE static void swap_blocks(Pack* v) noexcept {

@@ -19,6 +19,25 @@ TOEPLITZ_INLINE void store_points(Scalar* p, Index step, const ComplexPack<Scala
     unroll<R>([&](auto k) TOEPLITZ_LAMBDA { z[k].store(p + k * step); });
 }
 
+/// Of R complex packs of R phases, the r-th phase of pack k changes places with the k-th of pack r.
+template <Index R, Real Scalar>
+TOEPLITZ_INLINE void transpose_phases(ComplexPack<Scalar>* z) noexcept {
+    typename Simd<Scalar>::Pack part[std::size_t{R}];
+    unroll<R>([&](auto k) TOEPLITZ_LAMBDA { part[k] = z[k].re; });
+    Simd<Scalar>::template transpose_blocks<R>(part);
+    unroll<R>([&](auto k) TOEPLITZ_LAMBDA { z[k].re = part[k]; });
+    unroll<R>([&](auto k) TOEPLITZ_LAMBDA { part[k] = z[k].im; });
+    Simd<Scalar>::template transpose_blocks<R>(part);
+    unroll<R>([&](auto k) TOEPLITZ_LAMBDA { z[k].im = part[k]; });
+}
+
+/// Columns that share a pack, of `rest` that do not fill one; what they leave free holds phases. A lane in
+/// four may stay empty, which costs less than one more pack.
+constexpr Index shared_width(Index rest) noexcept {
+    const auto whole = static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(rest)));
+    return 4 * rest > 3 * whole || whole == rest ? whole : whole / 2;
+}
+
 /// Transforms of one pack of channels: N coefficients to the N points z_p of the tree, z_p^N = i, and back.
 /// With s > 1 phases a pack of `lanes` numbers is s consecutive coefficients of lanes/s channels.
 ///
@@ -176,25 +195,15 @@ private:
             Complex z[std::size_t{R}];
             load_points<R, Scalar>(source + offset, Complex::size, z);
             if constexpr (down) {
-                transpose<R>(z);
+                transpose_phases<R>(z);
                 Node<R>::split(z, f);
             }
             product.template apply<R>(offset, z);
             if constexpr (up) {
                 Node<R>::join(z, f);
-                transpose<R>(z);
+                transpose_phases<R>(z);
             }
             store_points<R, Scalar>(points + offset, Complex::size, z);
-        }
-        template <Index R>
-        TOEPLITZ_INLINE static void transpose(Complex* z) noexcept {
-            typename Complex::Pack part[std::size_t{R}];
-            unroll<R>([&](auto k) TOEPLITZ_LAMBDA { part[k] = z[k].re; });
-            Simd<Scalar>::template transpose_blocks<R>(part);
-            unroll<R>([&](auto k) TOEPLITZ_LAMBDA { z[k].re = part[k]; });
-            unroll<R>([&](auto k) TOEPLITZ_LAMBDA { part[k] = z[k].im; });
-            Simd<Scalar>::template transpose_blocks<R>(part);
-            unroll<R>([&](auto k) TOEPLITZ_LAMBDA { z[k].im = part[k]; });
         }
     };
     using Descent = Way<true, false, Nothing>;

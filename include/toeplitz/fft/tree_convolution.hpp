@@ -35,8 +35,8 @@ public:
     /// wide as you like \throws config_error 201 or 202
     explicit TreeConvolution(Index length, Index channels = lanes) : widest_((std::min)(channels, lanes)) {
         if (channels >= pack_lanes) add_tree(length, pack_lanes);
-        for (Index rest = channels % pack_lanes; rest > 0; rest -= shared_width(rest)) {
-            add_tree(length, shared_width(rest));
+        for (Index rest = channels % pack_lanes; rest > 0; rest -= detail::shared_width(rest)) {
+            add_tree(length, detail::shared_width(rest));
         }
     }
 
@@ -121,12 +121,6 @@ private:
         Index phases() const noexcept { return pack_lanes / width; }
     };
 
-    // Channels that share a pack, of `rest` that do not fill one: a lane in four may stay empty, which costs
-    // less than one more pack.
-    static constexpr Index shared_width(Index rest) noexcept {
-        const auto whole = static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(rest)));
-        return 4 * rest > 3 * whole || whole == rest ? whole : whole / 2;
-    }
     static constexpr std::size_t tree_index(Index width) noexcept {
         return static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(width) | 16U));
     }
@@ -155,7 +149,7 @@ private:
         Index start = channel == 0 ? 0 : channel / pack_lanes * trees_[tree_index(pack_lanes)]->pack_size();
         while (channel < width) {
             const Index rest = width - channel;
-            Index shared = shared_width(rest);
+            Index shared = detail::shared_width(rest);
             if (!trees_[tree_index(shared)]) shared = pack_lanes;
             const Tree& tree = *trees_[tree_index(shared)];
             f(Part{&tree, channel, (std::min)(rest, shared), shared, start});

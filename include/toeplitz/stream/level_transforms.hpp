@@ -15,10 +15,11 @@ namespace detail {
 ///
 /// A job goes through the packs, and in each pack through the passes of the tree: down from the inputs; at
 /// the leaves the points are kept in a ring of the last blocks, and the products are added up; up to the
-/// outputs. A unit is some points of one pass. Spectra of the kernel and of the ring lie leaf by leaf,
-/// product by product, as they are read.
+/// outputs. A unit is some points of one pass, a point being a pack: where it has phases, s of them, U steps
+/// are U/s points, and the leaves are the tree's level of phases. Spectra of the kernel and of the ring lie
+/// leaf by leaf, product by product, as they are read.
 ///
-/// Cost of a job O(U (log U + products)) per pack | heap: none after construction | thread-safe: const, on
+/// Cost of a job O(U/s (log U + products)) per pack | heap: none after construction | thread-safe: const, on
 /// distinct memory
 template <Real Scalar>
 class LevelTransforms {
@@ -34,23 +35,25 @@ public:
         : level_(level),
           packs_(columns.packs()),
           kernel_packs_(columns.kernel_packs()),
-          tree_(level.block),
-          spectra_(kernel_packs_ * level.most * level.block * Complex::size) {
+          width_(columns.width),
+          tree_(level.block, columns.phases()),
+          spectra_(kernel_packs_ * level.most * tree_.packs() * Complex::size) {
         // Few packs need small units: some step of a job does a whole one.
         tile_ = packs_ >= 4 ? 32 : packs_ >= 2 ? 16 : 8;
         leaf_tile_ = (std::max)(leaf(), tile_ / 4);
-        const SplittingTree<Scalar> tree(block());
+        pack_units_ = 2 * top() * (point_count() / tile_) + point_count() / leaf_tile_;
+        const SplittingTree<Scalar> tree(block(), columns.phases());
         Buffer<Scalar> points(tree.pack_size());
         const Scalar scale = Scalar(1) / static_cast<Scalar>(block());
         for (Index pack = 0; pack < kernel_packs_; ++pack) {
             for (Index k = 0; k < level.most; ++k) {
-                for (Index t = 0; t < block(); ++t) {
-                    Scalar* c = points.data() + t * Complex::size;
-                    columns.load_lag(lags, (k + 2) * block() + t, pack, c);
-                    columns.load_lag(lags, (k + 1) * block() + t, pack, c + lanes);
+                for (Index t = 0; t < block(); t += columns.phases()) {
+                    Scalar* c = points.data() + t * width_ * 2;
+                    columns.load_lags(lags, (k + 2) * block() + t, 1, pack, c);
+                    columns.load_lags(lags, (k + 1) * block() + t, 1, pack, c + lanes);
                     for (Index lane = 0; lane < lanes; ++lane) {
                         c[lane] *= scale;
-                        c[lanes + lane] *= t == 0 ? Scalar(0) : -scale;
+                        c[lanes + lane] *= t == 0 && lane < width_ ? Scalar(0) : -scale;
                     }
                 }
                 tree.split(points.data());
@@ -68,23 +71,23 @@ public:
     }
 
     /// Scalars of the ring of spectra, of the outputs of two blocks, and of scratch between units.
-    Index ring_size() const noexcept { return packs_ * level_.most * block() * Complex::size; }
+    Index ring_size() const noexcept { return packs_ * level_.most * pack_size(); }
     Index output_size() const noexcept { return packs_ * output_stride(); }
-    Index scratch_size() const noexcept { return packs_ * block() * Complex::size; }
+    Index scratch_size() const noexcept { return packs_ * pack_size(); }
 
     /// Outputs that this level adds at time t and after, to the end of its block; of the first pack.
     const Scalar* outputs(const Scalar* memory, Index t) const noexcept {
-        return memory + ring_size() + t % (2 * block()) * lanes;
+        return memory + ring_size() + (t & (2 * block() - 1)) * width_;
     }
     /// From one pack to the next.
-    Index output_stride() const noexcept { return 2 * block() * lanes; }
+    Index output_stride() const noexcept { return 2 * block() * width_; }
 
     /// Scalars of this level's memory: the ring, the outputs, the scratch.
     Index memory_size() const noexcept { return ring_size() + output_size() + scratch_size(); }
 
     /// Units of a job, and those of one pack, which come one after another.
-    Index units() const noexcept { return packs_ * pack_units(); }
-    Index pack_units() const noexcept { return 2 * top() * (block() / tile_) + block() / leaf_tile_; }
+    Index units() const noexcept { return packs_ * pack_units_; }
+    Index pack_units() const noexcept { return pack_units_; }
 
     /// The inputs of block c: `stride` from one pack to the next.
     struct Inputs {
@@ -97,16 +100,18 @@ public:
         for_parts(first, last, [&](const Part& part) {
             const Scalar* rows = inputs.rows + part.pack * inputs.stride;
             Scalar* points = scratch(memory, part.pack);
-            Scalar* out = memory + ring_size() + part.pack * output_stride() + c % 2 * block() * lanes;
+            if (part.pass == top()) {
+                return leaves_of(c, part.pack, level_.products(c), part.first, part.count, points, memory);
+            }
+            Scalar* out = memory + ring_size() + part.pack * output_stride() + c % 2 * block() * width_;
             const Index level = part.pass < top() ? part.pass : 2 * top() - part.pass;
             with_radix(level, [&]<Index R>() TOEPLITZ_LAMBDA {
                 const Range range = {part.first / R, part.count / R};
                 if (part.pass == 0) return split_root<R>(rows, points, range);
                 if (part.pass == 2 * top()) return join_root<R>(points, out, range);
                 if constexpr (R != 2) {
-                    if (part.pass < top()) return split_nodes<R>(level, points, range);
-                    if (part.pass > top()) return join_nodes<R>(level, points, range);
-                    leaves_of<R>(c, part.pack, level_.products(c), range, points, memory);
+                    part.pass < top() ? split_nodes<R>(level, points, range)
+                                      : join_nodes<R>(level, points, range);
                 }
             });
         });
@@ -116,16 +121,14 @@ public:
     void keep(Index c, Inputs inputs, Scalar* memory) const noexcept {
         for (Index pack = 0; pack < packs_; ++pack) {
             Scalar* points = scratch(memory, pack);
-            for (Index level = 0; level <= top(); ++level) {
+            for (Index level = 0; level < top(); ++level) {
                 with_radix(level, [&]<Index R>() TOEPLITZ_LAMBDA {
-                    const Range range = {0, block() / R};
+                    const Range range = {0, point_count() / R};
                     if (level == 0) return split_root<R>(inputs.rows + pack * inputs.stride, points, range);
-                    if constexpr (R != 2) {
-                        if (level < top()) return split_nodes<R>(level, points, range);
-                        leaves_of<R>(c, pack, 0, range, points, memory);
-                    }
+                    if constexpr (R != 2) split_nodes<R>(level, points, range);
                 });
             }
+            leaves_of(c, pack, 0, 0, point_count(), points, memory);
         }
     }
 
@@ -139,14 +142,10 @@ public:
         return sum;
     }
 
-    /// The most that `count` units of any job take one after another.
-    Index most_operations(Index count) const noexcept {
-        Index most = leaf_tile_ * point_operations(top(), level_.most);
-        for (Index pass = 0; pass < top(); ++pass) most = (std::max)(most, tile_ * point_operations(pass, 0));
-        return count * most;
-    }
-
 private:
+    // All numbers of points and radices are powers of two: divisions would take longer than a small unit.
+    static int log2(Index power) noexcept { return std::countr_zero(static_cast<std::uint64_t>(power)); }
+
     // Butterflies first..first + count − 1 of a level, from left to right.
     struct Range {
         Index first;
@@ -162,30 +161,35 @@ private:
     };
 
     Index block() const noexcept { return level_.block; }
+    // Of a pack, and their scalars.
+    Index point_count() const noexcept { return tree_.packs(); }
+    Index pack_size() const noexcept { return point_count() * Complex::size; }
     // The last level of the tree, whose nodes are the leaves' parents; passes 0..top−1 go down to it.
     Index top() const noexcept { return tree_.levels() - 1; }
     Index leaf() const noexcept { return tree_.radix(top()); }
-    Index leaves() const noexcept { return block() / leaf(); }
+    Index leaves() const noexcept { return point_count() >> log2(leaf()); }
     Index leaf_size() const noexcept { return leaf() * Complex::size; }
     Scalar* scratch(Scalar* memory, Index pack) const noexcept {
-        return memory + ring_size() + output_size() + pack * block() * Complex::size;
+        return memory + ring_size() + output_size() + pack * pack_size();
     }
 
     // Calls f with the units first..last−1, those of one pass together.
     template <class F>
     void for_parts(Index first, Index last, F&& f) const noexcept {
-        const Index tiles = block() / tile_;
+        const int log2_tiles = log2(point_count() / tile_);
+        const Index tiles = Index{1} << log2_tiles;
         const Index down = top() * tiles;
-        const Index leaf_tiles = block() / leaf_tile_;
+        const Index leaf_tiles = pack_units_ - 2 * down;
         while (first < last) {
-            const Index unit = first % pack_units();
-            Part part{first / pack_units(), top(), unit - down, 0};
+            const Index pack = first < pack_units_ ? 0 : first / pack_units_;
+            const Index unit = first - pack * pack_units_;
+            Part part{pack, top(), unit - down, 0};
             Index size = leaf_tile_;
             Index rest = leaf_tiles - part.first;
             if (unit < down || rest <= 0) {
                 const Index beyond = unit < down ? unit : -rest;
-                part.pass = unit < down ? beyond / tiles : top() + 1 + beyond / tiles;
-                part.first = beyond % tiles;
+                part.pass = (unit < down ? 0 : top() + 1) + (beyond >> log2_tiles);
+                part.first = beyond & (tiles - 1);
                 size = tile_;
                 rest = tiles - part.first;
             }
@@ -197,6 +201,7 @@ private:
         }
     }
 
+    // The radix of a level above the leaves.
     template <class F>
     void with_radix(Index level, F&& f) const noexcept {
         switch (tree_.radix(level)) {
@@ -212,31 +217,32 @@ private:
     // Per point; a complex product takes four, a butterfly of radix R one product and log₂R sums per point.
     Index point_operations(Index pass, Index products) const noexcept {
         const Index level = pass <= top() ? pass : 2 * top() - pass;
-        const auto radix = static_cast<std::uint64_t>(tree_.radix(level));
-        const Index transform = 4 + 2 * std::countr_zero(radix);
-        return pass == top() ? 2 * transform + 4 * products : transform;
+        const Index transform = 4 + 2 * log2(tree_.radix(level));
+        const Index turns =
+            tree_.phases() == 1 ? 0 : 4;  // of the factors, where they differ from lane to lane
+        return pass == top() ? 2 * transform + turns + 4 * products : transform;
     }
 
     // Calls f(points, step, factors) for the butterflies of a level: R points, `step` scalars apart.
     template <Index R, class F>
     TOEPLITZ_INLINE void for_butterflies(Index level, Range range, Scalar* points, F&& f) const noexcept {
-        Index length = block();
-        for (Index above = 0; above < level; ++above) length /= tree_.radix(above);
-        const Index count = length / R;
+        int log2_count = log2(point_count() / R);
+        for (Index above = 0; above < level; ++above) log2_count -= log2(tree_.radix(above));
+        const Index count = Index{1} << log2_count;
         const Index end = range.first + range.count;
         for (Index at = range.first; at < end;) {
-            const Index node = at / count;
+            const Index node = at >> log2_count;
             const Index stop = (std::min)(end, (node + 1) * count);
             const typename NodeRadix<R>::template Factors<Scalar> factors(tree_.factors(level) +
                                                                           node * NodeRadix<R>::factor_size);
-            Scalar* p = points + (node * length + at % count) * Complex::size;
+            Scalar* p = points + (node * R * count + (at & (count - 1))) * Complex::size;
             for (; at < stop; ++at, p += Complex::size) f(p, count * Complex::size, factors);
         }
     }
 
     template <Index R>
     [[gnu::noinline]] void split_root(const Scalar* rows, Scalar* points, Range range) const noexcept {
-        const Index step = block() / R;
+        const Index step = point_count() / R;
         const typename NodeRadix<R>::template Factors<Scalar> factors(tree_.factors(0));
         for (Index i = range.first; i < range.first + range.count; ++i) {
             Pack a[std::size_t{R}];
@@ -249,7 +255,7 @@ private:
 
     template <Index R>
     [[gnu::noinline]] void join_root(const Scalar* points, Scalar* rows, Range range) const noexcept {
-        const Index step = block() / R;
+        const Index step = point_count() / R;
         const typename NodeRadix<R>::template Factors<Scalar> factors(tree_.factors(0));
         for (Index i = range.first; i < range.first + range.count; ++i) {
             Complex z[std::size_t{R}];
@@ -280,19 +286,43 @@ private:
         });
     }
 
-    // The last splits, whose points the ring keeps; with products also these, and the first joins.
-    template <Index R>
+    // The last splits of points first..first + count − 1, which the ring keeps; with products also these, and
+    // the first joins.
+    void leaves_of(Index c, Index pack, Index products, Index first, Index count, Scalar* points,
+                   Scalar* ring) const noexcept {
+        const auto leaves = [&]<Index R, bool has_phases>() TOEPLITZ_LAMBDA {
+            leaves_of<R, has_phases>(c, pack, products, {first / R, count / R}, points, ring);
+        };
+        if (tree_.phases() == 1) {
+            return leaf() == 4 ? leaves.template operator()<4, false>()
+                               : leaves.template operator()<8, false>();
+        }
+        with_phases<2>(leaves);
+    }
+    template <Index phases, class F>
+    void with_phases(F&& leaves) const noexcept {
+        if constexpr (phases == lanes) {
+            leaves.template operator()<phases, true>();
+        } else {
+            leaf() == phases ? leaves.template operator()<phases, true>() : with_phases<2 * phases>(leaves);
+        }
+    }
+
+    template <Index R, bool has_phases>
     [[gnu::noinline]] void leaves_of(Index c, Index pack, Index products, Range range, Scalar* points,
                                      Scalar* ring) const noexcept {
         constexpr Index size = R * Complex::size;
         const Index newest = c % level_.most;
-        const Scalar* kernel = spectra_.data() + (pack % kernel_packs_) * leaves() * level_.most * size;
+        const Scalar* kernel = spectra_.data() + StreamColumns<Scalar>::kernel_of(pack, kernel_packs_) *
+                                                     leaves() * level_.most * size;
         ring += pack * leaves() * level_.most * size;
         for (Index b = range.first; b < range.first + range.count; ++b) {
-            const typename NodeRadix<R>::template Factors<Scalar> factors(tree_.factors(top()) +
-                                                                          b * NodeRadix<R>::factor_size);
+            using Factors = typename NodeRadix<R>::template Factors<Scalar>;
+            const Scalar* table = tree_.factors(top()) + b * NodeRadix<R>::factor_size;
+            const Factors factors = has_phases ? Factors(table, tree_.turns()) : Factors(table);
             Complex z[std::size_t{R}];
             load_points<R, Scalar>(points + b * size, Complex::size, z);
+            if constexpr (has_phases) transpose_phases<R>(z);
             NodeRadix<R>::split(z, factors);
             const Scalar* h = kernel + b * level_.most * size;
             Scalar* kept = ring + b * level_.most * size;
@@ -316,6 +346,7 @@ private:
                 });
             }
             NodeRadix<R>::join(z, factors);
+            if constexpr (has_phases) transpose_phases<R>(z);
             store_points<R, Scalar>(points + b * size, Complex::size, z);
         }
     }
@@ -323,10 +354,12 @@ private:
     StreamLevel level_;
     Index packs_;
     Index kernel_packs_;
+    Index width_;  ///< of a step of a pack
     TreePlan<Scalar> tree_;
     Buffer<Scalar> spectra_;
     Index tile_ = 0;
     Index leaf_tile_ = 0;
+    Index pack_units_ = 0;
 };
 
 }  // namespace detail

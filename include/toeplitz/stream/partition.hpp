@@ -5,6 +5,7 @@
 /// Which lags of a causal kernel a stream adds by definition, and which by transforms of which size
 /// (docs/streaming.md).
 
+#include <algorithm>
 #include <bit>
 #include <vector>
 
@@ -32,44 +33,68 @@ struct StreamLevel {
 
 /// The levels for a kernel of n lags. Lags below two blocks of the first level, or all of a short kernel, are
 /// added by definition.
+///
+/// Where a pack holds several steps, its phases, sums by definition take as many lags at once, and the first
+/// level is one whose blocks have the 16 packs that a transform begins with. The blocks of other levels, and
+/// the inputs that count, do not depend on the phases: a saved state is one for any instruction set.
 class StreamPartition {
 public:
-    /// Blocks of the first level, in which the outputs are made, too.
-    static constexpr Index base = 32;
-    /// Outputs that the sums by definition make together.
-    static constexpr Index tile = 8;
+    /// Outputs that the sums by definition make together: whole packs.
+    static constexpr Index tile(Index phases) noexcept { return phases <= 8 ? 8 : phases; }
 
-    explicit StreamPartition(Index lags) {
-        if (lags <= 4 * base) {
-            direct_ = (lags + tile - 2) / tile * tile;
-            // Also for a tile that begins before the steps that are taken at once.
-            history_ = (direct_ + base - 1) / base * base + 2 * base;
+    explicit StreamPartition(Index lags, Index phases = 1) : tile_(tile(phases)) {
+        while (base_ < 16 * phases) base_ *= growth;
+        Index block = smallest;
+        while (lags > 12 * block) block *= growth;
+        const Index most = (lags - 2) / block;
+        history_ = lags <= 4 * smallest ? (lags + 30) / 32 * 32 + 2 * smallest : (most + 2) * block;
+        if (lags <= (std::max)(4 * smallest, 3 * base_)) {
+            base_ = smallest;
+            direct_ = (lags + tile_ - 2) / tile_ * tile_;
+            piece_ = history_ - direct_ - tile_;
             return;
         }
-        direct_ = base;
-        Index block = base;
-        for (; lags > 12 * block; block *= growth) levels_.push_back({block, 2 * growth - 2, growth});
-        levels_.push_back({block, (lags - 2) / block, 0});
-        history_ = (levels_.back().most + 2) * block;
+        direct_ = base_;
+        piece_ = block;
+        for (Index u = base_; u < block; u *= growth) levels_.push_back({u, 2 * growth - 2, growth});
+        levels_.push_back({block, most, 0});
     }
 
     const std::vector<StreamLevel>& levels() const noexcept { return levels_; }
 
+    /// Block of the first level, in which the outputs are made, too; a power of two that divides the history.
+    Index base() const noexcept { return base_; }
+
     /// Steps before time t's block of the first level, or before its tile where there are no levels, whose
     /// inputs are multiplied by definition.
     Index direct() const noexcept { return direct_; }
-    /// Lags that are multiplied by definition at time t, those of 0 that only fill a tile included.
-    Index direct_lags(Index t) const noexcept { return direct_ + t % (levels_.empty() ? tile : base) + 1; }
+    /// Lags that are multiplied by definition at time t, those of 0 that only fill a tile included; and the
+    /// most of any time.
+    Index direct_lags(Index t) const noexcept { return direct_ + (t & (direct_period() - 1)) + 1; }
+    Index direct_lags() const noexcept { return direct_ + direct_period(); }
 
     /// Steps whose inputs a state keeps: all that it depends on.
     Index history() const noexcept { return history_; }
 
+    /// Steps that may be taken at once: what the inputs that are kept hold beside those that outputs look
+    /// back to.
+    Index piece() const noexcept { return piece_; }
+
+    /// Steps after which each does the same work again.
+    Index period() const noexcept { return levels_.empty() ? tile_ : levels_.back().block; }
+
 private:
     static constexpr Index growth = 4;
+    static constexpr Index smallest = 32;
+
+    Index direct_period() const noexcept { return levels_.empty() ? tile_ : base_; }
 
     std::vector<StreamLevel> levels_;
+    Index base_ = smallest;
+    Index tile_;
     Index direct_ = 0;
     Index history_ = 0;
+    Index piece_ = 0;
 };
 
 }  // namespace detail
