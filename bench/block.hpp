@@ -23,16 +23,18 @@ void for_each_block_shape(F&& f) {
 
 template <class Mixer>
 struct BlockData {
-    explicit BlockData(const Shape& s, typename Mixer::Options mixer)
-        : block(options(s, std::move(mixer))),
+    explicit BlockData(const Shape& s, typename Mixer::Options mixer, Precision precision = Precision::exact)
+        : block(options(s, std::move(mixer), precision)),
           parameters(block.make_parameters(1)),
           x(random_array(s.n, s.d, 1)),
           y(s.n, s.d),
           sequences{s.n} {}
 
-    static typename Block<Mixer>::Options options(const Shape& s, typename Mixer::Options mixer) {
+    static typename Block<Mixer>::Options options(const Shape& s, typename Mixer::Options mixer,
+                                                  Precision precision) {
         typename Block<Mixer>::Options result;
         result.width = s.d;
+        result.precision = precision;
         result.gtu.mixer = std::move(mixer);
         return result;
     }
@@ -48,13 +50,16 @@ struct BlockData {
 /// Bytes of what a forward pass keeps for the backward one, the mixer's kernel aside.
 template <class Mixer>
 std::size_t activation_bytes(const typename Block<Mixer>::Cache& cache) {
-    std::size_t numbers = 0;
-    for (const Matrix<float>* kept :
-         {&cache.gtu_input, &cache.gtu_sum, &cache.glu_input, &cache.glu_sum, &cache.gtu.u, &cache.gtu.v,
-          &cache.gtu.mixed, &cache.glu.gate, &cache.glu.value, &cache.glu.last}) {
-        numbers += static_cast<std::size_t>(kept->size());
+    std::size_t bytes = 0;
+    for (const Matrix<float>* kept : {&cache.gtu_sum, &cache.glu_sum}) {
+        bytes += static_cast<std::size_t>(kept->size()) * sizeof(float);
     }
-    return numbers * sizeof(float);
+    for (const KeptMatrix<float>* kept :
+         {&cache.gtu_input, &cache.glu_input, &cache.gtu.u, &cache.gtu.v, &cache.gtu.mixed, &cache.glu.gate,
+          &cache.glu.value, &cache.glu.last}) {
+        bytes += kept->state_bytes();
+    }
+    return bytes;
 }
 
 /// The kernel is evaluated at every call, as in training and as the peers do.
@@ -87,10 +92,10 @@ Work block_inference(const Shape& s, typename Mixer::Options mixer) {
 
 /// Forward and backward, with all gradients. Its state is the activations that backward needs.
 template <class Mixer>
-Work block_step(const Shape& s, typename Mixer::Options mixer) {
+Work block_step(const Shape& s, typename Mixer::Options mixer, Precision precision) {
     struct Data : BlockData<Mixer> {
-        Data(const Shape& shape, typename Mixer::Options options)
-            : BlockData<Mixer>(shape, std::move(options)),
+        Data(const Shape& shape, typename Mixer::Options options, Precision in)
+            : BlockData<Mixer>(shape, std::move(options), in),
               gradients(zeros_like(this->parameters)),
               g(random_array(shape.n, shape.d, 2)),
               dx(shape.n, shape.d) {}
@@ -99,7 +104,7 @@ Work block_step(const Shape& s, typename Mixer::Options mixer) {
         Array<float> g;
         Array<float> dx;
     };
-    const auto data = std::make_shared<Data>(s, std::move(mixer));
+    const auto data = std::make_shared<Data>(s, std::move(mixer), precision);
     const auto run = [data] {
         data->block.forward(data->parameters, data->x, data->sequences, data->y, data->cache, data->ws);
         data->block.backward(data->parameters, data->x, data->cache, data->g, data->dx, data->gradients,
@@ -109,8 +114,8 @@ Work block_step(const Shape& s, typename Mixer::Options mixer) {
     return {run, activation_bytes<Mixer>(data->cache), data->ws.capacity()};
 }
 
-/// BlockForward/<name>, with its weights in every format at inference, and BlockStep/<name>. `options(shape)`
-/// are those of the mixer.
+/// BlockForward/<name>, with its weights in every format at inference, BlockStep/<name> and
+/// BlockStepBf16/<name>. `options(shape)` are those of the mixer.
 template <class Mixer, class MixerOptions>
 void add_block(Cases& cases, const std::string& name, MixerOptions options) {
     for_each_block_shape([&](const Shape& shape) {
@@ -122,8 +127,12 @@ void add_block(Cases& cases, const std::string& name, MixerOptions options) {
             cases.push_back({"BlockForward/" + name, with_weights,
                              [options](const Shape& s) { return block_inference<Mixer>(s, options(s)); }});
         }
-        cases.push_back({"BlockStep/" + name, shape,
-                         [options](const Shape& s) { return block_step<Mixer>(s, options(s)); }});
+        for (const Precision precision : {Precision::exact, Precision::bf16}) {
+            const std::string path = precision == Precision::exact ? "BlockStep/" : "BlockStepBf16/";
+            cases.push_back({path + name, shape, [options, precision](const Shape& s) {
+                                 return block_step<Mixer>(s, options(s), precision);
+                             }});
+        }
     });
 }
 

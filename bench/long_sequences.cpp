@@ -3,7 +3,7 @@
 // was.
 //
 //   for n in 4096 8192 16384 32768 65536 131072; do toeplitz_long_sequences $n; done
-//   toeplitz_long_sequences <n> [layers, 1] [keep or recompute]
+//   toeplitz_long_sequences <n> [layers, 1] [keep or recompute] [exact or bf16]
 
 #include <algorithm>
 #include <chrono>
@@ -36,17 +36,19 @@ double peak_memory() {
 
 int main(int argc, char** argv) {
     if (argc < 2) {
-        std::fprintf(stderr, "usage: toeplitz_long_sequences <n> [layers] [keep|recompute]\n");
+        std::fprintf(stderr, "usage: toeplitz_long_sequences <n> [layers] [keep|recompute] [exact|bf16]\n");
         return 2;
     }
     const Index n = std::atol(argv[1]);
     const Index layers = argc > 2 ? std::atol(argv[2]) : 1;
     const bool recompute = argc > 3 && std::string(argv[3]) == "recompute";
+    const bool bf16 = argc > 4 && std::string(argv[4]) == "bf16";
     const Net net({.input = {.inputs = 1},
                    .width = 64,
                    .layers = layers,
                    .outputs = 1,
-                   .activations = recompute ? Activations::recompute : Activations::keep});
+                   .activations = recompute ? Activations::recompute : Activations::keep,
+                   .precision = bf16 ? Precision::bf16 : Precision::exact});
     const Net::Parameters parameters = net.make_parameters(1);
     Net::Parameters gradients = zeros_like(parameters);
     Matrix<float> x = Matrix<float>::Random(n, 1), y(n, 1);
@@ -67,6 +69,6 @@ int main(int argc, char** argv) {
             for (Index i = 0; i < g->rows(); ++i) sum += g->at(i, 0);
         },
         gradients);
-    std::printf("n %td layers %td %s: %.0f MB, %.3f s, gradients %.17g\n", n, layers,
-                recompute ? "recomputed" : "kept", peak_memory(), seconds, sum);
+    std::printf("n %td layers %td %s %s: %.0f MB, %.3f s, gradients %.17g\n", n, layers,
+                recompute ? "recomputed" : "kept", bf16 ? "bf16" : "exact", peak_memory(), seconds, sum);
 }

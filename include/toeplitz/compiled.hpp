@@ -39,6 +39,9 @@
     extern_or_not template void detail::multiply<Scalar>(                                                    \
         detail::Product, MatrixView<const Scalar>, MatrixView<const Scalar>, Update, const Scalar*,          \
         MatrixView<Scalar>, Workspace&, detail::Finish<Scalar>);                                             \
+    extern_or_not template void detail::multiply<Scalar>(                                                    \
+        Precision, detail::Product, MatrixView<const Scalar>, MatrixView<const Scalar>, Update,              \
+        const Scalar*, MatrixView<Scalar>, Workspace&, detail::Finish<Scalar>);                              \
     extern_or_not template void detail::activate<Scalar>(Activation, const Scalar*, Scalar*, Scalar*, Index);
 
 /// What stands on no mixer, for one scalar.

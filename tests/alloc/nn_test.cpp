@@ -2,6 +2,8 @@
 // Kernels allocate nothing once their cache and workspace have seen the shapes; layers and models nothing
 // once their cache has, in a workspace that was reserved what they say, which is at most twice what they use.
 
+#include <cstdlib>
+
 #include <support/allocations.hpp>
 #include <support/nn.hpp>
 #include <support/random.hpp>
@@ -97,13 +99,14 @@ protected:
     template <class Module>
     static void expect_none(const Module& module, Index length, Index channels,
                             WeightFormat weights = WeightFormat::exact) {
+        using Scalar = typename Module::Scalar;
         const auto parameters = start(module, 1);
         auto gradients = zeros_like(parameters);
         const auto prepared = Calls<Module>::prepare(module, parameters, length, weights);
         for (const Index batch : batches) {
-            const Matrix<double> x = random_matrix<double>(batch * length, channels, 1);
-            Matrix<double> y = x;
-            Matrix<double> dx = x;
+            const Matrix<Scalar> x = random_matrix<Scalar>(batch * length, channels, 1);
+            Matrix<Scalar> y = x;
+            Matrix<Scalar> dx = x;
             typename Module::Cache cache;
             for (const int threads : {1, 2}) {
                 with_threads(threads, [&] {
@@ -140,6 +143,45 @@ TEST_F(ModuleAllocations, NoneInBlocks) {
         }
     }
     expect_none(PlainBatchBlock({.width = 5}), 8, 5);
+    for (const NormPlacement placement : {NormPlacement::pre, NormPlacement::post}) {
+        PlainBlock<float>::Options options{.width = 20};
+        options.gtu.norm = Norm::rms;
+        options.gtu.mixer.length = 50;
+        options.placement = placement;
+        options.dropout = 0.1;
+        options.glu.final_activation = Activation::silu;
+        options.precision = Precision::bf16;
+        expect_none(PlainBlock<float>(options), 50, 20);
+    }
+}
+
+TEST_F(ModuleAllocations, KeptActivationsOfBf16TakeAThirdLess) {
+    for (const NormPlacement placement : {NormPlacement::pre, NormPlacement::post}) {
+        constexpr Index length = 8;
+        constexpr Index width = 32;
+        const Matrix<float> x = random_matrix<float>(64 * length, width, 1);
+        Matrix<float> y = x;
+        long bytes[2];
+        for (const Precision precision : {Precision::exact, Precision::bf16}) {
+            PlainBlock<float>::Options options{.width = width, .placement = placement};
+            options.precision = precision;
+            const PlainBlock<float> block(options);
+            const auto parameters = start(block, 1);
+            Workspace ws(block.required_workspace(64, length));
+            PlainBlock<float>::Cache cache;
+            const long before = live_bytes();
+            Calls<PlainBlock<float>>::forward(block, parameters, x, {length}, y, cache, ws);
+            bytes[static_cast<int>(precision)] = live_bytes() - before;
+        }
+        // Per time step: u, v and what is mixed have 3 d numbers each, gate and value d; what the units see,
+        // d each (after a norm the first sees the layer's input); and a sum, d, or two, in float.
+        const long rounded = placement == NormPlacement::pre ? 13 : 12;
+        const long sums = placement == NormPlacement::pre ? 1 : 2;
+        const long row = 64 * length * width;
+        EXPECT_LT(std::abs(bytes[0] - row * 4 * (rounded + sums)), row / 8);
+        EXPECT_LT(std::abs(bytes[1] - row * (2 * rounded + 4 * sums)), row / 8);
+        EXPECT_LT(3 * bytes[1], 2 * bytes[0]);
+    }
 }
 
 TEST_F(ModuleAllocations, NoneInMixers) {

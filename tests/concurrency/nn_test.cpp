@@ -17,20 +17,21 @@ namespace {
 
 template <class Module>
 void expect_same_bits(const Module& module, Index length, Index batch, Index channels) {
+    using Scalar = typename Module::Scalar;
     const auto parameters = start(module, 1);
-    const Matrix<double> x = random_matrix<double>(batch * length, channels, 1);
-    const Matrix<double> g = random_matrix<double>(batch * length, channels, 2);
+    const Matrix<Scalar> x = random_matrix<Scalar>(batch * length, channels, 1);
+    const Matrix<Scalar> g = random_matrix<Scalar>(batch * length, channels, 2);
     std::vector<Index> lengths(static_cast<std::size_t>(batch), length);
     lengths.back() = length / 2;
     const Sequences sequences{length, lengths};
     const auto train = [&] { return step(module, parameters, x, sequences, g, 3); };
     Step<Module> serial;
-    Matrix<double> inference;
+    Matrix<Scalar> inference;
     with_threads(1, [&] {
         serial = train();
         inference = evaluate(module, parameters, x, sequences);
     });
-    for (const int threads : {2, 3}) {
+    for (const int threads : {2, 7}) {
         with_threads(threads, [&] {
             const auto parallel = train();
             EXPECT_TRUE(same_bits(parallel.y, serial.y)) << threads << " threads";
@@ -54,6 +55,17 @@ TEST(ModuleConcurrency, ResultsDoNotDependOnTheNumberOfThreads) {
         options.glu.inner_width = 140;
         expect_same_bits(PlainBlock<double>(options), 4, 150, 70);
     }
+    for (const NormPlacement placement : {NormPlacement::pre, NormPlacement::post}) {
+        PlainBlock<float>::Options options{.width = 70};
+        options.gtu.norm = Norm::rms;
+        options.gtu.mixer.length = 4;
+        options.placement = placement;
+        options.dropout = 0.2;
+        options.glu.final_activation = Activation::silu;
+        options.glu.inner_width = 140;
+        options.precision = Precision::bf16;
+        expect_same_bits(PlainBlock<float>(options), 4, 150, 70);
+    }
     PlainBatchBlock::Options options{.width = 30};
     options.gtu.mixer.length = 4;
     expect_same_bits(PlainBatchBlock(options), 4, 150, 30);
@@ -75,18 +87,19 @@ TEST(ModuleConcurrency, ResultsOfMixersDoNotDependOnTheNumberOfThreads) {
     expect_same_bits(DoubleSkiTno<both>({.channels = 50, .length = 300, .rank = 60, .taps = 9}), 300, 2, 50);
 }
 
+template <class S>
 struct Trained {
-    Matrix<double> logits;
-    PlainModel<double>::Parameters gradients;
+    Matrix<S> logits;
+    typename PlainModel<S>::Parameters gradients;
 };
 
 class ModelConcurrency : public testing::Test {
 protected:
     using Net = PlainModel<double>;
-    using Run = ModelCalls<Net>;
 
-    static Net::Options options_of(Head head, OutputWeights weights) {
-        Net::Options options{.input = {.vocabulary = 300}, .width = 20, .layers = 2};
+    template <class S = double>
+    static typename PlainModel<S>::Options options_of(Head head, OutputWeights weights) {
+        typename PlainModel<S>::Options options{.input = {.vocabulary = 300}, .width = 20, .layers = 2};
         options.block.gtu.mixer.length = 4;
         options.block.norm.norm = Norm::rms;
         options.head = head;
@@ -95,15 +108,31 @@ protected:
         return options;
     }
 
-    Trained train(const Net& net, const Net::Parameters& parameters) const {
+    template <class S>
+    Trained<S> train(const PlainModel<S>& net, const typename PlainModel<S>::Parameters& parameters) const {
         const Index rows = net.output_rows(count, length);
-        const Matrix<double> g = random_matrix<double>(rows, net.outputs(), 2);
-        Trained result{g, zeros_like(parameters)};
-        Net::Cache cache;
+        const Matrix<S> g = random_matrix<S>(rows, net.outputs(), 2);
+        Trained<S> result{g, zeros_like(parameters)};
+        typename PlainModel<S>::Cache cache;
         Workspace ws;
+        using Run = ModelCalls<PlainModel<S>>;
         Run::forward(net, parameters, tokens(), {length}, result.logits, cache, ws, 5);
         Run::backward(net, parameters, tokens(), cache, g, result.gradients, ws);
         return result;
+    }
+    template <class S>
+    void expect_same_bits(const typename PlainModel<S>::Options& options) const {
+        const PlainModel<S> net(options);
+        const auto parameters = ModelCalls<PlainModel<S>>::make_parameters(net, 1);
+        Trained<S> serial;
+        with_threads(1, [&] { serial = train<S>(net, parameters); });
+        for (const int threads : {2, 7}) {
+            with_threads(threads, [&] {
+                const Trained<S> parallel = train<S>(net, parameters);
+                EXPECT_TRUE(same_bits(parallel.logits, serial.logits)) << threads << " threads";
+                EXPECT_TRUE(equal(parallel.gradients, serial.gradients)) << threads << " threads";
+            });
+        }
     }
     std::vector<Token> tokens() const {
         std::vector<Token> values;
@@ -118,28 +147,22 @@ protected:
 TEST_F(ModelConcurrency, ResultsDoNotDependOnTheNumberOfThreads) {
     for (const Head head : {Head::per_token, Head::mean_pool}) {
         for (const OutputWeights weights : {OutputWeights::separate, OutputWeights::tied}) {
-            const Net net(options_of(head, weights));
-            const auto parameters = Run::make_parameters(net, 1);
-            Trained serial;
-            with_threads(1, [&] { serial = train(net, parameters); });
-            for (const int threads : {2, 3}) {
-                with_threads(threads, [&] {
-                    const Trained parallel = train(net, parameters);
-                    EXPECT_TRUE(same_bits(parallel.logits, serial.logits)) << threads << " threads";
-                    EXPECT_TRUE(equal(parallel.gradients, serial.gradients)) << threads << " threads";
-                });
-            }
+            expect_same_bits<double>(options_of(head, weights));
+            auto options = options_of<float>(head, weights);
+            options.precision = Precision::bf16;
+            options.activations = head == Head::per_token ? Activations::recompute : Activations::keep;
+            expect_same_bits<float>(options);
         }
     }
 }
 
 TEST_F(ModelConcurrency, ThreadsTrainOneModelAtTheSameTime) {
     const Net net(options_of(Head::per_token, OutputWeights::tied));
-    const auto parameters = Run::make_parameters(net, 1);
-    const Trained serial = train(net, parameters);
+    const auto parameters = ModelCalls<Net>::make_parameters(net, 1);
+    const Trained<double> serial = train<double>(net, parameters);
     bool same[2] = {false, false};
     const auto use = [&](int thread) {
-        const Trained own = train(net, parameters);
+        const Trained<double> own = train<double>(net, parameters);
         same[thread] = own.logits == serial.logits && equal(own.gradients, serial.gradients);
     };
     std::thread other(use, 1);

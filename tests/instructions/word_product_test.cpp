@@ -47,6 +47,7 @@ bool has_avx_vnni() {
 TEST(WordInstructionTest, Vdpbf16psOf512BitsHasTheBitsOfTheDefinition) {
     if (!has_avx512() || !__builtin_cpu_supports("avx512bf16")) GTEST_SKIP() << "no AVX512-BF16";
     expect_same(avx512_unit().bf16, avx512_unit().has_bf16);
+    expect_same(avx512_unit().trained, avx512_unit().has_bf16);
 }
 
 TEST(WordInstructionTest, VpdpbusdOf512BitsHasTheBitsOfTheDefinition) {
@@ -57,6 +58,7 @@ TEST(WordInstructionTest, VpdpbusdOf512BitsHasTheBitsOfTheDefinition) {
 TEST(WordInstructionTest, Vdpbf16psOf256BitsHasTheBitsOfTheDefinition) {
     if (!has_avx512() || !__builtin_cpu_supports("avx512bf16")) GTEST_SKIP() << "no AVX512-BF16";
     expect_same(avx512_256_unit().bf16, avx512_256_unit().has_bf16);
+    expect_same(avx512_256_unit().trained, avx512_256_unit().has_bf16);
 }
 
 TEST(WordInstructionTest, VpdpbusdOf256BitsHasTheBitsOfTheDefinition) {

@@ -22,6 +22,7 @@ struct WordUnit {
         std::vector<float> native, portable, expected;
     };
     Results (*bf16)(const WordProblem&);
+    Results (*trained)(const WordProblem&);  ///< bf16, both factors packed for the product
     Results (*int8)(const WordProblem&);
 };
 

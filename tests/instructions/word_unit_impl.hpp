@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <support/bf16_oracle.hpp>
 #include <support/word_oracle.hpp>
+
+#include <toeplitz/dense/rounded_product.hpp>
 
 #include "word_unit.hpp"
 
@@ -37,9 +40,49 @@ WordUnit::Results products(const WordProblem& problem) {
     return results;
 }
 
+template <detail::Arithmetic arithmetic>
+std::vector<float> trained_product(detail::Product form, const Matrix<float>& a, const Matrix<float>& b,
+                                   const WordProblem& problem) {
+    Matrix<float> y = Matrix<float>::Ones(problem.rows, problem.outputs);
+    Workspace ws;
+    detail::multiply_blocks<detail::RoundedFactors<arithmetic>, float>(form, a, b, Update::add,
+                                                                       problem.bias.data(), y, ws, {});
+    return {y.data(), y.data() + y.size()};
+}
+
+WordUnit::Results trained_products(const WordProblem& problem) {
+    using detail::Arithmetic;
+    using detail::Product;
+    using Map = Eigen::Map<const Matrix<float>>;
+    const Matrix<float> x = Map(problem.x.data(), problem.rows, problem.inputs);
+    const Matrix<float> weight = Map(problem.weight.data(), problem.outputs, problem.inputs);
+    const Matrix<float> x_transposed = x.transpose();
+    const Matrix<float> weight_transposed = weight.transpose();
+    WordUnit::Results results;
+    for (const Product form : {Product::plain, Product::right_transposed, Product::left_transposed}) {
+        const Matrix<float>& a = form == Product::left_transposed ? x_transposed : x;
+        const Matrix<float>& b = form == Product::right_transposed ? weight : weight_transposed;
+        const auto append = [](std::vector<float>& to, const std::vector<float>& y) {
+            to.insert(to.end(), y.begin(), y.end());
+        };
+        const Matrix<float> ones = Matrix<float>::Ones(problem.rows, problem.outputs);
+        const Matrix<float> y = bf16_oracle::bf16_product(form, a, b, Update::add, problem.bias.data(), ones);
+        append(results.expected, {y.data(), y.data() + y.size()});
+        append(results.portable, trained_product<Arithmetic::portable>(form, a, b, problem));
+        if constexpr (detail::has_word_instruction<detail::Bf16>) {
+            append(results.native, trained_product<Arithmetic::native>(form, a, b, problem));
+        }
+    }
+    return results;
+}
+
 WordUnit this_unit() {
-    return {TEXT(TOEPLITZ_ABI), detail::has_word_instruction<detail::Bf16>,
-            detail::has_word_instruction<detail::Int8>, products<detail::Bf16>, products<detail::Int8>};
+    return {TEXT(TOEPLITZ_ABI),
+            detail::has_word_instruction<detail::Bf16>,
+            detail::has_word_instruction<detail::Int8>,
+            products<detail::Bf16>,
+            trained_products,
+            products<detail::Int8>};
 }
 
 }  // namespace

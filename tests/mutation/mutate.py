@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # The programs that cover a header, cheap ones first: sources in tests/. `+` adds a source to the one before it.
 PROGRAMS = {
+    "dense/kept_matrix.hpp": ["unit/dense/kept_matrix_test.cpp"],
+    "dense/rounded_product.hpp": ["unit/dense/rounded_product_test.cpp"],
     "fft/chirp.hpp": ["unit/fft/half_spectrum_test.cpp"],
     "fft/convolution.hpp": ["unit/fft/tree_test.cpp"],
     "fft/fftw.hpp": ["unit/fft/fftw_test.cpp"],

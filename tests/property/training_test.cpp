@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Training in float is training in double, but for rounding.
+// Training in float is training in double, but for rounding, and in bf16 it goes the same way.
 
 #include <gtest/gtest.h>
 
@@ -14,7 +14,6 @@ namespace {
 
 constexpr Index length = 8;
 constexpr Index batch = 6;
-constexpr int steps = 50;
 
 /// Tokens of a small language in which the last two tokens say a lot about the next one.
 std::vector<Token> some_text(int step) {
@@ -34,11 +33,13 @@ std::vector<Token> some_text(int step) {
 }
 
 template <class S>
-std::vector<double> losses_of_training() {
+std::vector<double> losses_of_training(int steps, Precision precision = Precision::exact,
+                                       double rate = 0.003) {
     using Net = PlainModel<S>;
     typename Net::Options options{.input = {.vocabulary = 9}, .width = 12, .layers = 2};
     options.block.gtu.inner_width = 16;
     options.output_weights = OutputWeights::tied;
+    options.precision = precision;
     const Net net(options);
     // The same start: float's numbers in either type.
     auto parameters = ModelCalls<Net>::make_parameters(net, 1);
@@ -69,14 +70,15 @@ std::vector<double> losses_of_training() {
         losses.push_back(loss.mean());
         auto gradients = zeros_like(parameters);
         ModelCalls<Net>::backward(net, parameters, inputs, cache, dlogits, gradients, ws);
-        adamw_update(parameters, gradients, state, 0.003, {}, 1.0 / static_cast<double>(loss.count));
+        adamw_update(parameters, gradients, state, rate, {}, 1.0 / static_cast<double>(loss.count));
     }
     return losses;
 }
 
 TEST(TrainingTest, InFloatIsWithinRoundingOfDouble) {
-    const std::vector<double> expected = losses_of_training<double>();
-    const std::vector<double> actual = losses_of_training<float>();
+    constexpr int steps = 50;
+    const std::vector<double> expected = losses_of_training<double>(steps);
+    const std::vector<double> actual = losses_of_training<float>(steps);
     EXPECT_LT(expected.back(), 0.7 * expected.front());  // it learns
     // A product errs by transform_error(N) u. Ten products per step, whose errors add up over steps
     // through the parameters.
@@ -85,6 +87,21 @@ TEST(TrainingTest, InFloatIsWithinRoundingOfDouble) {
         const long double tolerance = 10 * transform_error(16) * unit<float> * (1 + step) * expected[at];
         EXPECT_TRUE(near(actual[at], expected[at], tolerance)) << "step " << step;
     }
+}
+
+TEST(TrainingTest, InBf16Learns) {
+    constexpr int steps = 300;
+    const std::vector<double> exact = losses_of_training<float>(steps, Precision::exact, 0.01);
+    const std::vector<double> rounded = losses_of_training<float>(steps, Precision::bf16, 0.01);
+    EXPECT_NE(rounded.front(), exact.front());
+    EXPECT_NEAR(rounded.front(), exact.front(), 0.01 * exact.front());
+    const auto last = [](const std::vector<double>& losses) {
+        double sum = 0;
+        for (std::size_t i = losses.size() - 20; i < losses.size(); ++i) sum += losses[i] / 20;
+        return sum;
+    };
+    EXPECT_LT(last(exact), 0.3 * exact.front());
+    EXPECT_LT(last(rounded), last(exact) + 0.05 * exact.front());
 }
 
 }  // namespace

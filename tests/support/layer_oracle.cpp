@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numbers>
 
+#include <support/bf16_oracle.hpp>
 #include <support/layer_oracle.hpp>
 
 namespace toeplitz::test {
@@ -56,6 +57,10 @@ LongMatrix sum(const LongMatrix& a, const LongMatrix& b) {
     return c;
 }
 
+LongMatrix in_precision(Precision precision, const LongMatrix& x) {
+    return precision == Precision::exact ? x : bf16_oracle::nearest_bf16(x);
+}
+
 }  // namespace
 
 LongMatrix oracle_activation(Activation activation, LongMatrix x) {
@@ -63,12 +68,15 @@ LongMatrix oracle_activation(Activation activation, LongMatrix x) {
     return x;
 }
 
-LongMatrix oracle_linear(const LinearParameters<double>& parameters, const LongMatrix& x) {
-    LongMatrix y(x.rows(), parameters.weight.rows());
+LongMatrix oracle_linear(const LinearParameters<double>& parameters, const LongMatrix& inputs,
+                         Precision precision) {
+    const LongMatrix x = in_precision(precision, inputs);
+    const LongMatrix weight = in_precision(precision, parameters.weight.cast<Real80>());
+    LongMatrix y(x.rows(), weight.rows());
     for (Index i = 0; i < x.rows(); ++i) {
         for (Index o = 0; o < y.cols(); ++o) {
             y(i, o) = parameters.bias.size() == 0 ? 0 : Real80(parameters.bias(o));
-            for (Index j = 0; j < x.cols(); ++j) y(i, o) += Real80(parameters.weight(o, j)) * x(i, j);
+            for (Index j = 0; j < x.cols(); ++j) y(i, o) += weight(o, j) * x(i, j);
         }
     }
     return y;
@@ -164,25 +172,36 @@ LongMatrix oracle_mixer(const PlainMixerParameters<double>& parameters, const Lo
 LongMatrix oracle_gtu(const GtuOptions<PlainMixer<double>>& options,
                       const GtuParameters<PlainMixer<double>>& parameters, const LongMatrix& x,
                       const Sequences& sequences) {
-    const LongMatrix u = oracle_activation(options.activation, oracle_linear(parameters.u_proj, x));
-    const LongMatrix v = oracle_activation(options.activation, oracle_linear(parameters.v_proj, x));
-    LongMatrix gated = product(u, oracle_mixer(parameters.toep, v, sequences));
+    const auto projected = [&](const LinearParameters<double>& map) {
+        const LongMatrix y = in_precision(options.precision, oracle_linear(map, x, options.precision));
+        return oracle_activation(options.activation, y);
+    };
+    const LongMatrix mixed = oracle_mixer(parameters.toep, projected(parameters.v_proj), sequences);
+    LongMatrix gated = product(projected(parameters.u_proj), in_precision(options.precision, mixed));
     if (options.norm) gated = oracle_norm(*options.norm, parameters.norm, gated, gated.cols());
-    LongMatrix y = oracle_linear(parameters.o, gated);
+    LongMatrix y = oracle_linear(parameters.o, gated, options.precision);
     fill_padding(y, sequences, 0);
     return y;
 }
 
 LongMatrix oracle_glu(const GluOptions& options, const GluParameters<double>& parameters,
                       const LongMatrix& x) {
-    const LongMatrix gate = oracle_activation(options.activation, oracle_linear(parameters.l1, x));
-    return oracle_activation(options.final_activation,
-                             oracle_linear(parameters.l3, product(gate, oracle_linear(parameters.l2, x))));
+    const auto kept = [&](const LinearParameters<double>& map, const LongMatrix& in) {
+        return in_precision(options.precision, oracle_linear(map, in, options.precision));
+    };
+    const LongMatrix gate = oracle_activation(options.activation, kept(parameters.l1, x));
+    const LongMatrix hidden = product(gate, kept(parameters.l2, x));
+    if (options.final_activation == Activation::identity) {
+        return oracle_linear(parameters.l3, hidden, options.precision);
+    }
+    return oracle_activation(options.final_activation, kept(parameters.l3, hidden));
 }
 
-LongMatrix oracle_block(const PlainBlock<double>::Options& options,
+LongMatrix oracle_block(const PlainBlock<double>::Options& given,
                         const PlainBlock<double>::Parameters& parameters, const LongMatrix& x,
                         const Sequences& sequences) {
+    PlainBlock<double>::Options options = given;
+    options.gtu.precision = options.glu.precision = options.precision;
     const Norm norm = options.norm.norm;
     const auto normed = [&](const NormParameters<double>& set, const LongMatrix& in) {
         return oracle_norm(norm, set, in, in.cols());
@@ -203,9 +222,11 @@ template <class ModelType>
 LongMatrix oracle_model(const typename ModelType::Options& options,
                         const typename ModelType::Parameters& parameters, LongMatrix x,
                         const Sequences& sequences, const Matrix<double>* tied) {
+    const Precision precision = options.precision.value_or(Precision::exact);
     for (std::size_t l = 0; l < parameters.layers.size(); ++l) {
-        x = oracle_block(options.blocks.empty() ? options.block : options.blocks[l], parameters.layers[l], x,
-                         sequences);
+        auto block = options.blocks.empty() ? options.block : options.blocks[l];
+        block.precision = precision;
+        x = oracle_block(block, parameters.layers[l], x, sequences);
     }
     if (options.final_norm == FinalNorm::add) {
         x = oracle_norm(options.block.norm.norm, parameters.norm, x, x.cols());
@@ -222,8 +243,8 @@ LongMatrix oracle_model(const typename ModelType::Options& options,
         }
         x = pooled;
     }
-    LongMatrix y =
-        tied == nullptr ? oracle_linear(parameters.out, x) : oracle_linear({.weight = *tied, .bias = {}}, x);
+    LongMatrix y = tied == nullptr ? oracle_linear(parameters.out, x, precision)
+                                   : oracle_linear({.weight = *tied, .bias = {}}, x, precision);
     if (options.head == Head::per_token) fill_padding(y, sequences, 0);
     return y;
 }

@@ -3,7 +3,8 @@
 
 /// \file
 /// Layers by their definition, in long double and with plain loops: the reference of the tests. Shares the
-/// parameter structs with the library, and no code.
+/// parameter structs with the library, and no code. In the precision that options say: where it is bf16,
+/// factors of the maps and what is kept between the maps and the gates are rounded, and nothing else is.
 
 #include <vector>
 
@@ -14,7 +15,8 @@ namespace toeplitz::test {
 
 LongMatrix oracle_activation(Activation activation, LongMatrix x);
 
-LongMatrix oracle_linear(const LinearParameters<double>& parameters, const LongMatrix& x);
+LongMatrix oracle_linear(const LinearParameters<double>& parameters, const LongMatrix& x,
+                         Precision precision = Precision::exact);
 
 /// \param measured channels of which the root mean square is taken
 LongMatrix oracle_norm(Norm norm, const NormParameters<double>& parameters, const LongMatrix& x,

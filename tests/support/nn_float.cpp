@@ -4,5 +4,6 @@
 namespace toeplitz::test {
 
 template struct ModelCalls<PlainModel<float>>;
+template struct Calls<PlainBlock<float>>;
 
 }  // namespace toeplitz::test

@@ -9,7 +9,7 @@
 #include <toeplitz/core/parameter.hpp>
 #include <toeplitz/core/random.hpp>
 #include <toeplitz/dense/encoded_matrix.hpp>
-#include <toeplitz/dense/product.hpp>
+#include <toeplitz/dense/rounded_product.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
@@ -95,6 +95,15 @@ template <Real Scalar>
     }
 }
 
+/// A map as training computes it.
+template <Real Scalar>
+struct LinearMap {
+    LinearMap(const LinearParameters<Scalar>& of, Precision in = Precision::exact) noexcept
+        : parameters(of), precision(in) {}
+    const LinearParameters<Scalar>& parameters;
+    Precision precision;
+};
+
 // Maps of rows: one x and one y, or gradient g with respect to it, per row. With a workspace the rows are
 // split among threads, and `finish(row, col, part)` is called with parts of the result that are complete, in
 // several threads; without one they are for small maps and this thread.
@@ -107,10 +116,10 @@ void linear_forward(const LinearParameters<Scalar>& linear, MatrixView<const Sca
                            y);
 }
 template <Real Scalar>
-void linear_forward(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> x, MatrixView<Scalar> y,
-                    Workspace& ws, Finish<Scalar> finish = {}) {
-    multiply<Scalar>(Product::right_transposed, x, linear.weight, Update::assign, bias_or_null(linear), y, ws,
-                     finish);
+void linear_forward(LinearMap<Scalar> linear, MatrixView<const Scalar> x, MatrixView<Scalar> y, Workspace& ws,
+                    Finish<Scalar> finish = {}) {
+    multiply<Scalar>(linear.precision, Product::right_transposed, x, linear.parameters.weight, Update::assign,
+                     bias_or_null(linear.parameters), y, ws, finish);
 }
 
 /// dX = G W, or dX += G W.
@@ -120,9 +129,10 @@ void linear_adjoint(const LinearParameters<Scalar>& linear, MatrixView<const Sca
     multiply_small<Scalar>(Product::plain, g, linear.weight, update, nullptr, dx);
 }
 template <Real Scalar>
-void linear_adjoint(const LinearParameters<Scalar>& linear, MatrixView<const Scalar> g, Update update,
+void linear_adjoint(LinearMap<Scalar> linear, MatrixView<const Scalar> g, Update update,
                     MatrixView<Scalar> dx, Workspace& ws, Finish<Scalar> finish = {}) {
-    multiply<Scalar>(Product::plain, g, linear.weight, update, nullptr, dx, ws, finish);
+    multiply<Scalar>(linear.precision, Product::plain, g, linear.parameters.weight, update, nullptr, dx, ws,
+                     finish);
 }
 
 /// dW += Gᵀ X and db += Gᵀ 1; b may be empty.
@@ -134,8 +144,9 @@ void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g
 }
 template <Real Scalar>
 void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
-                          LinearParameters<Scalar>& gradients, Workspace& ws) {
-    multiply<Scalar>(Product::left_transposed, g, x, Update::add, nullptr, gradients.weight, ws);
+                          LinearParameters<Scalar>& gradients, Workspace& ws,
+                          Precision precision = Precision::exact) {
+    multiply<Scalar>(precision, Product::left_transposed, g, x, Update::add, nullptr, gradients.weight, ws);
     constexpr Index group = 64;
     const Index outputs = gradients.bias.size();
     const Index groups = (outputs + group - 1) / group;
@@ -148,10 +159,12 @@ void add_linear_gradients(MatrixView<const Scalar> x, MatrixView<const Scalar> g
 
 /// Bytes that each of these takes from its workspace, at most.
 template <Real Scalar>
-std::size_t linear_workspace(Index rows, Index outputs, Index inputs) noexcept {
-    return (std::max)({product_workspace<Scalar>(Product::right_transposed, rows, outputs, inputs),
-                       product_workspace<Scalar>(Product::plain, rows, inputs, outputs),
-                       product_workspace<Scalar>(Product::left_transposed, outputs, inputs, rows)});
+std::size_t linear_workspace(Index rows, Index outputs, Index inputs,
+                             Precision precision = Precision::exact) noexcept {
+    return (std::max)(
+        {product_workspace<Scalar>(precision, Product::right_transposed, rows, outputs, inputs),
+         product_workspace<Scalar>(precision, Product::plain, rows, inputs, outputs),
+         product_workspace<Scalar>(precision, Product::left_transposed, outputs, inputs, rows)});
 }
 
 }  // namespace detail

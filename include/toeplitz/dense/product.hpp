@@ -226,6 +226,86 @@ constexpr Index even_rows(Index rows, Index most, Index tile, int threads) noexc
     return (std::max)(Index{1}, (rows + parts * tile - 1) / (parts * tile)) * tile;
 }
 
+/// How large products are cut: a part of B is packed for all threads, a part of A stays in a core's cache.
+template <Real Scalar>
+struct ProductBlocks {
+    static constexpr Index deep = 2048 / static_cast<Index>(sizeof(Scalar));  ///< groups the sums
+    static constexpr Index wide = 4096;
+    static constexpr Index tall = 20 * ProductTile<Scalar>::rows;
+    static constexpr Index finished = 256;  ///< columns that are finished at once
+};
+
+/// Threads among which a product splits its m rows, with n columns of depth k.
+template <Real Scalar>
+int product_threads(Index m, Index n, Index k) noexcept {
+    const Index tiles = (m + ProductTile<Scalar>::rows - 1) / ProductTile<Scalar>::rows;
+    return thread_count(tiles, m * n * k / 30);
+}
+
+/// Bytes that multiply_blocks takes from its workspace for an m × n product of depth k.
+template <class Factors, Real Scalar = typename Factors::Scalar>
+std::size_t block_workspace(Product form, Index m, Index n, Index k) noexcept {
+    using Blocks = ProductBlocks<Scalar>;
+    const Index right = Factors::right_size((std::min)(k, Blocks::deep), (std::min)(n, Blocks::wide));
+    return Workspace::bytes_for<typename Factors::Right>(right) +
+           ThreadScratch<typename Factors::Left>::bytes(Factors::left_size(form),
+                                                        product_threads<Scalar>(m, n, k));
+}
+
+/// C = op(A) op(B) + 1 biasᵀ, or C += …, in blocks; bias may be null. C's rows are split among threads.
+///
+/// Factors says how blocks are laid out and multiplied: `Right` and `Left` are the numbers of a packed block
+/// of B, and of a thread's scratch memory for one of A, of which it takes `right_size(depth, cols)` and at
+/// most `left_size(form)`; `pack_right(b, is_transposed, to)`; `left(a, is_transposed, scratch)` is what
+/// `multiply(left, packed, depth, update, bias, c)` takes.
+template <class Factors, Real Scalar = typename Factors::Scalar>
+void multiply_blocks(Product form, MatrixView<const Scalar> a, MatrixView<const Scalar> b, Update update,
+                     const Scalar* bias, MatrixView<Scalar> c, Workspace& ws, const Finish<Scalar>& finish) {
+    using Blocks = ProductBlocks<Scalar>;
+    constexpr Index width = ProductTile<Scalar>::cols;
+    const bool left_transposed = form == Product::left_transposed;
+    const bool right_transposed = form == Product::right_transposed;
+    const Index depth = left_transposed ? a.rows() : a.cols();
+    const int threads = product_threads<Scalar>(c.rows(), c.cols(), depth);
+    const Index tall = even_rows(c.rows(), Blocks::tall, ProductTile<Scalar>::rows, threads);
+    const Index blocks = (c.rows() + tall - 1) / tall;
+    Workspace::Scope scope(ws);
+    auto* packed = scope.take<typename Factors::Right>(
+        Factors::right_size((std::min)(depth, Blocks::deep), (std::min)(c.cols(), Blocks::wide)));
+    const ThreadScratch<typename Factors::Left> scratch(scope, Factors::left_size(form), threads);
+    for (Index k = 0; k == 0 || k < depth; k += Blocks::deep) {
+        const Index deep = (std::min)(Blocks::deep, depth - k);
+        const Update mode = k == 0 ? update : Update::add;
+        const Scalar* constant = k == 0 ? bias : nullptr;
+        const bool last = k + deep >= depth;
+        for (Index j = 0; j < c.cols(); j += Blocks::wide) {
+            const Index wide = (std::min)(Blocks::wide, c.cols() - j);
+            parallel_chunks((wide + width - 1) / width, threads, [&](Index begin, Index end, int) {
+                const Index first = j + begin * width;
+                const Index count = (std::min)(end * width, wide) - begin * width;
+                Factors::pack_right(
+                    right_transposed ? b.block(first, k, count, deep) : b.block(k, first, deep, count),
+                    right_transposed, packed + Factors::right_size(deep, begin * width));
+            });
+            parallel_chunks(blocks, threads, [&](Index begin, Index end, int thread) {
+                for (Index block = begin; block < end; ++block) {
+                    const Index first = block * tall;
+                    const Index rows = (std::min)(tall, c.rows() - first);
+                    const auto left = Factors::left(
+                        left_transposed ? a.block(k, first, deep, rows) : a.block(first, k, rows, deep),
+                        left_transposed, scratch[thread]);
+                    for (Index l = 0; l < wide; l += Blocks::finished) {
+                        const auto out = c.block(first, j + l, rows, (std::min)(Blocks::finished, wide - l));
+                        Factors::multiply(left, packed + Factors::right_size(deep, l), deep, mode,
+                                          constant == nullptr ? nullptr : constant + j + l, out);
+                        if (last) finish(first, j + l, out);
+                    }
+                }
+            });
+        }
+    }
+}
+
 #if defined(EIGEN_USE_BLAS)
 
 /// Bytes that `multiply` takes from its workspace for an m × n product of depth k.
@@ -285,30 +365,42 @@ template <Real Scalar>
 
 #else
 
-/// How large products are cut: a part of B is packed for all threads, a part of A stays in a core's cache.
-template <Real Scalar>
-struct ProductBlocks {
-    static constexpr Index deep = 2048 / static_cast<Index>(sizeof(Scalar));  ///< groups the sums
-    static constexpr Index wide = 4096;
-    static constexpr Index tall = 20 * ProductTile<Scalar>::rows;
-    static constexpr Index finished = 256;  ///< columns that are finished at once
-};
+/// Factors of a product as they are; A is packed where it is transposed.
+template <Real ScalarType>
+struct ExactFactors {
+    using Scalar = ScalarType;
+    using Right = Scalar;
+    using Left = Scalar;
+    struct LeftBlock {
+        LeftFactor<Scalar> factor;
+        Index panel;  ///< see multiply_packed
+    };
 
-/// Threads among which `multiply` splits the m rows of a product with n columns of depth k.
-template <Real Scalar>
-int product_threads(Index m, Index n, Index k) noexcept {
-    const Index tiles = (m + ProductTile<Scalar>::rows - 1) / ProductTile<Scalar>::rows;
-    return thread_count(tiles, m * n * k / 30);
-}
+    static Index right_size(Index depth, Index cols) noexcept { return packed_size<Scalar>(depth, cols); }
+    static Index left_size(Product form) noexcept {
+        using Blocks = ProductBlocks<Scalar>;
+        return form == Product::left_transposed ? Blocks::tall * Blocks::deep : 0;
+    }
+    static void pack_right(MatrixView<const Scalar> b, bool transposed, Right* to) {
+        detail::pack_right(b, transposed, to);
+    }
+    static LeftBlock left(MatrixView<const Scalar> a, bool transposed, Left* scratch) {
+        constexpr Index height = ProductTile<Scalar>::rows;
+        const LeftFactor<Scalar> factor = left_factor(a);
+        if (!transposed) return {factor, height * factor.row};
+        pack_left(a, scratch);
+        return {{scratch, 1, height}, height * a.rows()};
+    }
+    static void multiply(const LeftBlock& left, const Right* right, Index depth, Update update,
+                         const Scalar* bias, MatrixView<Scalar> c) {
+        multiply_packed(left.factor, left.panel, right, depth, update, bias, c);
+    }
+};
 
 /// Bytes that `multiply` takes from its workspace for an m × n product of depth k.
 template <Real Scalar>
 std::size_t product_workspace(Product form, Index m, Index n, Index k) noexcept {
-    using Blocks = ProductBlocks<Scalar>;
-    const Index packed = packed_size<Scalar>((std::min)(k, Blocks::deep), (std::min)(n, Blocks::wide));
-    const Index scratch = form == Product::left_transposed ? Blocks::tall * Blocks::deep : 0;
-    return Workspace::bytes_for<Scalar>(packed) +
-           ThreadScratch<Scalar>::bytes(scratch, product_threads<Scalar>(m, n, k));
+    return block_workspace<ExactFactors<Scalar>>(form, m, n, k);
 }
 
 /// C = op(A) op(B) + 1 biasᵀ, or C += …; bias may be null. C's rows are split among threads.
@@ -316,53 +408,7 @@ template <Real Scalar>
 [[gnu::noinline]] void multiply(Product form, MatrixView<const Scalar> a, MatrixView<const Scalar> b,
                                 Update update, const Scalar* bias, MatrixView<Scalar> c, Workspace& ws,
                                 Finish<Scalar> finish = {}) {
-    using Blocks = ProductBlocks<Scalar>;
-    constexpr Index width = ProductTile<Scalar>::cols;
-    const bool left_transposed = form == Product::left_transposed;
-    const bool right_transposed = form == Product::right_transposed;
-    const Index depth = left_transposed ? a.rows() : a.cols();
-    const int threads = product_threads<Scalar>(c.rows(), c.cols(), depth);
-    const Index tall = even_rows(c.rows(), Blocks::tall, ProductTile<Scalar>::rows, threads);
-    const Index blocks = (c.rows() + tall - 1) / tall;
-    Workspace::Scope scope(ws);
-    Scalar* packed = scope.take<Scalar>(
-        packed_size<Scalar>((std::min)(depth, Blocks::deep), (std::min)(c.cols(), Blocks::wide)));
-    const ThreadScratch<Scalar> scratch(scope, left_transposed ? Blocks::tall * Blocks::deep : 0, threads);
-    for (Index k = 0; k == 0 || k < depth; k += Blocks::deep) {
-        const Index deep = (std::min)(Blocks::deep, depth - k);
-        const Update mode = k == 0 ? update : Update::add;
-        const Scalar* constant = k == 0 ? bias : nullptr;
-        const bool last = k + deep >= depth;
-        for (Index j = 0; j < c.cols(); j += Blocks::wide) {
-            const Index wide = (std::min)(Blocks::wide, c.cols() - j);
-            parallel_chunks((wide + width - 1) / width, threads, [&](Index begin, Index end, int) {
-                const Index first = j + begin * width;
-                const Index count = (std::min)(end * width, wide) - begin * width;
-                pack_right(right_transposed ? b.block(first, k, count, deep) : b.block(k, first, deep, count),
-                           right_transposed, packed + begin * width * deep);
-            });
-            parallel_chunks(blocks, threads, [&](Index begin, Index end, int thread) {
-                for (Index block = begin; block < end; ++block) {
-                    const Index first = block * tall;
-                    const Index rows = (std::min)(tall, c.rows() - first);
-                    LeftFactor<Scalar> left = left_factor(left_transposed ? a.block(k, first, deep, rows)
-                                                                          : a.block(first, k, rows, deep));
-                    Index panel = ProductTile<Scalar>::rows * left.row;
-                    if (left_transposed) {
-                        pack_left(a.block(k, first, deep, rows), scratch[thread]);
-                        left = {scratch[thread], 1, ProductTile<Scalar>::rows};
-                        panel = ProductTile<Scalar>::rows * deep;
-                    }
-                    for (Index l = 0; l < wide; l += Blocks::finished) {
-                        const auto out = c.block(first, j + l, rows, (std::min)(Blocks::finished, wide - l));
-                        multiply_packed(left, panel, packed + l * deep, deep, mode,
-                                        constant == nullptr ? nullptr : constant + j + l, out);
-                        if (last) finish(first, j + l, out);
-                    }
-                }
-            });
-        }
-    }
+    multiply_blocks<ExactFactors<Scalar>>(form, a, b, update, bias, c, ws, finish);
 }
 
 #endif

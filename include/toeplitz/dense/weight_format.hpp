@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Numbers in fewer bits: how weights may be stored for inference, and rows on their way into a product.
+/// Numbers in fewer bits: how weights may be stored for inference, and rows on their way into a product; what
+/// training computes in and keeps.
 
 #include <algorithm>
 #include <bit>
@@ -20,6 +21,13 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// multiplied by; sums exact. Sums of bf16 and int8 are the same bits with and without instructions for
 /// them. A row with a NaN or an infinity gives NaN in int8, one of numbers below 2⁻¹⁰⁰ counts as zero there.
 enum class WeightFormat { exact, bf16, int8 };
+
+/// What the matrix products of training take, forward and backward, and what is kept between the two.
+///
+/// exact: numbers as they are. bf16: numbers rounded to 8 significant bits, with sums in float; weights stay
+/// float, and so do norms, kernels, transforms and the residual stream. Sums are the same bits with and
+/// without instructions for them. For models of float.
+enum class Precision { exact, bf16 };
 
 namespace detail {
 
@@ -69,6 +77,19 @@ TOEPLITZ_INLINE void store_narrow(Words words, Index count, Number* to) noexcept
     }
 }
 
+/// The first `count` lanes from numbers without upper bits; the other lanes are zero.
+template <class Number>
+TOEPLITZ_INLINE Words load_narrow(const Number* from, Index count) noexcept {
+    typedef Number Narrow __attribute__((vector_size(TOEPLITZ_SIMD_BYTES / sizeof(Word) * sizeof(Number))));
+    Narrow narrow{};
+    if (count == Simd<float>::lanes) {
+        std::memcpy(&narrow, from, sizeof narrow);
+    } else {
+        std::memcpy(&narrow, from, static_cast<std::size_t>(count) * sizeof(Number));
+    }
+    return __builtin_convertvector(narrow, Words);
+}
+
 /// Calls f(i, count) for the vectors of a row.
 template <class F>
 TOEPLITZ_INLINE void for_packs(Index size, F&& f) {
@@ -96,16 +117,28 @@ struct Bf16 {
     static constexpr Index group = 2;  ///< numbers of a word
     static constexpr bool has_scales = false;
 
-    /// to = the nearest numbers, to even ones of two. Returns 1.
+    /// The nearest numbers, to even ones of two, as the upper halves of words; the lower ones are anything.
+    TOEPLITZ_INLINE static Words nearest(Simd<float>::Pack x) noexcept {
+        const Words bits = reinterpret_cast<Words>(x);
+        const Words is_nan = reinterpret_cast<Words>((bits & 0x7FFFFFFFU) > 0x7F800000U);
+        const Words half = 0x7FFFU + ((bits >> 16U) & 1U);
+        return (bits + (half & ~is_nan)) | (is_nan & 0x400000U);
+    }
+    /// to = the nearest numbers. Returns 1.
     template <Real Scalar>
     [[gnu::noinline]] static float encode(const Scalar* from, Index size, Number* to) noexcept {
         for_packs(size, [&](Index i, Index count) TOEPLITZ_LAMBDA {
-            const Words bits = reinterpret_cast<Words>(load_floats(from + i, count));
-            const Words is_nan = reinterpret_cast<Words>((bits & 0x7FFFFFFFU) > 0x7F800000U);
-            const Words half = 0x7FFFU + ((bits >> 16U) & 1U);
-            store_narrow(((bits + (half & ~is_nan)) >> 16U) | (is_nan & 0x40U), count, to + i);
+            store_narrow(nearest(load_floats(from + i, count)) >> 16U, count, to + i);
         });
         return 1;
+    }
+    /// to = the numbers.
+    template <Real Scalar>
+    [[gnu::noinline]] static void decode(const Number* from, Index size, Scalar* to) noexcept {
+        for_packs(size, [&](Index i, Index count) TOEPLITZ_LAMBDA {
+            store_floats(to + i, reinterpret_cast<Simd<float>::Pack>(load_narrow(from + i, count) << 16U),
+                         count);
+        });
     }
     /// Rows that weights are multiplied by.
     template <Real Scalar>

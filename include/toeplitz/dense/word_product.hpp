@@ -140,10 +140,11 @@ struct WordFactors {
     const Left* left;         ///< rows of expand_row
     const float* row_scales;  ///< of left's rows
     const Word* right;        ///< panels: words × ProductTile::cols
-    const float* col_scales;  ///< these three of whole panels
+    const float* col_scales;  ///< these two of whole panels
     const Word* starts;       ///< of the columns' sums
-    const float* bias;
-    Index words;  ///< of a row
+    const float* bias;        ///< or null
+    Index words;              ///< of a row
+    Update update = Update::assign;
 };
 
 /// Panels that a single row is multiplied by at once: instructions on words take long to add.
@@ -196,15 +197,18 @@ TOEPLITZ_INLINE void multiply_word_tile(const WordFactors<typename WordProduct<N
             if constexpr (Numbers::has_scales) {
                 y *= S::load_unaligned(f.col_scales + col(p)) * f.row_scales[row(r)];
             }
-            y += S::load_unaligned(f.bias + col(p));
             const Index first = p * S::lanes;
             const Index count = (std::min)(S::lanes, c.cols() - first);
-            if (r < c.rows() && count > 0) store_floats(c.row(r) + first, y, count);
+            if (r >= c.rows() || count <= 0) return;
+            if (f.bias != nullptr) y += S::load_row(f.bias + first, count);
+            if (f.update == Update::add) y += load_floats(c.row(r) + first, count);
+            store_floats(c.row(r) + first, y, count);
         });
     });
 }
 
-/// C = the scaled A B + 1 biasᵀ. An element's bits depend on its row of A and its column of B alone.
+/// C = the scaled A B + 1 biasᵀ, or C += …. An element's bits depend on its row of A and its column of B
+/// alone.
 template <class Numbers, Arithmetic arithmetic, Real Scalar>
 [[gnu::noinline]] void multiply_words(const WordFactors<typename WordProduct<Numbers, arithmetic>::Left>& f,
                                       MatrixView<Scalar> c) {
@@ -215,7 +219,7 @@ template <class Numbers, Arithmetic arithmetic, Real Scalar>
             auto part = f;
             part.left += i * f.words * WordProduct<Numbers, arithmetic>::parts;
             part.right += j * f.words;
-            part.bias += j;
+            if (f.bias != nullptr) part.bias += j;
             if constexpr (Numbers::has_scales) {
                 part.row_scales += i;
                 part.col_scales += j;

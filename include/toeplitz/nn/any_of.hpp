@@ -147,6 +147,7 @@ public:
     using Parameters = detail::AnyOfParameters<Mixers...>;
     struct Cache {
         std::variant<typename Mixers::Cache...> of;
+        Precision precision = Precision::exact;
     };
 
     /// Options that say Mixer.
@@ -200,6 +201,7 @@ public:
                  MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
         visit([&](auto kind, const auto& mixer) {
             if (cache.of.index() != kind) cache.of.template emplace<kind>();
+            detail::set_precision(std::get<kind>(cache.of), cache.precision);
             mixer.forward(own<kind>(parameters), x, sequences, y, std::get<kind>(cache.of), ws);
         });
     }

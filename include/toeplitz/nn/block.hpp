@@ -23,7 +23,10 @@ struct BlockOptions {
     GluOptions glu{};                    ///< its width is filled in
     typename NormLayer::Options norm{};  ///< its channels are filled in
     NormPlacement placement = NormPlacement::pre;
-    double dropout = 0;  ///< rate in [0, 1), of what either unit adds
+    double dropout = 0;                      ///< rate in [0, 1), of what either unit adds
+    Precision precision = Precision::exact;  ///< of training; a model fills it in
+
+    static constexpr const char* unvisited_options[] = {"precision"};
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {
@@ -104,10 +107,10 @@ public:
     using Parameters = BlockParameters<Mixer, NormLayer>;
 
     struct Cache {
-        Matrix<Scalar> gtu_input;  ///< pre: norm(x)
-        Matrix<Scalar> gtu_sum;    ///< x + Gtu
-        Matrix<Scalar> glu_input;  ///< what the Glu sees
-        Matrix<Scalar> glu_sum;    ///< post: what the last norm sees
+        KeptMatrix<Scalar> gtu_input;  ///< pre: norm(x)
+        Matrix<Scalar> gtu_sum;        ///< x + Gtu
+        KeptMatrix<Scalar> glu_input;  ///< what the Glu sees
+        Matrix<Scalar> glu_sum;        ///< post: what the last norm sees
         typename Gtu<Mixer>::Cache gtu;
         typename Glu<Scalar>::Cache glu;
         typename NormLayer::Cache gtu_norm;
@@ -116,7 +119,7 @@ public:
         std::uint64_t seed = 0;
     };
 
-    /// \throws config_error 201, 202, 720 (dropout rate) and those of the mixer
+    /// \throws config_error 201, 202, 720 (dropout rate), 744 (precision) and those of the mixer
     explicit Block(const Options& options)
         : options_(completed(options)), gtu_(options_.gtu), glu_(options_.glu), norm_(options_.norm) {}
 
@@ -130,7 +133,8 @@ public:
 
     /// Bytes that forward and backward take from their workspace for B sequences of a length.
     std::size_t required_workspace(Index batch, Index length) const requires HasRequiredWorkspace<Mixer> {
-        return 4 * Workspace::bytes_for<Scalar>(batch * length * width()) +
+        const std::size_t matrices = options_.precision == Precision::exact ? 4 : 5;
+        return matrices * Workspace::bytes_for<Scalar>(batch * length * width()) +
                (std::max)({gtu_.required_workspace(batch, length), glu_.required_workspace(batch, length),
                            norm_.required_workspace(batch, length)});
     }
@@ -268,27 +272,29 @@ void Block<MixerType, NormLayerType>::forward(const Parameters& parameters, Matr
     const Index rows = x.rows();
     const bool pre = is_pre();
     cache.seed = dropout_seed;
-    detail::resize_kept(cache.gtu_sum, rows, width());
-    detail::resize_kept(cache.glu_input, rows, width());
     Workspace::Scope scope(ws);
+    detail::resize_kept(cache.gtu_sum, rows, width());
+    const MatrixView<Scalar> glu_input = cache.glu_input.resize(rows, width(), options_.precision, scope);
     if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
     MatrixView<const Scalar> input = x;
     if (pre) {
-        detail::resize_kept(cache.gtu_input, rows, width());
-        norm_.forward(parameters.gtu_norm, x, checked, cache.gtu_input, cache.gtu_norm, ws);
-        input = cache.gtu_input;
+        const MatrixView<Scalar> normed = cache.gtu_input.resize(rows, width(), options_.precision, scope);
+        norm_.forward(parameters.gtu_norm, x, checked, normed, cache.gtu_norm, ws);
+        cache.gtu_input.keep(normed);
+        input = normed;
     } else {
         detail::resize_kept(cache.glu_sum, rows, width());
     }
     gtu_.forward(parameters.gtu, input, checked, cache.gtu_sum, cache.gtu, ws);
     dropout<Scalar>(options_.dropout, mask(cache, 0), cache.gtu_sum);
     detail::add_rows<Scalar>(x, cache.gtu_sum);
-    norm_.forward(pre ? parameters.glu_norm : parameters.gtu_norm, cache.gtu_sum, checked, cache.glu_input,
+    norm_.forward(pre ? parameters.glu_norm : parameters.gtu_norm, cache.gtu_sum, checked, glu_input,
                   pre ? cache.glu_norm : cache.gtu_norm, ws);
+    cache.glu_input.keep(glu_input);
     const MatrixView<Scalar> sum = pre ? y : MatrixView<Scalar>(cache.glu_sum);
-    glu_.forward(parameters.glu, cache.glu_input, checked, sum, cache.glu, ws);
+    glu_.forward(parameters.glu, glu_input, checked, sum, cache.glu, ws);
     dropout<Scalar>(options_.dropout, mask(cache, 1), sum);
-    detail::add_rows<Scalar>(pre ? cache.gtu_sum : cache.glu_input, sum);
+    detail::add_rows<Scalar>(pre ? MatrixView<Scalar>(cache.gtu_sum) : glu_input, sum);
     if (!pre) norm_.forward(parameters.glu_norm, cache.glu_sum, checked, y, cache.glu_norm, ws);
     if (!sequences.is_checked()) detail::clear_padding(y, checked);
 }
@@ -314,14 +320,17 @@ void Block<MixerType, NormLayerType>::backward(const Parameters& parameters, Mat
     const MatrixView<Scalar> dsum = scope.matrix<Scalar>(x.rows(), width());
     const MatrixView<Scalar> dunit = scope.matrix<Scalar>(x.rows(), width());
     const MatrixView<Scalar> din = scope.matrix<Scalar>(x.rows(), width());
+    // For what a unit has seen, where it is rounded.
+    const bool is_exact = options_.precision == Precision::exact;
+    const MatrixView<Scalar> seen = is_exact ? MatrixView<Scalar>() : scope.matrix<Scalar>(x.rows(), width());
     detail::copy_rows<Scalar>(g, dsum);
     if (outermost) detail::clear_padding(dsum, sequences);
     if (!pre) {
         norm_.backward(parameters.glu_norm, cache.glu_sum, cache.glu_norm, dsum, dsum, gradients.glu_norm,
                        ws);
     }
-    glu_.backward(parameters.glu, cache.glu_input, cache.glu, dropped(dsum, mask(cache, 1), dunit), din,
-                  gradients.glu, ws);
+    glu_.backward(parameters.glu, cache.glu_input.read(seen), cache.glu, dropped(dsum, mask(cache, 1), dunit),
+                  din, gradients.glu, ws);
     if (pre) {
         norm_.backward(parameters.glu_norm, cache.gtu_sum, cache.glu_norm, din, din, gradients.glu_norm, ws);
         detail::add_rows<Scalar>(din, dsum);
@@ -329,7 +338,7 @@ void Block<MixerType, NormLayerType>::backward(const Parameters& parameters, Mat
         detail::add_rows<Scalar>(dsum, din);
         norm_.backward(parameters.gtu_norm, cache.gtu_sum, cache.gtu_norm, din, dsum, gradients.gtu_norm, ws);
     }
-    gtu_.backward(parameters.gtu, pre ? MatrixView<const Scalar>(cache.gtu_input) : x, cache.gtu,
+    gtu_.backward(parameters.gtu, pre ? cache.gtu_input.read(seen) : x, cache.gtu,
                   dropped(dsum, mask(cache, 0), dunit), din, gradients.gtu, ws);
     if (pre) {
         norm_.backward(parameters.gtu_norm, x, cache.gtu_norm, din, din, gradients.gtu_norm, ws);
@@ -354,6 +363,8 @@ typename Block<MixerType, NormLayerType>::Options Block<MixerType, NormLayerType
     options.gtu.width = options.width;
     options.glu.width = options.width;
     options.norm.channels = options.width;
+    options.gtu.precision = options.precision;
+    options.glu.precision = options.precision;
     return options;
 }
 

@@ -7,6 +7,7 @@
 #include <toeplitz/core/checks.hpp>
 #include <toeplitz/core/sequences.hpp>
 #include <toeplitz/dense/activation.hpp>
+#include <toeplitz/dense/kept_matrix.hpp>
 #include <toeplitz/dense/row_tiles.hpp>
 #include <toeplitz/nn/linear.hpp>
 
@@ -18,6 +19,9 @@ struct GluOptions {
     Activation activation = Activation::silu;
     Activation final_activation = Activation::identity;
     Bias bias = Bias::add;
+    Precision precision = Precision::exact;  ///< of training; a model fills it in
+
+    static constexpr const char* unvisited_options[] = {"precision"};
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {
@@ -62,17 +66,18 @@ public:
     using Parameters = GluParameters<Scalar>;
 
     struct Cache {
-        Matrix<Scalar> gate;   ///< W₁ x + b
-        Matrix<Scalar> value;  ///< W₂ x + b
-        Matrix<Scalar> last;   ///< what the final activation is applied to, where there is one
+        KeptMatrix<Scalar> gate;   ///< W₁ x + b
+        KeptMatrix<Scalar> value;  ///< W₂ x + b
+        KeptMatrix<Scalar> last;   ///< what the final activation is applied to, where there is one
     };
 
-    /// \throws config_error 201 or 202
+    /// \throws config_error 201, 202 or 744 (precision)
     explicit Glu(const Options& options) : options_(options) {
         detail::require_positive(options_.width, "Glu", "width");
         if (options_.inner_width == 0) options_.inner_width = options_.width;
         detail::require_positive(options_.inner_width, "Glu", "inner_width");
         detail::checked_product(options_.inner_width, options_.width, "Glu");
+        detail::require_precision<Scalar>(options_.precision, "Glu");
     }
 
     const Options& options() const noexcept { return options_; }
@@ -87,8 +92,8 @@ public:
         const Index rows = batch * length;
         const std::size_t last = has_final() ? Workspace::bytes_for<Scalar>(rows * width()) : 0;
         const std::size_t product =
-            (std::max)(detail::linear_workspace<Scalar>(rows, inner_width(), width()),
-                       detail::linear_workspace<Scalar>(rows, width(), inner_width()));
+            (std::max)(detail::linear_workspace<Scalar>(rows, inner_width(), width(), options_.precision),
+                       detail::linear_workspace<Scalar>(rows, width(), inner_width(), options_.precision));
         return last + 3 * Workspace::bytes_for<Scalar>(rows * inner_width()) + product;
     }
 
@@ -165,22 +170,29 @@ private:
         detail::require_rows<Scalar>(y, x.rows(), width(), 704, where, "y or g");
     }
 
-    /// y = Glu(x) of maps as they are or packed; pre-activations are kept in `cache` unless it is null.
+    /// y = Glu(x) of maps as they are or packed; what the maps make is kept in `cache` unless it is null.
     template <class Maps>
     void run(const Maps& maps, MatrixView<const Scalar> x, Cache* cache, MatrixView<Scalar> y,
              Workspace& ws) const {
         Workspace::Scope scope(ws);
-        const MatrixView<Scalar> hidden = scope.matrix<Scalar>(x.rows(), inner_width());
+        const Index rows = x.rows();
+        const MatrixView<Scalar> hidden = scope.matrix<Scalar>(rows, inner_width());
         MatrixView<Scalar> gate = hidden;
         MatrixView<Scalar> value;
+        MatrixView<Scalar> last = y;
         if (cache != nullptr) {
-            gate = cache->gate;
-            value = cache->value;
+            if (has_final()) last = cache->last.resize(rows, width(), options_.precision, scope);
+            value = cache->value.resize(rows, inner_width(), options_.precision, scope);
+            gate = cache->gate.resize(rows, inner_width(), options_.precision, scope);
         } else {
-            value = scope.matrix<Scalar>(x.rows(), inner_width());
+            value = scope.matrix<Scalar>(rows, inner_width());
         }
-        detail::linear_forward<Scalar>(maps.l1, x, gate, ws);
+        auto keep = [&](Index row, Index col, MatrixView<Scalar> part) {
+            if (cache != nullptr) cache->gate.keep(row, col, part);
+        };
+        detail::linear_forward<Scalar>(maps.l1, x, gate, ws, keep);
         auto multiply = [&](Index row, Index col, MatrixView<Scalar> part) {
+            if (cache != nullptr) cache->value.keep(row, col, part);
             for (Index i = 0; i < part.rows(); ++i, ++row) {
                 detail::activate_times<Scalar>(options_.activation, &gate(row, col), part.row(i),
                                                &hidden(row, col), part.cols());
@@ -189,13 +201,18 @@ private:
         detail::linear_forward<Scalar>(maps.l2, x, value, ws, multiply);
         auto finish = [&](Index row, Index col, MatrixView<Scalar> part) {
             if (!has_final()) return;
+            if (cache != nullptr) cache->last.keep(row, col, part);
             for (Index i = 0; i < part.rows(); ++i, ++row) {
-                if (cache != nullptr) std::copy_n(part.row(i), part.cols(), &cache->last(row, col));
-                detail::activate<Scalar>(options_.final_activation, part.row(i), part.row(i), nullptr,
+                detail::activate<Scalar>(options_.final_activation, part.row(i), &y(row, col), nullptr,
                                          part.cols());
             }
         };
-        detail::linear_forward<Scalar>(maps.l3, hidden, y, ws, finish);
+        detail::linear_forward<Scalar>(maps.l3, hidden, last, ws, finish);
+    }
+
+    /// A map of its parameters as training computes it.
+    detail::LinearMap<Scalar> trained(const LinearParameters<Scalar>& map) const noexcept {
+        return {map, options_.precision};
     }
 
     Options options_;
@@ -207,10 +224,10 @@ void Glu<ScalarType>::forward(const Parameters& parameters, MatrixView<const Sca
                               Workspace& ws) const {
     require_set(parameters, "parameters", "Glu::forward");
     check(x, y, "Glu::forward");
-    if (has_final()) detail::resize_kept(cache.last, x.rows(), width());
-    detail::resize_kept(cache.value, x.rows(), inner_width());
-    detail::resize_kept(cache.gate, x.rows(), inner_width());
-    run(parameters, x, &cache, y, ws);
+    struct Maps {
+        detail::LinearMap<Scalar> l1, l2, l3;
+    };
+    run(Maps{trained(parameters.l1), trained(parameters.l2), trained(parameters.l3)}, x, &cache, y, ws);
 }
 
 template <Real ScalarType>
@@ -232,8 +249,11 @@ void Glu<ScalarType>::backward(const Parameters& parameters, MatrixView<const Sc
         const MatrixView<Scalar> dlast = scope.matrix<Scalar>(rows, width());
         detail::for_row_tiles(rows, width(), [&](Index first, Index count) {
             dlast.middle_rows(first, count).eigen() = g.middle_rows(first, count).eigen();
-            detail::multiply_by_slope<Scalar>(options_.final_activation, &cache.last(first, 0),
-                                              dlast.row(first), count * width());
+            detail::read_blocks<1>({&cache.last}, first, 0, count * width(),
+                                   [&](Index i, Index size, auto kept) {
+                                       detail::multiply_by_slope<Scalar>(options_.final_activation, kept[0],
+                                                                         dlast.row(first) + i, size);
+                                   });
         });
         g = dlast;
     }
@@ -242,17 +262,21 @@ void Glu<ScalarType>::backward(const Parameters& parameters, MatrixView<const Sc
     const MatrixView<Scalar> dvalue = scope.matrix<Scalar>(rows, inner_width());
     auto ungate = [&](Index row, Index col, MatrixView<Scalar> part) {
         for (Index i = 0; i < part.rows(); ++i, ++row) {
-            detail::activate_times_backward<Scalar>(options_.activation, &cache.gate(row, col),
-                                                    &cache.value(row, col), part.row(i), &hidden(row, col),
-                                                    &dgate(row, col), part.row(i), part.cols());
+            detail::read_blocks<2>(
+                {&cache.gate, &cache.value}, row, col, part.cols(), [&](Index j, Index size, auto kept) {
+                    Scalar* dhidden = part.row(i) + j;
+                    detail::activate_times_backward<Scalar>(options_.activation, kept[0], kept[1], dhidden,
+                                                            &hidden(row, col + j), &dgate(row, col + j),
+                                                            dhidden, size);
+                });
         }
     };
-    detail::linear_adjoint<Scalar>(parameters.l3, g, Update::assign, dvalue, ws, ungate);
-    detail::add_linear_gradients<Scalar>(hidden, g, gradients.l3, ws);
-    detail::add_linear_gradients<Scalar>(x, dgate, gradients.l1, ws);
-    detail::add_linear_gradients<Scalar>(x, dvalue, gradients.l2, ws);
-    detail::linear_adjoint<Scalar>(parameters.l1, dgate, Update::assign, dx, ws);
-    detail::linear_adjoint<Scalar>(parameters.l2, dvalue, Update::add, dx, ws);
+    detail::linear_adjoint<Scalar>(trained(parameters.l3), g, Update::assign, dvalue, ws, ungate);
+    detail::add_linear_gradients<Scalar>(hidden, g, gradients.l3, ws, options_.precision);
+    detail::add_linear_gradients<Scalar>(x, dgate, gradients.l1, ws, options_.precision);
+    detail::add_linear_gradients<Scalar>(x, dvalue, gradients.l2, ws, options_.precision);
+    detail::linear_adjoint<Scalar>(trained(parameters.l1), dgate, Update::assign, dx, ws);
+    detail::linear_adjoint<Scalar>(trained(parameters.l2), dvalue, Update::add, dx, ws);
 }
 
 template <Real ScalarType>

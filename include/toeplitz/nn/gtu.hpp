@@ -7,6 +7,7 @@
 #include <toeplitz/core/checks.hpp>
 #include <toeplitz/core/sequences.hpp>
 #include <toeplitz/dense/activation.hpp>
+#include <toeplitz/dense/kept_matrix.hpp>
 #include <toeplitz/dense/row_tiles.hpp>
 #include <toeplitz/nn/linear.hpp>
 #include <toeplitz/nn/mixer.hpp>
@@ -21,7 +22,10 @@ struct GtuOptions {
     Activation activation = Activation::silu;
     std::optional<Norm> norm{};  ///< of the gated sequence, before the last map
     Bias bias = Bias::add;
-    typename Mixer::Options mixer{};  ///< its channels are filled in
+    typename Mixer::Options mixer{};         ///< its channels are filled in
+    Precision precision = Precision::exact;  ///< of training; a model fills it in
+
+    static constexpr const char* unvisited_options[] = {"precision"};
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {
@@ -73,14 +77,14 @@ public:
     using Parameters = GtuParameters<Mixer>;
 
     struct Cache {
-        Matrix<Scalar> u;      ///< W_u x + b
-        Matrix<Scalar> v;      ///< W_v x + b
-        Matrix<Scalar> mixed;  ///< T act(v)
+        KeptMatrix<Scalar> u;      ///< W_u x + b
+        KeptMatrix<Scalar> v;      ///< W_v x + b
+        KeptMatrix<Scalar> mixed;  ///< T act(v)
         typename Mixer::Cache mixer;
         KeptSequences sequences;
     };
 
-    /// \throws config_error 201, 202 and those of the mixer
+    /// \throws config_error 201, 202, 744 (precision) and those of the mixer
     explicit Gtu(const Options& options) : options_(completed(options)), mixer_(options_.mixer) {
         if (options_.norm) norm_.emplace(RowNormOptions{.channels = inner_width(), .norm = *options_.norm});
     }
@@ -98,9 +102,11 @@ public:
         const Index rows = batch * length;
         const std::size_t inner = Workspace::bytes_for<Scalar>(rows * inner_width());
         const std::size_t norm = norm_ ? inner + norm_->required_workspace(batch, length) : 0;
-        const std::size_t part = (std::max)({mixer_.required_workspace(batch, length),
-                                             detail::linear_workspace<Scalar>(rows, inner_width(), width()),
-                                             detail::linear_workspace<Scalar>(rows, width(), inner_width())});
+        const Precision precision = options_.precision;
+        const std::size_t part =
+            (std::max)({mixer_.required_workspace(batch, length),
+                        detail::linear_workspace<Scalar>(rows, inner_width(), width(), precision),
+                        detail::linear_workspace<Scalar>(rows, width(), inner_width(), precision)});
         return 2 * Workspace::bytes_for<Scalar>(rows * width()) + 4 * inner + norm + part;
     }
 
@@ -136,7 +142,8 @@ public:
             const MatrixView<Scalar> v = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
             const MatrixView<Scalar> mixed = scope.matrix<Scalar>(x.rows(), gtu_.inner_width());
             gtu_.run(
-                maps_, x, v, v, mixed, v, y, ws, [&](MatrixView<const Scalar> input) { mix(input, mixed); },
+                maps_, x, v, v, mixed, v, nullptr, y, ws,
+                [&](MatrixView<const Scalar> input) { mix(input, mixed); },
                 [&](MatrixView<Scalar> gated) {
                     if (norm_) norm_->evaluate(gated, gated, ws);
                 });
@@ -196,14 +203,15 @@ private:
     }
 
     /// y = W_o norm(act(u) ⊙ mixed) of maps as they are or packed, where u and v become W_u x + b and
-    /// W_v x + b, `mix(act(v))` leaves its result in `mixed`, and `normalize` works in place. u, v and the
-    /// scratch memory `gated` may be one.
+    /// W_v x + b, `mix(act(v))` leaves its result in `mixed`, and `normalize` works in place; what these
+    /// three are is kept in `cache` unless it is null. u, v and the scratch memory `gated` may be one.
     template <class Maps, class Mix, class Normalize>
     void run(const Maps& maps, MatrixView<const Scalar> x, MatrixView<Scalar> v, MatrixView<Scalar> u,
-             MatrixView<Scalar> mixed, MatrixView<Scalar> gated, MatrixView<Scalar> y, Workspace& ws,
-             Mix&& mix, Normalize&& normalize) const {
+             MatrixView<Scalar> mixed, MatrixView<Scalar> gated, Cache* cache, MatrixView<Scalar> y,
+             Workspace& ws, Mix&& mix, Normalize&& normalize) const {
         const Activation act = options_.activation;
         auto activated = [&](Index row, Index col, MatrixView<Scalar> part) {
+            if (cache != nullptr) cache->v.keep(row, col, part);
             for (Index i = 0; i < part.rows(); ++i) {
                 detail::activate<Scalar>(act, part.row(i), &gated(row + i, col), nullptr, part.cols());
             }
@@ -211,6 +219,10 @@ private:
         detail::linear_forward<Scalar>(maps.v_proj, x, v, ws, activated);
         mix(gated);
         auto gate = [&](Index row, Index col, MatrixView<Scalar> part) {
+            if (cache != nullptr) {
+                cache->u.keep(row, col, part);
+                cache->mixed.keep(row, col, mixed.block(row, col, part.rows(), part.cols()));
+            }
             for (Index i = 0; i < part.rows(); ++i) {
                 detail::activate_times<Scalar>(act, part.row(i), &mixed(row + i, col), &gated(row + i, col),
                                                part.cols());
@@ -219,6 +231,11 @@ private:
         detail::linear_forward<Scalar>(maps.u_proj, x, u, ws, gate);
         normalize(gated);
         detail::linear_forward<Scalar>(maps.o, gated, y, ws);
+    }
+
+    /// A map of its parameters as training computes it.
+    detail::LinearMap<Scalar> trained(const LinearParameters<Scalar>& map) const noexcept {
+        return {map, options_.precision};
     }
 
     Options options_;
@@ -236,20 +253,29 @@ void Gtu<MixerType>::forward(const Parameters& parameters, MatrixView<const Scal
     const Sequences checked = sequences.within(x.rows(), 0, where);
     cache.sequences.keep(sequences, checked);
     const Index rows = x.rows();
-    for (Matrix<Scalar>* kept : {&cache.v, &cache.mixed, &cache.u}) {
-        detail::resize_kept(*kept, rows, inner_width());
-    }
     Workspace::Scope scope(ws);
     if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
+    const MatrixView<Scalar> gated = scope.matrix<Scalar>(rows, inner_width());
+    const auto values = [&](KeptMatrix<Scalar>& kept) {
+        return kept.resize(rows, inner_width(), options_.precision, scope);
+    };
+    const MatrixView<Scalar> v = values(cache.v);
+    const MatrixView<Scalar> mixed = values(cache.mixed);
+    const MatrixView<Scalar> u = values(cache.u);
+    detail::set_precision(cache.mixer, options_.precision);
+    struct Maps {
+        detail::LinearMap<Scalar> v_proj, u_proj, o;
+    };
     run(
-        parameters, x, cache.v, cache.u, cache.mixed, scope.matrix<Scalar>(rows, inner_width()), y, ws,
-        [&](MatrixView<const Scalar> v) {
-            mixer_.forward(parameters.toep, v, checked, cache.mixed, cache.mixer, ws);
+        Maps{trained(parameters.v_proj), trained(parameters.u_proj), trained(parameters.o)}, x, v, u, mixed,
+        gated, &cache, y, ws,
+        [&](MatrixView<const Scalar> input) {
+            mixer_.forward(parameters.toep, input, checked, mixed, cache.mixer, ws);
         },
-        [&](MatrixView<Scalar> gated) {
+        [&](MatrixView<Scalar> product) {
             if (!norm_) return;
             typename RowNorm<Scalar>::Cache none;
-            norm_->forward(parameters.norm, gated, checked, gated, none, ws);
+            norm_->forward(parameters.norm, product, checked, product, none, ws);
         });
     if (!sequences.is_checked()) detail::clear_padding(y, checked);
 }
@@ -283,40 +309,52 @@ void Gtu<MixerType>::backward(const Parameters& parameters, MatrixView<const Sca
     const Activation act = options_.activation;
     auto ungate = [&](Index row, Index col, MatrixView<Scalar> part) {
         for (Index i = 0; i < part.rows(); ++i, ++row) {
-            detail::activate_times_backward<Scalar>(act, &cache.u(row, col), &cache.mixed(row, col),
-                                                    part.row(i), &v(row, col), &du(row, col),
-                                                    &dmixed(row, col), part.cols());
+            detail::read_blocks<2>(
+                {&cache.u, &cache.mixed}, row, col, part.cols(), [&](Index j, Index size, auto kept) {
+                    detail::activate_times_backward<Scalar>(act, kept[0], kept[1], part.row(i) + j,
+                                                            &v(row, col + j), &du(row, col + j),
+                                                            &dmixed(row, col + j), size);
+                });
         }
     };
     if (norm_) {
-        detail::linear_adjoint<Scalar>(parameters.o, g, Update::assign, dv, ws);
+        detail::linear_adjoint<Scalar>(trained(parameters.o), g, Update::assign, dv, ws);
         detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
-            detail::activate_times<Scalar>(act, &cache.u(first, 0), &cache.mixed(first, 0), v.row(first),
-                                           count * inner_width());
+            detail::read_blocks<2>({&cache.u, &cache.mixed}, first, 0, count * inner_width(),
+                                   [&](Index i, Index size, auto kept) {
+                                       detail::activate_times<Scalar>(act, kept[0], kept[1], v.row(first) + i,
+                                                                      size);
+                                   });
         });
         const MatrixView<Scalar> normed = scope.matrix<Scalar>(rows, inner_width());
         typename RowNorm<Scalar>::Cache none;
         norm_->forward(parameters.norm, v, sequences, normed, none, ws);
-        detail::add_linear_gradients<Scalar>(normed, g, gradients.o, ws);
+        detail::add_linear_gradients<Scalar>(normed, g, gradients.o, ws, options_.precision);
         norm_->backward(parameters.norm, v, none, dv, dv, gradients.norm, ws);
         detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
             ungate(first, 0, dv.middle_rows(first, count));
         });
     } else {
-        detail::linear_adjoint<Scalar>(parameters.o, g, Update::assign, dv, ws, ungate);
-        detail::add_linear_gradients<Scalar>(v, g, gradients.o, ws);
+        detail::linear_adjoint<Scalar>(trained(parameters.o), g, Update::assign, dv, ws, ungate);
+        detail::add_linear_gradients<Scalar>(v, g, gradients.o, ws, options_.precision);
     }
     detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
-        detail::activate<Scalar>(act, &cache.v(first, 0), v.row(first), nullptr, count * inner_width());
+        detail::read_blocks<1>({&cache.v}, first, 0, count * inner_width(),
+                               [&](Index i, Index size, auto kept) {
+                                   detail::activate<Scalar>(act, kept[0], v.row(first) + i, nullptr, size);
+                               });
     });
     mixer_.backward(parameters.toep, v, cache.mixer, dmixed, dv, gradients.toep, ws);
     detail::for_row_tiles(rows, inner_width(), [&](Index first, Index count) {
-        detail::multiply_by_slope<Scalar>(act, &cache.v(first, 0), dv.row(first), count * inner_width());
+        detail::read_blocks<1>({&cache.v}, first, 0, count * inner_width(),
+                               [&](Index i, Index size, auto kept) {
+                                   detail::multiply_by_slope<Scalar>(act, kept[0], dv.row(first) + i, size);
+                               });
     });
-    detail::add_linear_gradients<Scalar>(x, du, gradients.u_proj, ws);
-    detail::add_linear_gradients<Scalar>(x, dv, gradients.v_proj, ws);
-    detail::linear_adjoint<Scalar>(parameters.u_proj, du, Update::assign, dx, ws);
-    detail::linear_adjoint<Scalar>(parameters.v_proj, dv, Update::add, dx, ws);
+    detail::add_linear_gradients<Scalar>(x, du, gradients.u_proj, ws, options_.precision);
+    detail::add_linear_gradients<Scalar>(x, dv, gradients.v_proj, ws, options_.precision);
+    detail::linear_adjoint<Scalar>(trained(parameters.u_proj), du, Update::assign, dx, ws);
+    detail::linear_adjoint<Scalar>(trained(parameters.v_proj), dv, Update::add, dx, ws);
 }
 
 template <TokenMixer MixerType>
@@ -341,6 +379,7 @@ typename Gtu<MixerType>::Options Gtu<MixerType>::completed(Options options) {
     if (options.inner_width == 0) options.inner_width = detail::checked_product(3, options.width, "Gtu");
     detail::require_positive(options.inner_width, "Gtu", "inner_width");
     detail::checked_product(options.inner_width, options.width, "Gtu");
+    detail::require_precision<Scalar>(options.precision, "Gtu");
     options.mixer.channels = options.inner_width;
     return options;
 }

@@ -31,6 +31,14 @@ void require_linear(const LinearParameters<Scalar>& set, Index outputs, Index in
     }
 }
 
+/// Throws config_error 744 where numbers are not those that a precision is for.
+template <Real Scalar>
+void require_precision(Precision precision, const char* where) {
+    if (precision == Precision::exact || std::is_same_v<Scalar, float>) return;
+    raise<config_error>(744, where, "exact precision, or numbers that are float: sums of bf16 are in float",
+                        "bf16 and double");
+}
+
 }  // namespace detail
 
 struct LinearOptions {
@@ -90,7 +98,7 @@ public:
     void evaluate(const Parameters& parameters, MatrixView<const Scalar> x, MatrixView<Scalar> y,
                   Workspace& ws) const {
         check(parameters, x, y, "Linear::evaluate");
-        detail::linear_forward(parameters, x, y, ws);
+        detail::linear_forward<Scalar>(parameters, x, y, ws);
     }
 
     /// dx = Wᵀ g unless dx is empty, and gradients += ∂⟨g, y⟩/∂parameters.
@@ -106,7 +114,7 @@ public:
         detail::add_linear_gradients(x, g, gradients, ws);
         if (dx.data() == nullptr) return;
         detail::require_rows<Scalar>(dx, x.rows(), options_.inputs, 703, where, "dx");
-        detail::linear_adjoint(parameters, g, Update::assign, dx, ws);
+        detail::linear_adjoint<Scalar>(parameters, g, Update::assign, dx, ws);
     }
 
     /// The map with packed weights.

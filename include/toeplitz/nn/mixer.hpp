@@ -7,6 +7,7 @@
 #include <optional>
 
 #include <toeplitz/core/parameter.hpp>
+#include <toeplitz/dense/weight_format.hpp>
 #include <toeplitz/operators/contract.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -20,6 +21,7 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// * `prepare(parameters, length)`: for inference. The result owns what it needs; its
 ///   `evaluate(x, y, ws, sequences)` is const, takes `required_workspace(batch)` bytes from its workspace and
 ///   allocates nothing beyond; `state_bytes()` are those held.
+/// * Where Cache has a member `precision`, layers set it before forward: what training keeps, see Precision.
 /// Outputs at padding are zero. Modules hold options alone; members may run at the same time with distinct
 /// caches, gradients and workspaces.
 template <class M>
@@ -83,6 +85,12 @@ concept HasCausalModes = requires(const P& prepared) {
 
 namespace detail {
 
+/// Tells a cache what training keeps, where it asks.
+template <class Cache>
+void set_precision(Cache& cache, Precision precision) {
+    if constexpr (requires { cache.precision = precision; }) cache.precision = precision;
+}
+
 /// Mixers whose type says that they are causal.
 template <class M>
 concept CausalMixer = requires {
@@ -117,6 +125,7 @@ public:
         typename Operator::Cache product;
         typename Kernel::Cache kernel;
         KeptSequences sequences;
+        Precision precision = Precision::exact;
     };
 
     const Kernel& kernel() const noexcept { return kernel_; }
@@ -239,6 +248,7 @@ void KernelMixer<Derived, KernelType, OperatorType>::forward(const Parameters& p
     }
     cache.sequences.keep(sequences, checked);
     set_kernel(parameters, *cache.op, &cache.kernel, ws);
+    detail::set_precision(cache.product, cache.precision);
     cache.op->forward(x, y, cache.product, ws, checked);
 }
 

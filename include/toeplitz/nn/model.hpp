@@ -46,6 +46,7 @@ struct ModelOptions {
     Bias output_bias = Bias::add;
     double dropout = 0;                           ///< of the input map's output; that of the layers is theirs
     Activations activations = Activations::keep;  ///< of a training step; not in files
+    std::optional<Precision> precision{};         ///< of training, layers and head; exact where absent
 
     static constexpr const char* unvisited_options[] = {"activations"};  // of a training run, not of a model
 
@@ -64,6 +65,7 @@ struct ModelOptions {
         f("output_weights", sets.output_weights...);
         f("output_bias", sets.output_bias...);
         f("dropout", sets.dropout...);
+        f("precision", sets.precision...);
     }
 };
 
@@ -139,7 +141,7 @@ public:
     };
 
     /// \throws config_error 201, 202, 720, 740 (layers < 0), 741 (tied weights that do not fit), 742 (another
-    /// number of blocks than layers) and those of the layers
+    /// number of blocks than layers), 744 (precision) and those of the layers
     explicit Model(const Options& options)
         : options_(completed(options)), input_(options_.input), norm_(*options_.norm) {
         blocks_.reserve(static_cast<std::size_t>(options_.layers));
@@ -167,7 +169,7 @@ public:
         const Index rows = batch * length;
         const Index heads = output_rows(rows, length);
         std::size_t part =
-            (std::max)({detail::linear_workspace<Scalar>(heads, outputs(), width()),
+            (std::max)({detail::linear_workspace<Scalar>(heads, outputs(), width(), precision()),
                         input_.required_workspace(batch, length), norm_.required_workspace(batch, length)});
         for (const BlockType& block : blocks_) {
             part = (std::max)(part, block.required_workspace(batch, length));
@@ -317,6 +319,7 @@ private:
 
     static Options completed(Options options);
 
+    Precision precision() const noexcept { return options_.precision.value_or(Precision::exact); }
     bool has_norm() const noexcept { return options_.final_norm == FinalNorm::add; }
     bool is_tied() const noexcept { return options_.output_weights == OutputWeights::tied; }
     static std::uint64_t mask(const Cache& cache, std::uint64_t layer) noexcept {
@@ -360,24 +363,26 @@ private:
 
     void apply_head(const Parameters& parameters, MatrixView<const Scalar> features,
                     MatrixView<Scalar> outputs, Workspace& ws) const {
-        if (!is_tied()) return detail::linear_forward<Scalar>(parameters.out, features, outputs, ws);
-        detail::multiply<Scalar>(detail::Product::right_transposed, features, parameters.embed.weight,
-                                 Update::assign, nullptr, outputs, ws);
+        if (!is_tied()) {
+            return detail::linear_forward<Scalar>({parameters.out, precision()}, features, outputs, ws);
+        }
+        detail::multiply<Scalar>(precision(), detail::Product::right_transposed, features,
+                                 parameters.embed.weight, Update::assign, nullptr, outputs, ws);
     }
 
     void head_backward(const Parameters& parameters, MatrixView<const Scalar> features,
                        MatrixView<const Scalar> g, MatrixView<Scalar> dfeatures, Parameters& gradients,
                        Workspace& ws) const {
         if (!is_tied()) {
-            detail::add_linear_gradients(features, g, gradients.out, ws);
-            detail::linear_adjoint(parameters.out, g, Update::assign, dfeatures, ws);
+            detail::add_linear_gradients(features, g, gradients.out, ws, precision());
+            detail::linear_adjoint<Scalar>({parameters.out, precision()}, g, Update::assign, dfeatures, ws);
             return;
         }
         using detail::Product;
-        detail::multiply<Scalar>(Product::left_transposed, g, features, Update::add, nullptr,
+        detail::multiply<Scalar>(precision(), Product::left_transposed, g, features, Update::add, nullptr,
                                  gradients.embed.weight, ws);
-        detail::multiply<Scalar>(Product::plain, g, parameters.embed.weight, Update::assign, nullptr,
-                                 dfeatures, ws);
+        detail::multiply<Scalar>(precision(), Product::plain, g, parameters.embed.weight, Update::assign,
+                                 nullptr, dfeatures, ws);
     }
 
     /// What backward needs of a layer: kept, or made again. Its output goes to `scratch`.
@@ -549,7 +554,13 @@ typename Model<MixerType, NormLayer, InputType>::Options Model<MixerType, NormLa
                                     detail::text("options of ", options.layers, " layers, or none"),
                                     std::to_string(options.blocks.size()));
     }
-    for (auto& block : options.blocks) block.width = options.width;
+    const Precision precision = options.precision.value_or(Precision::exact);
+    detail::require_precision<Scalar>(precision, "Model");
+    options.block.precision = precision;
+    for (auto& block : options.blocks) {
+        block.width = options.width;
+        block.precision = precision;
+    }
     if (!options.blocks.empty()) options.block = options.blocks.front();
     if (!options.norm) options.norm = (options.blocks.empty() ? options.block : options.blocks.back()).norm;
     options.norm->channels = options.width;

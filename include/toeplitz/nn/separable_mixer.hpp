@@ -11,6 +11,7 @@
 
 #include <toeplitz/core/checks.hpp>
 #include <toeplitz/core/random.hpp>
+#include <toeplitz/dense/kept_matrix.hpp>
 #include <toeplitz/dense/row_tiles.hpp>
 #include <toeplitz/nn/mixer.hpp>
 
@@ -98,11 +99,12 @@ public:
     static constexpr const char* architecture = detail::SeparableName<Rows, Columns>::text.data();
 
     struct Cache {
-        Matrix<Scalar> mixed;  ///< scale · X Rᵀ, what the columns are
+        KeptMatrix<Scalar> mixed;  ///< scale · X Rᵀ, what the columns are
         typename Rows::Cache rows;
         typename Columns::Cache columns;
-        std::vector<Index> lengths;  ///< of all rows and all columns, where there is padding
-        KeptSequences images;        ///< of the last forward call
+        std::vector<Index> lengths;              ///< of all rows and all columns, where there is padding
+        KeptSequences images;                    ///< of the last forward call
+        Precision precision = Precision::exact;  ///< of what is kept
     };
 
     /// \throws config_error 201, 762 (a scale that is not finite), and those of the mixers
@@ -147,11 +149,19 @@ public:
         cache.images.keep(sequences, images.sequences);
         cache.lengths.resize(static_cast<std::size_t>(images.length_count()));
         images.fill(cache.lengths.data());
-        detail::resize_kept(cache.mixed, x.rows(), channels());
-        rows_.forward(parameters.rows, x, images.rows(cache.lengths.data()), cache.mixed, cache.rows, ws);
-        scale(cache.mixed);
-        columns_.forward(parameters.columns, cache.mixed, images.columns(cache.lengths.data()), y,
-                         cache.columns, ws);
+        detail::set_precision(cache.rows, cache.precision);
+        detail::set_precision(cache.columns, cache.precision);
+        Workspace::Scope scope(ws);
+        const MatrixView<Scalar> mixed = cache.mixed.resize(x.rows(), channels(), cache.precision, scope);
+        rows_.forward(parameters.rows, x, images.rows(cache.lengths.data()), mixed, cache.rows, ws);
+        scale(mixed);
+        if (cache.precision != Precision::exact) {
+            detail::for_row_tiles(mixed.rows(), channels(), [&](Index first, Index count) {
+                cache.mixed.keep(first, 0, mixed.middle_rows(first, count));
+            });
+        }
+        columns_.forward(parameters.columns, mixed, images.columns(cache.lengths.data()), y, cache.columns,
+                         ws);
     }
 
     /// dx = scale · Cᵀ g R, and gradients += those of the mixers. x as in forward.
@@ -164,9 +174,12 @@ public:
             detail::raise<shape_error>(705, "SeparableMixer::backward", "the cache of a forward pass of x",
                                        detail::shape_text(cache.mixed.rows(), cache.mixed.cols()));
         }
+        detail::require_rows<Scalar>(dx, x.rows(), channels(), 703, "SeparableMixer::backward", "dx");
         Workspace::Scope scope(ws);
         const MatrixView<Scalar> dmixed = scope.matrix<Scalar>(x.rows(), channels());
-        columns_.backward(parameters.columns, cache.mixed, cache.columns, g, dmixed, gradients.columns, ws);
+        // dx is free until the end: it takes what the columns are.
+        columns_.backward(parameters.columns, cache.mixed.read(dx), cache.columns, g, dmixed,
+                          gradients.columns, ws);
         scale(dmixed);
         rows_.backward(parameters.rows, x, cache.rows, dmixed, dx, gradients.rows, ws);
     }

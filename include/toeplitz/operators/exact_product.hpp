@@ -7,6 +7,7 @@
 
 #include <optional>
 
+#include <toeplitz/dense/weight_format.hpp>
 #include <toeplitz/fft/convolution.hpp>
 #include <toeplitz/operators/grouped_spectra.hpp>
 #include <toeplitz/operators/short_convolution.hpp>
@@ -21,7 +22,8 @@ inline constexpr Index most_direct_lags = detail::fused_multiply_add ? 64 : 24;
 template <Real Scalar>
 struct KeptSpectra {
     Buffer<Scalar> spectra;
-    Index batch = 0;  ///< sequences of the forward call; 0 where nothing was kept
+    Index batch = 0;                         ///< sequences of the forward call; 0 where nothing was kept
+    Precision precision = Precision::exact;  ///< bf16: none are kept, and backward transforms x again
 };
 
 namespace detail {
@@ -86,7 +88,11 @@ public:
     void forward(MatrixView<const Scalar> x, MatrixView<Scalar> y, KeptSpectra<Scalar>& cache,
                  const Sequences& sequences, Workspace& ws) const {
         cache.batch = 0;
-        if (!spectra_) return product<Direction::forward, Update::assign>(x, y, sequences, ws);
+        const bool keeps = spectra_ && cache.precision == Precision::exact;
+        if (!keeps) {
+            cache.spectra = {};
+            return product<Direction::forward, Update::assign>(x, y, sequences, ws);
+        }
         const Index size = spectra_->kept_size(sequences.batch());
         if (cache.spectra.size() < size) cache.spectra = Buffer<Scalar>(size);
         spectra_->forward(x, y, sequences, cache.spectra.data(), ws);
@@ -96,20 +102,23 @@ public:
     /// dx = Tᵀ g, and take(first channel, gradient of the lags, scratch) for every group.
     ///
     /// With kept spectra one transform of each sequence of g and one of dx, the kernel gradient one more:
-    /// half of what the product and the gradient take apart. \throws shape_error 507
+    /// half of what the product and the gradient take apart. Without them one of x in addition.
+    /// \throws shape_error 507
     template <class Take>
     void backward(MatrixView<const Scalar> x, const KeptSpectra<Scalar>& cache, MatrixView<const Scalar> g,
                   MatrixView<Scalar> dx, const Sequences& sequences, Index extra, Workspace& ws,
                   const char* where, Take&& take) const {
-        if (!spectra_ || cache.batch == 0) {
+        if (!spectra_) {
             product<Direction::adjoint, Update::assign>(g, dx, sequences, ws);
             return accumulate_gradient(x, g, sequences, extra, ws, take);
         }
-        if (cache.batch != sequences.batch()) {
+        const bool has_spectra = cache.batch != 0;
+        if (has_spectra && cache.batch != sequences.batch()) {
             raise<shape_error>(507, where, text("the ", cache.batch, " sequences of the forward call"),
                                std::to_string(sequences.batch()));
         }
-        spectra_->backward(cache.spectra.data(), g, dx, sequences, extra, ws, take);
+        spectra_->backward(has_spectra ? cache.spectra.data() : nullptr, x, g, dx, sequences, extra, ws,
+                           take);
     }
 
     /// As backward, for the gradient alone.

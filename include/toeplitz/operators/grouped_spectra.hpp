@@ -188,19 +188,25 @@ public:
         });
     }
 
-    /// dx = Tᵀ g, and `take` as in accumulate_gradient, from the spectra of x that forward has kept: one
-    /// transform of each sequence of g, one of dx, and one of the gradient.
+    /// dx = Tᵀ g, and `take` as in accumulate_gradient: one transform of each sequence of g, one of dx, and
+    /// one of the gradient, from the spectra of x that forward has kept; one more of x where `kept` is null.
     template <class Take>
-    void backward(const Scalar* kept, MatrixView<const Scalar> g, MatrixView<Scalar> dx,
-                  const Sequences& sequences, Index extra, Workspace& ws, Take&& take) const {
-        this->sum_gradients(sequences.batch(), extra, ws, take,
-                            [&](Index group, Index b, Scalar* g_spectrum, Scalar*, Scalar* scratch) {
-                                engine().transform(group_rows(g, sequences, b, group), g_spectrum, scratch);
-                                engine().template convolve_spectrum<Direction::adjoint, Update::assign>(
-                                    g_spectrum, spectrum(group), group_rows(dx, sequences, b, group),
-                                    scratch);
-                                return kept + (group * sequences.batch() + b) * spectrum_size();
-                            });
+    void backward(const Scalar* kept, MatrixView<const Scalar> x, MatrixView<const Scalar> g,
+                  MatrixView<Scalar> dx, const Sequences& sequences, Index extra, Workspace& ws,
+                  Take&& take) const {
+        this->sum_gradients(
+            sequences.batch(), extra, ws, take,
+            [&](Index group, Index b, Scalar* g_spectrum, Scalar* x_spectrum, Scalar* scratch) {
+                const Scalar* result = kept + (group * sequences.batch() + b) * spectrum_size();
+                if (kept == nullptr) {
+                    engine().transform(group_rows(x, sequences, b, group), x_spectrum, scratch);
+                    result = x_spectrum;
+                }
+                engine().transform(group_rows(g, sequences, b, group), g_spectrum, scratch);
+                engine().template convolve_spectrum<Direction::adjoint, Update::assign>(
+                    g_spectrum, spectrum(group), group_rows(dx, sequences, b, group), scratch);
+                return result;
+            });
     }
 
     /// The gradient with respect to the lags, group by group, as sum_gradients takes it.
