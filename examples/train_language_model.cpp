@@ -148,6 +148,7 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(2, 1 << 20))
         ->capture_default_str();
     add_model_options(app, settings.model);
+    add_precision_option(app, settings.model.precision);
     app.add_option("--mixer-options", settings.model.mixer_options,
                    "Changes of the mixer's options, \"input=cosine scale=2 pole=absent\" say");
     app.add_option("--validation-bytes", settings.validation_bytes,

@@ -103,6 +103,7 @@ void take_preset(const CLI::App& app, LraTask task, MixerKind mixer, Settings& s
     model.inner_width = settings.model.inner_width;
     model.flat = flat;
     model.mixer_options = settings.model.mixer_options;
+    model.precision = settings.model.precision;
     model.time_steps = settings.model.time_steps;
     if (flat && settings.preset == "small") {
         model.rank = 32;
@@ -301,6 +302,7 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     app.add_option("--show", settings.show, "Print or draw so many, with their classes, and do nothing else");
     add_model_options(app, settings.model);
+    add_precision_option(app, settings.model.precision);
     app.add_option("--mixer-options", settings.model.mixer_options,
                    "Changes of the mixer's options, \"input=cosine scale=2 pole=absent\" say; on images of "
                    "both axes'");

@@ -23,7 +23,8 @@ struct Settings {
 };
 
 /// Inputs that prove the new file, and that the models are compared by.
-std::vector<Token> some_inputs(const Embedding<float>::Options& options, Index n) {
+template <class Scalar>
+std::vector<Token> some_inputs(const EmbeddingOptions& options, Index n) {
     const CounterRandom random(1);
     std::vector<Token> tokens(static_cast<std::size_t>(n));
     for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -31,33 +32,35 @@ std::vector<Token> some_inputs(const Embedding<float>::Options& options, Index n
     }
     return tokens;
 }
-Matrix<float> some_inputs(const Linear<float>::Options& options, Index n) {
+template <class Scalar>
+Matrix<Scalar> some_inputs(const LinearOptions& options, Index n) {
     const CounterRandom random(1);
-    Matrix<float> features(n, options.inputs);
+    Matrix<Scalar> features(n, options.inputs);
     for (Index i = 0; i < features.size(); ++i) {
-        features.data()[i] = static_cast<float>(random.normal(static_cast<std::uint64_t>(i)));
+        features.data()[i] = static_cast<Scalar>(random.normal(static_cast<std::uint64_t>(i)));
     }
     return features;
 }
 
 template <class Mixer, class Input>
 Report compress_model(const TensorFile& file, const Settings& settings, Index probe_length) {
-    using Net = Model<Mixer, RowNorm<float>, Input>;
+    using Scalar = typename Mixer::Scalar;
+    using Net = Model<Mixer, RowNorm<Scalar>, Input>;
     const auto loaded = load_model<Net>(file);
     const Index n = settings.length > 0 ? settings.length : probe_length;
     const auto made = compress(loaded.model, loaded.parameters, n, settings.options);
-    const auto inputs = some_inputs(loaded.model.options().input, n);
+    const auto inputs = some_inputs<Scalar>(loaded.model.options().input, n);
     save_model(settings.out, made.module, made.parameters, inputs, n, loaded.metadata);
-    const OutputError error = output_error<float>(loaded.model.prepare(loaded.parameters, n),
-                                                  made.module.prepare(made.parameters, n), inputs,
-                                                  loaded.model.output_rows(n, n), loaded.model.outputs());
+    const OutputError error = output_error<Scalar>(loaded.model.prepare(loaded.parameters, n),
+                                                   made.module.prepare(made.parameters, n), inputs,
+                                                   loaded.model.output_rows(n, n), loaded.model.outputs());
     Report report;
     Json layers = Json::array();
     report.text = "layer channels taps r method bound_relative_to_tolerance cost_ratio\n";
     for (std::size_t l = 0; l < made.parameters.layers.size(); ++l) {
         const auto& parameters = made.parameters.layers[l].gtu.toep;
         Json groups = Json::array();
-        for (const Approximation<float>& group : parameters.groups) {
+        for (const Approximation<Scalar>& group : parameters.groups) {
             double used = 0;
             for (Index c = 0; group.method() != Method::fft && c < group.channels(); ++c) {
                 used = std::max(used, group.bounds(c) / group.tolerances(c));
@@ -80,29 +83,37 @@ Report compress_model(const TensorFile& file, const Settings& settings, Index pr
     return report;
 }
 
-template <class Input>
-Report compress_any(const TensorFile& file, const Settings& settings, const Json& options,
-                    Index probe_length) {
+template <class Scalar, class Input>
+Report compress_any(const TensorFile& file, const Settings& settings,
+                    const toeplitz::detail::ModelDescription& model) {
+    using FullTno = Tno<Scalar, Causality::bidirectional>;
+    using FullFdTno = FdTno<Scalar, Causality::bidirectional>;
     // The mixer's name is the key of its options.
+    const Json options = Json::parse(model.options);
     const std::string mixer = options.at("block").at("gtu").at("mixer").at("kind").begin().key();
-    using FullTno = Tno<float, Causality::bidirectional>;
-    using FullFdTno = FdTno<float, Causality::bidirectional>;
-    if (mixer == FullTno::architecture) return compress_model<FullTno, Input>(file, settings, probe_length);
+    if (mixer == FullTno::architecture)
+        return compress_model<FullTno, Input>(file, settings, model.probe_length);
     if (mixer == FullFdTno::architecture)
-        return compress_model<FullFdTno, Input>(file, settings, probe_length);
+        return compress_model<FullFdTno, Input>(file, settings, model.probe_length);
     throw std::runtime_error("'" + file.source + "': mixers " + FullTno::architecture + " and " +
                              FullFdTno::architecture + " are compressed, and not " + mixer +
                              (mixer.starts_with("causal") ? ": see toeplitz distill" : ""));
+}
+
+template <class Scalar>
+Report compress_scalar(const TensorFile& file, const Settings& settings,
+                       const toeplitz::detail::ModelDescription& model) {
+    return model.input == Embedding<Scalar>::architecture
+               ? compress_any<Scalar, Embedding<Scalar>>(file, settings, model)
+               : compress_any<Scalar, Linear<Scalar>>(file, settings, model);
 }
 
 Report compress_file(const Settings& settings) {
     const TensorFile file = read_safetensors(settings.model);
     require_model(file);
     const toeplitz::detail::ModelDescription model(file);
-    const Json options = Json::parse(model.options);
-    return model.input == Embedding<float>::architecture
-               ? compress_any<Embedding<float>>(file, settings, options, model.probe_length)
-               : compress_any<Linear<float>>(file, settings, options, model.probe_length);
+    return model.scalar == dtype_name(Dtype::f64) ? compress_scalar<double>(file, settings, model)
+                                                  : compress_scalar<float>(file, settings, model);
 }
 
 }  // namespace

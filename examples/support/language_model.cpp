@@ -34,6 +34,7 @@ template <class Mixer>
 Model<Mixer> make_model(const LanguageModelOptions& options) {
     typename Model<Mixer>::Options model{
         .input = {.vocabulary = 256}, .width = options.width, .layers = options.layers};
+    model.precision = options.precision;
     model.block.gtu.inner_width = options.inner_width;
     set_mixer(options, model.block.gtu.mixer);
     model.block.gtu.mixer = override_options(model.block.gtu.mixer, options.mixer_options);
@@ -116,7 +117,8 @@ LanguageModelReport run(const LanguageModelOptions& options, const TrainingSetti
                                      .tokens_per_step = settings.batch * n,
                                      .input = {{"data", fingerprint(corpus.train)},
                                                {"window", std::to_string(n) + " bytes"},
-                                               {"mixer options", options.mixer_options}},
+                                               {"mixer options", options.mixer_options},
+                                               {"precision", precision_entry(options.precision)}},
                                      .loss_unit = std::numbers::ln2,
                                      .validation = "bits per byte",
                                      .validate_every = options.validate_every};

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include <toeplitz/dense/weight_format.hpp>
+
 #include "text_corpus.hpp"
 #include "training_run.hpp"
 
@@ -18,9 +20,10 @@ struct LanguageModelOptions {
     Index length = 512;        ///< bytes n of a window
     Index width = 96;
     Index layers = 3;
-    Index inner_width = 192;     ///< channels of the mixers
-    Index mlp_width = 32;        ///< of the perceptrons that make the kernels
-    Index validate_every = 250;  ///< steps
+    Index inner_width = 192;                                     ///< channels of the mixers
+    Index mlp_width = 32;                                        ///< of the perceptrons that make the kernels
+    toeplitz::Precision precision = toeplitz::Precision::exact;  ///< of training
+    Index validate_every = 250;                                  ///< steps
 
     std::string mixer_options{};  ///< changes of the mixer's options, see override_options
 

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <string>
 
+#include <toeplitz/dense/weight_format.hpp>
+
 #include "labelled_sequences.hpp"
 #include "training_run.hpp"
 
@@ -36,7 +38,8 @@ struct ClassifierOptions {
     /// Changes of the mixer's options, on images of those of both axes: see override_options.
     std::string mixer_options{};
     double dropout = 0;
-    bool batch_norm = false;     ///< instead of a norm of each row
+    toeplitz::Precision precision = toeplitz::Precision::exact;  ///< of training
+    bool batch_norm = false;                                     ///< instead of a norm of each row
     bool flat = false;           ///< images are sequences of pixels in reading order
     Index validate_every = 100;  ///< steps
     Index time_steps = 0;        ///< so many steps are timed, and nothing is trained to be used; 0: a run

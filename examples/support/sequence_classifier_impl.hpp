@@ -101,6 +101,7 @@ ClassifierReport run_classifier(MixerKind kind, const ClassifierOptions& options
     network.block.glu.inner_width = options.glu_width;
     network.block.gtu.mixer = mixer_options(kind, options, data);
     network.block.dropout = network.dropout = options.dropout;
+    network.precision = options.precision;
     const M model(network);
     const PairHead pairs(model.outputs(), options.classes);
     Parameters parameters{model.make_parameters(settings.seed), {}};
@@ -178,7 +179,8 @@ ClassifierReport run_classifier(MixerKind kind, const ClassifierOptions& options
     report.run = train(parameters, settings,
                        {.name = mixer_name(kind),
                         .tokens_per_step = settings.batch * data.parts * data.length,
-                        .input = {{"data", fingerprint(data.tokens, data.lengths, data.labels)}},
+                        .input = {{"data", fingerprint(data.tokens, data.lengths, data.labels)},
+                                  {"precision", precision_entry(options.precision)}},
                         .validation = "accuracy",
                         .validate_every = options.validate_every},
                        objective, [&](const Parameters& p) {

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <toeplitz/dense/weight_format.hpp>
 #include <toeplitz/io/checkpoint.hpp>
 #include <toeplitz/io/checksum.hpp>
 #include <toeplitz/train/trainer.hpp>
@@ -68,13 +69,19 @@ inline toeplitz::TrainerOptions trainer_options(const TrainingSettings& settings
 
 /// What one run is called, and how its progress is measured.
 struct RunDescription {
-    std::string name;                          ///< of its files
-    Index tokens_per_step;                     ///< padding included
-    std::map<std::string, std::string> input;  ///< what the batches are cut from, and how, for --resume
-    double loss_unit = 1;                      ///< what losses are divided by, from nats
-    std::string validation;                    ///< what `validate` returns, for the log
+    std::string name;       ///< of its files
+    Index tokens_per_step;  ///< padding included
+    /// What the batches are cut from, and how, and what is computed in, for --resume; nothing where empty.
+    std::map<std::string, std::string> input;
+    double loss_unit = 1;    ///< what losses are divided by, from nats
+    std::string validation;  ///< what `validate` returns, for the log
     Index validate_every = 100;
 };
+
+/// In RunDescription::input: checkpoints from before there was a choice have none.
+inline std::string precision_entry(toeplitz::Precision precision) {
+    return precision == toeplitz::Precision::bf16 ? "bf16" : "";
+}
 
 /// Tells data sets apart.
 template <class... Arrays>
@@ -117,10 +124,11 @@ inline void require_same_input(const std::map<std::string, std::string>& wanted,
                                const std::map<std::string, std::string>& found, const std::string& path) {
     for (const auto& [name, value] : wanted) {
         const auto at = found.find(name);
-        const std::string other = at == found.end() ? "nothing" : at->second;
+        const std::string other = at == found.end() ? "" : at->second;
         if (other != value) {
-            throw std::runtime_error("cannot go on from '" + path + "': its " + name + " is " + other +
-                                     ", and not " + value);
+            const auto shown = [](const std::string& text) { return text.empty() ? "nothing" : text; };
+            throw std::runtime_error("cannot go on from '" + path + "': its " + name + " is " + shown(other) +
+                                     ", and not " + shown(value));
         }
     }
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -27,6 +28,15 @@ void add_model_options(CLI::App& app, Model& model) {
     app.add_option("--inner-width", model.inner_width, "Channels of the mixers")
         ->check(CLI::Range(1, 1 << 16))
         ->capture_default_str();
+}
+
+inline void add_precision_option(CLI::App& app, toeplitz::Precision& precision) {
+    using toeplitz::Precision;
+    app.add_option("--precision", precision,
+                   "What training multiplies and keeps: numbers as they are, or rounded to bf16")
+        ->transform(CLI::CheckedTransformer(
+            std::map<std::string, Precision>{{"exact", Precision::exact}, {"bf16", Precision::bf16}}))
+        ->default_str("exact");
 }
 
 inline void add_training_options(CLI::App& app, TrainingSettings& settings) {

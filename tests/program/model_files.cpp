@@ -18,7 +18,8 @@ namespace {
 using namespace toeplitz;
 template <class Scalar>
 using Language = Model<Tno<Scalar, Causality::causal>, RowNorm<Scalar>, Embedding<Scalar>>;
-using Classifier = Model<Tno<float, Causality::bidirectional>, RowNorm<float>, Linear<float>>;
+template <class Scalar>
+using Classifier = Model<Tno<Scalar, Causality::bidirectional>, RowNorm<Scalar>, Linear<Scalar>>;
 
 TnoOptions small_mixer(double lambda) {
     return {.mlp = {.width = 8, .layers = 2}, .decay = {.mode = DecayMode::fixed, .lambda = lambda}};
@@ -55,18 +56,20 @@ void write_language(const std::string& directory, const std::string& suffix) {
     write_dict(directory + "/decoder" + suffix, parameters, "decoder.", inner, 0.95F, DecoderNames{});
 }
 
-void write_classifier(const std::string& directory) {
-    Classifier::Options options{.input = {.inputs = 3}, .width = 16, .layers = 1};
+template <class Scalar>
+void write_classifier(const std::string& directory, const std::string& suffix) {
+    using Net = Classifier<Scalar>;
+    typename Net::Options options{.input = {.inputs = 3}, .width = 16, .layers = 1};
     options.block.gtu.mixer = small_mixer(0.9F);
     options.head = Head::mean_pool;
     options.outputs = 4;
-    const Classifier net(options);
+    const Net net(options);
     const auto parameters = net.make_parameters(/*seed=*/4);
-    Matrix<float> x(32, 3);
-    for (Index i = 0; i < x.size(); ++i) x.data()[i] = std::sin(static_cast<float>(i));
-    save_model(directory + "/classifier", net, parameters, x, 32);
+    Matrix<Scalar> x(32, 3);
+    for (Index i = 0; i < x.size(); ++i) x.data()[i] = std::sin(static_cast<Scalar>(i));
+    save_model(directory + "/classifier" + suffix, net, parameters, x, 32);
     const Index inner = parameters.layers[0].gtu.v_proj.weight.rows();
-    write_dict(directory + "/dict", parameters, "model.", inner, 0.9F, SameNames{});
+    write_dict(directory + "/dict" + suffix, parameters, "model.", inner, 0.9F, SameNames{});
 }
 
 }  // namespace
@@ -75,7 +78,8 @@ int main(int argc, char** argv) {
     if (argc != 2) return 2;
     write_language<float>(argv[1], "");
     write_language<double>(argv[1], "_double");
-    write_classifier(argv[1]);
+    write_classifier<float>(argv[1], "");
+    write_classifier<double>(argv[1], "_double");
     std::cout << "written\n";
     return 0;
 }

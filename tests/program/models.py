@@ -60,7 +60,8 @@ written = [subprocess.run([program, "run", directory / "language", "--text", tex
 assert len(written[0]) == 31 and written[0] == written[1] != written[2], written
 assert "generated" in run("run", directory / "language", "--text", text, "--generate", 5, "--temperature", 0)
 run("run", directory / "language", "--generate", 5, code=2)
-run("run", directory / "language", code=2)
+assert "--text" in run("run", directory / "language", code=2)["error"]
+assert "required" in run("info", code=2)["error"] and "sing" in run("sing", code=2)["error"]
 assert "no model" in run("run", directory / "decoder", "--text", text, code=1)["error"]
 assert "features" in run("run", directory / "classifier", "--text", text, code=1)["error"]
 
@@ -101,11 +102,15 @@ expect_same(outputs("imported_classifier", "x"), classifier, 1e-5)
 assert "not JSON" in run("import", directory / "dict", "--config", text, "--out", directory / "no", code=1)["error"]
 assert "920" in run("import", directory / "x", "--guess", "--out", directory / "no", code=1)["error"]
 
-facts = run("compress", directory / "classifier", "--tolerance", "0.01", "--length", 128, "--out", directory / "compressed")
-assert facts["length"] == 128 and len(facts["layers"]) == 1, facts
-assert all(group["bound_relative_to_tolerance"] <= 1 for layer in facts["layers"] for group in layer["groups"]), facts
-assert facts["output_change"] < 0.05, facts
-assert run("info", directory / "compressed")["kind"] == "model"
+for suffix, length in ("", 128), ("_double", 32):
+    facts = run("compress", directory / ("classifier" + suffix), "--tolerance", "0.01", "--length", length,
+                "--out", directory / "compressed")
+    assert facts["length"] == length and len(facts["layers"]) == 1, facts
+    assert all(group["bound_relative_to_tolerance"] <= 1 for layer in facts["layers"] for group in layer["groups"]), facts
+    assert any(group["method"] != "fft" for layer in facts["layers"] for group in layer["groups"]), facts
+    assert 0 < facts["output_change"] < 0.05, facts
+    made = run("info", directory / "compressed")
+    assert made["kind"] == "model" and made["scalar"] == ("F64" if suffix else "F32"), made
 assert "distill" in run("compress", directory / "language_double", "--tolerance", "0.01", "--out", directory / "no", code=1)["error"]
 
 # State spaces in place of the mixers: outputs change by little, and the new model is one.
