@@ -4,11 +4,12 @@
 
     chrt -f 10 taskset -c 1 bench/peers/pocketfft.py build/bench/bench --out pocketfft.json
 
-The folder is the one that toeplitz_bench was built in. Ours is the whole product of `Fft`; theirs are the two real
-transforms of 2n points per channel that it needs at least, and nothing else, as `FloorFftw`, which is timed beside it:
-no multiplication by the kernel, no padding. A call from Python takes some 10 µs, as long as a short transform. So
-pocketfft transforms 1, 8 or 64 such signals in one call, which it may do in vectors across them, and what counts is the
-time of a signal in the fastest. Its memory is kept between calls, too. Both are float, with one thread. A ratio is our time / theirs, of the least of all rounds.
+The folder is the one that toeplitz_bench was built in. Ours is the whole product of `Fft`; theirs are the two
+real transforms of 2n points per channel that it needs at least, and nothing else, as `FloorFftw`, which is
+timed beside it: no multiplication by the kernel, no padding. A call from Python takes some 10 µs, as long as a
+short transform. So pocketfft transforms 1, 8 or 64 such signals in one call, which it may do in vectors across
+them, and what counts is the time of a signal in the fastest. Its memory is kept between calls, too. Both are
+float, with one thread. A ratio is our time / theirs, of the least of all rounds.
 Without SciPy the script says so and stops with 0. Needs Python 3.9; SciPy may be another Python's.
 """
 
