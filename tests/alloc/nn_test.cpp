@@ -177,9 +177,9 @@ TEST_F(ModuleAllocations, KeptActivationsOfBf16TakeAThirdLess) {
         // d each (after a norm the first sees the layer's input); and a sum, d, or two, in float.
         const long rounded = placement == NormPlacement::pre ? 13 : 12;
         const long sums = placement == NormPlacement::pre ? 1 : 2;
-        const long row = 64 * length * width;
-        EXPECT_LT(std::abs(bytes[0] - row * 4 * (rounded + sums)), row / 4);
-        EXPECT_LT(std::abs(bytes[1] - row * (2 * rounded + 4 * sums)), row / 4);
+        const long numbers = 64 * length * width;  // as many bytes are for threads and the like
+        EXPECT_LT(std::abs(bytes[0] - numbers * 4 * (rounded + sums)), numbers);
+        EXPECT_LT(std::abs(bytes[1] - numbers * (2 * rounded + 4 * sums)), numbers);
         EXPECT_LT(3 * bytes[1], 2 * bytes[0]);
     }
 }

@@ -237,6 +237,7 @@ TEST(CompressTest, AModelKeepsAllOptionsButThoseOfItsMixer) {
     Exact::Options options;
     for_each_option(ChangeOption{}, options);
     options.dropout = options.block.dropout = 0.5;  // some must be in their ranges
+    options.precision = Precision::exact;
     options.block.gtu.mixer = {};
     options.norm->measured = options.block.norm.measured = 0;
     options.output_weights = OutputWeights::separate;
