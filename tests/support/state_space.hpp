@@ -49,6 +49,15 @@ OwnedStateSpace<S> random_state_space(Index modes, Index channels, std::uint64_t
     return made;
 }
 
+/// Modes from `first` on become real in all channels.
+template <class S>
+void make_real(OwnedStateSpace<S>& kernel, Index first) {
+    for (auto* numbers : {&kernel.poles, &kernel.residues}) {
+        auto rest = numbers->bottomRows(numbers->rows() - first);
+        rest = rest.real().template cast<std::complex<S>>().eval();
+    }
+}
+
 /// Lags 0..n−1 of each channel.
 template <class S>
 LongMatrix lags_by_definition(const OwnedStateSpace<S>& kernel, Index length) {

@@ -22,6 +22,9 @@ namespace detail {
 /// adding to y, and the next few find the run in the first-level cache. A product of one row is the same
 /// code, so that a sequence has the same bits however it is cut.
 ///
+/// Modes at the end whose poles are real in all channels of a pack take two multiply-adds, others six: Im u
+/// stays 0.
+///
 /// A pack's state is s pairs of packs, Re u and Im u, and the last m − 1 inputs; zero at the start of a
 /// sequence. A window has space for these inputs in front of a run's rows.
 template <Real ScalarType>
@@ -50,7 +53,8 @@ public:
           modes_(modes),
           taps_(taps),
           coefficients_(checked_product(packs() * mode_size, modes, "ModalRecurrence")),
-          direct_(packs() * taps * lanes) {}
+          direct_(packs() * taps * lanes),
+          complex_(packs()) {}
 
     Index channels() const noexcept { return channels_; }
     Index modes() const noexcept { return modes_; }
@@ -70,9 +74,12 @@ public:
 
     /// A kernel of the right shape.
     void set_kernel(const StateSpaceKernel<const Scalar>& kernel) noexcept {
+        std::fill_n(complex_.data(), packs(), Index{0});
         for (Index c = 0; c < channels_; ++c) {
+            Index& complex = complex_[c / lanes];
             for (Index q = 0; q < taps_; ++q) direct_[tap_index(q, c)] = kernel.direct(q, c);
             for (Index i = 0; i < modes_; ++i) {
+                if (kernel.poles(i, c).imag() != 0) complex = (std::max)(complex, i + 1);
                 Scalar* to = coefficients_.data() + place(i, c);
                 to[0] = kernel.poles(i, c).real();
                 to[lanes] = kernel.poles(i, c).imag();
@@ -107,8 +114,8 @@ public:
         const Index first = pack * lanes;
         const bool is_whole = width(pack) == lanes;
         if (is_whole && begins_with_modes()) {
-            run_modes<update, true>(coefficients(pack), direct(pack), modes_, state, x.row(0) + first,
-                                    x.row_stride(), y.row(0) + first, y.row_stride(), x.rows());
+            run_modes<update, true>(pack, state, x.row(0) + first, x.row_stride(), y.row(0) + first,
+                                    y.row_stride(), x.rows());
             return;
         }
         read_window(pack, x, windows);
@@ -264,19 +271,25 @@ private:
             });
         }
         // u ← λ u + x
+        template <bool is_real = false>
         TOEPLITZ_INLINE void advance(Pack x) {
             unroll<count>([&](auto k) TOEPLITZ_LAMBDA {
                 const Pack next = x + pole_re[k] * re[k];
-                const Pack turned = pole_re[k] * im[k];
-                const Pack old = re[k];
-                re[k] = next - pole_im[k] * im[k];
-                im[k] = turned + pole_im[k] * old;
+                if constexpr (is_real) {
+                    re[k] = next;
+                } else {
+                    const Pack turned = pole_re[k] * im[k];
+                    const Pack old = re[k];
+                    re[k] = next - pole_im[k] * im[k];
+                    im[k] = turned + pole_im[k] * old;
+                }
             });
         }
+        template <bool is_real = false>
         TOEPLITZ_INLINE void store(Scalar* state) const {
             unroll<count>([&](auto k) TOEPLITZ_LAMBDA {
                 V::store(state + k * 2 * lanes, re[k]);
-                V::store(state + k * 2 * lanes + lanes, im[k]);
+                if constexpr (!is_real) V::store(state + k * 2 * lanes + lanes, im[k]);
             });
         }
     };
@@ -290,16 +303,14 @@ private:
              Scalar* state) const noexcept {
         begin_window(state, window);
         if (begins_with_modes()) {
-            run_modes<update, true>(coefficients(pack), direct(pack), modes_, state, window, lanes, y,
-                                    y_stride, rows);
+            run_modes<update, true>(pack, state, window, lanes, y, y_stride, rows);
             return;
         }
         for_blocks<tile_rows>(rows, [&]<int count>(Index t) TOEPLITZ_LAMBDA {
             add_taps<update, count>(direct(pack), taps_, rows_of(window) + t * lanes, y + t * y_stride,
                                     y_stride);
         });
-        run_modes<Update::add, false>(coefficients(pack), direct(pack), modes_, state, window, lanes, y,
-                                      y_stride, rows);
+        run_modes<Update::add, false>(pack, state, window, lanes, y, y_stride, rows);
         end_window(window, rows, state);
     }
 
@@ -320,27 +331,33 @@ private:
 
     // Adds the modes of x to y, or to direct x where they come first.
     template <Update update, bool with_direct>
-    [[gnu::noinline]] static void run_modes(const Scalar* coefficients, const Scalar* direct, Index modes,
-                                            Scalar* state, const Scalar* x, Index x_stride, Scalar* y,
-                                            Index y_stride, Index rows) noexcept {
+    [[gnu::noinline]] void run_modes(Index pack, Scalar* state, const Scalar* x, Index x_stride, Scalar* y,
+                                     Index y_stride, Index rows) const noexcept {
         const auto add = [](Pack, const Scalar* to) TOEPLITZ_LAMBDA { return V::load_unaligned(to); };
-        const Pack gain = V::load(direct);
+        const Pack gain = V::load(direct(pack));
         const auto begin = [gain](Pack from, const Scalar* to) TOEPLITZ_LAMBDA {
             return update == Update::add ? V::load_unaligned(to) + gain * from : gain * from;
         };
-        for_blocks<mode_block>(modes, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
-            const Scalar* c = coefficients + i * mode_size;
+        const auto run_block = [&]<bool is_real, int count>(Index i) TOEPLITZ_LAMBDA {
+            const Scalar* c = coefficients(pack) + i * mode_size;
             Scalar* u = state + i * 2 * lanes;
             if (with_direct && i == 0) {
-                add_modes<count>(c, u, x, x_stride, y, y_stride, rows, begin);
+                add_modes<is_real, count>(c, u, x, x_stride, y, y_stride, rows, begin);
             } else {
-                add_modes<count>(c, u, x, x_stride, y, y_stride, rows, add);
+                add_modes<is_real, count>(c, u, x, x_stride, y, y_stride, rows, add);
             }
+        };
+        const Index complex = complex_[pack];
+        for_blocks<mode_block>(complex, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
+            run_block.template operator()<false, count>(i);
+        });
+        for_blocks<mode_block>(modes_ - complex, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
+            run_block.template operator()<true, count>(complex + i);
         });
     }
 
     // y_t = begin(x_t, y_t) + Re Σ r u.
-    template <int count, class Begin>
+    template <bool is_real, int count, class Begin>
     TOEPLITZ_INLINE static void add_modes(const Scalar* coefficients, Scalar* state, const Scalar* x,
                                           Index x_stride, Scalar* y, Index y_stride, Index rows,
                                           const Begin& begin) noexcept {
@@ -357,12 +374,12 @@ private:
             Pack rest{};
             unroll<count>([&](auto k) TOEPLITZ_LAMBDA {
                 sum += residue_re[k] * modes.re[k];
-                rest += residue_im[k] * modes.im[k];
+                if constexpr (!is_real) rest += residue_im[k] * modes.im[k];
             });
-            V::store_unaligned(y, sum - rest);
-            modes.advance(from);
+            V::store_unaligned(y, is_real ? sum : sum - rest);
+            modes.template advance<is_real>(from);
         }
-        modes.store(state);
+        modes.template store<is_real>(state);
     }
 
     template <int count>
@@ -415,6 +432,7 @@ private:
     Index taps_ = 1;
     Buffer<Scalar> coefficients_;  // packs × modes × mode_size
     Buffer<Scalar> direct_;        // packs × taps × lanes
+    Buffer<Index> complex_;        // of each pack: modes before those at the end whose poles are real
 };
 
 }  // namespace detail

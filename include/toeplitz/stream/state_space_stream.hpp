@@ -109,8 +109,9 @@ public:
     /// Bytes held by the plan.
     std::size_t state_bytes() const noexcept { return recurrence_.bytes(); }
 
-    /// Operations of every step, whatever the input: multiplications and multiply-adds of vectors of
-    /// `Simd<Scalar>::lanes` channels.
+    /// Operations of a step at most, whatever the input: multiplications and multiply-adds of vectors of
+    /// `Simd<Scalar>::lanes` channels. Modes at the end whose poles are real in all channels of a vector take
+    /// four less each.
     Index step_bound() const noexcept { return streams_ * recurrence_.packs() * (6 * modes() + taps() + 1); }
 
     /// Whether a state is one of this plan.

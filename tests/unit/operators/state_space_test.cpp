@@ -77,6 +77,23 @@ protected:
         return unit<S> * (32 + 16 * static_cast<long double>(kernel.poles.rows() + kernel.direct.rows())) /
                (1 - 0.9L);
     }
+
+    /// T x of each channel by definition, and how far an entry may be from it.
+    static Reference by_definition(const OwnedStateSpace<S>& kernel, const Matrix<S>& x) {
+        const LongMatrix lags = lags_by_definition(kernel, x.rows());
+        Reference result{LongMatrix::Zero(x.rows(), x.cols()), LongMatrix::Zero(x.rows(), x.cols())};
+        for (Index c = 0; c < x.cols(); ++c) {
+            for (Index i = 0; i < x.rows(); ++i) {
+                for (Index j = 0; j <= i; ++j) {
+                    result.value(i, c) += lags(i - j, c) * static_cast<long double>(x(j, c));
+                }
+            }
+            result.tolerance.col(c).setConstant(
+                tolerance(kernel) * norm(x.col(c)) *
+                (norm(lags.col(c)) + norm(kernel.residues.col(c).cwiseAbs())));
+        }
+        return result;
+    }
 };
 
 TYPED_TEST_SUITE(StateSpaceTest, Scalars);
@@ -120,22 +137,47 @@ TYPED_TEST(StateSpaceTest, EveryChannelHasItsOwnPoles) {
                     SCOPED_TRACE(testing::Message()
                                  << "s = " << modes << ", d = " << d << ", n = " << n << ", m = " << taps);
                     const auto kernel = random_state_space<S>(modes, d, 1, 0.9, taps);
-                    const LongMatrix lags = lags_by_definition(kernel, n);
                     const Matrix<S> x = random_matrix<S>(n, d, 2);
-                    LongMatrix expected = LongMatrix::Zero(n, d);
-                    LongMatrix tolerance = LongMatrix::Zero(n, d);
-                    for (Index c = 0; c < d; ++c) {
-                        for (Index i = 0; i < n; ++i) {
-                            for (Index j = 0; j <= i; ++j) {
-                                expected(i, c) += lags(i - j, c) * static_cast<long double>(x(j, c));
-                            }
-                        }
-                        tolerance.col(c).setConstant(
-                            this->tolerance(kernel) * norm(x.col(c)) *
-                            (norm(lags.col(c)) + norm(kernel.residues.col(c).cwiseAbs())));
-                    }
-                    ASSERT_TRUE(near_each(this->make(n, kernel) * x, expected, tolerance));
+                    const Reference expected = this->by_definition(kernel, x);
+                    ASSERT_TRUE(near_each(this->make(n, kernel) * x, expected.value, expected.tolerance));
                 }
+            }
+        }
+    }
+}
+
+TYPED_TEST(StateSpaceTest, PolesMayBeReal) {
+    using S = TypeParam;
+    const Index n = 100;
+    for (const Index modes : {1, 4, 7}) {
+        for (const Index complex : {Index{0}, Index{1}, modes - 1}) {
+            for (const Index taps : {1, 3}) {
+                SCOPED_TRACE(testing::Message() << complex << " of " << modes << ", m = " << taps);
+                const Index d = 3 * this->lanes + 1;
+                auto kernel = random_state_space<S>(modes, d, 1, 0.9, taps);
+                const StateSpace<S> other = this->make(n, kernel);
+                make_real(kernel, complex);
+                // A pack with one pole that is not, and one with a residue, which does not matter.
+                kernel.poles(modes - 1, 1) = {S(0.3), S(0.5)};
+                kernel.residues(modes - 1, 1) = {S(1), S(-2)};
+                kernel.residues(modes - 1, this->lanes) = {S(1), S(-2)};
+                const Matrix<S> x = random_matrix<S>(n, d, 2);
+                const Reference expected = this->by_definition(kernel, x);
+                StateSpace<S> op = this->make(n, kernel);
+                EXPECT_TRUE(near_each(op * x, expected.value, expected.tolerance));
+                const Matrix<S> g = random_matrix<S>(n, d, 3);
+                const auto dot = [](const Matrix<S>& a, const Matrix<S>& b) {
+                    return a.template cast<long double>().cwiseProduct(b.template cast<long double>()).sum();
+                };
+                EXPECT_NEAR(static_cast<double>(dot(g, op * x)),
+                            static_cast<double>(dot(transpose(op) * g, x)),
+                            static_cast<double>(norm(g) * expected.tolerance.maxCoeff()));
+                // Another kernel forgets which ones were real.
+                const auto before = op.stored_kernel();
+                op.set_kernel(other.stored_kernel().kernel());
+                EXPECT_TRUE(same_bits(op * x, other * x));
+                op.set_kernel(before.kernel());
+                EXPECT_TRUE(same_bits(op * x, this->make(n, kernel) * x));
             }
         }
     }
