@@ -5,6 +5,8 @@
 /// The state space of the smallest order whose proven error meets a tolerance, from the lags of a causal
 /// kernel.
 
+#include <algorithm>
+
 #include <toeplitz/approximation/hankel.hpp>
 #include <toeplitz/approximation/search.hpp>
 #include <toeplitz/approximation/state_space_bound.hpp>
@@ -216,6 +218,8 @@ private:
         Result made;
         if (static_cast<Index>(poles.size()) > options_.most_modes) return made;
         for (std::complex<double>& pole : poles) pole = stored_pole<Scalar>(pole, options_.rounding);
+        // Real ones last, where products of several channels take fewer operations for them.
+        std::stable_partition(poles.begin(), poles.end(), [](const auto& pole) { return pole.imag() != 0; });
         made.system.poles = poles;
         if (!poles.empty()) made.system.residues = least_squares_residues(scaled_, poles);
         for (std::complex<double>& residue : made.system.residues) {

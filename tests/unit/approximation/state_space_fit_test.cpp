@@ -140,6 +140,17 @@ TYPED_TEST(StateSpaceFitTest, NoOrderBelowMeetsTheTolerance) {
     }
 }
 
+TYPED_TEST(StateSpaceFitTest, PolesThatAreRealComeLast) {
+    using S = TypeParam;
+    const Matrix<S> lags = causal_lags<S>(
+        [](double t) { return std::pow(0.95, t) + std::pow(0.5, t) + std::pow(0.6, t) * std::cos(t); }, 100);
+    const auto fit = fit_state_space(lags, {.tolerance = 1e-4, .kind = ToleranceKind::relative});
+    ASSERT_EQ(fit.modes[0], 3);
+    EXPECT_NE(fit.poles(0, 0).imag(), 0);
+    EXPECT_EQ(fit.poles(1, 0).imag(), 0);
+    EXPECT_EQ(fit.poles(2, 0).imag(), 0);
+}
+
 TYPED_TEST(StateSpaceFitTest, ChannelsHaveOrdersOfTheirOwn) {
     using S = TypeParam;
     const Index n = 130;
