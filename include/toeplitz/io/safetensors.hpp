@@ -431,7 +431,8 @@ inline std::string_view known_kind(std::uint64_t first_bytes) {
         return "a Python pickle, as old versions of torch.save write; in Python: "
                "safetensors.torch.save_file(torch.load(FILE, weights_only=True), NEW_FILE)";
     }
-    return {};
+    const auto is_text = [](char c) { return (c >= ' ' && c <= '~') || c == '\n' || c == '\r' || c == '\t'; };
+    return std::all_of(start.begin(), start.end(), is_text) ? "text" : "";
 }
 
 /// Reads a file of `size` bytes through read(offset, span), which fills the span.

@@ -172,6 +172,7 @@ TEST(SafetensorsTest, TruncatedFilesAreRefused) {
                 hint,
             std::string("\x80") + version + "}q\1(X\2bias");
     }
+    expect_refused(914, ": expected a safetensors file, got text", "# Weights\nof a model");
     expect_refused(902, ": expected a header of 3 bytes, got 2 bytes after the header length",
                    raw_file("{}", "", 3));
     expect_refused(
