@@ -9,15 +9,9 @@
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
 #define TOEPLITZ_TEST_SANITIZED
 #endif
-#if __has_feature(thread_sanitizer)
-#define TOEPLITZ_TEST_THREAD_SANITIZED
-#endif
 #endif
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define TOEPLITZ_TEST_SANITIZED
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define TOEPLITZ_TEST_THREAD_SANITIZED
 #endif
 
 namespace toeplitz::test {
