@@ -197,10 +197,11 @@ public:
         this->sum_gradients(
             sequences.batch(), extra, ws, take,
             [&](Index group, Index b, Scalar* g_spectrum, Scalar* x_spectrum, Scalar* scratch) {
-                const Scalar* result = kept + (group * sequences.batch() + b) * spectrum_size();
-                if (kept == nullptr) {
+                const Scalar* result = x_spectrum;
+                if (kept != nullptr) {
+                    result = kept + (group * sequences.batch() + b) * spectrum_size();
+                } else {
                     engine().transform(group_rows(x, sequences, b, group), x_spectrum, scratch);
-                    result = x_spectrum;
                 }
                 engine().transform(group_rows(g, sequences, b, group), g_spectrum, scratch);
                 engine().template convolve_spectrum<Direction::adjoint, Update::assign>(
