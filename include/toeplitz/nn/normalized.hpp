@@ -42,6 +42,7 @@ public:
         Matrix<Scalar> outputs;      ///< T x and T 1
         std::vector<Index> lengths;  ///< of x and of the ones
         KeptSequences sequences;     ///< of x
+        Precision precision = Precision::exact;
     };
 
     explicit Normalized(const Options& options) : mixer_(options) {}
@@ -71,6 +72,7 @@ public:
         stack(x, checked, cache.inputs);
         cache.inputs.bottomRows(ones(checked)).setOnes();
         detail::resize_kept(cache.outputs, cache.inputs.rows(), x.cols());
+        detail::set_precision(cache.mixer, cache.precision);
         mixer_.forward(parameters, cache.inputs, {checked.length(), cache.lengths}, cache.outputs,
                        cache.mixer, ws);
         divide(cache.outputs, checked, y);
