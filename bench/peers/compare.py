@@ -67,24 +67,23 @@ def allocator(name):
 
 
 class Peer:
-    """A process with PyTorch that answers requests."""
+    """A process of the other side, which answers each line of JSON with one."""
 
-    def __init__(self, python, environment, threads, memory):
-        command = [python, str(HERE / "worker.py"), "--threads", str(threads), "--memory", str(memory)]
-        environment = {**os.environ, **environment, "OMP_NUM_THREADS": str(threads),
-                       "OPENBLAS_NUM_THREADS": str(threads), "PYTHONDONTWRITEBYTECODE": "1"}
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        env=environment)
+    def __init__(self, command, environment):
+        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, **environment, "PYTHONDONTWRITEBYTECODE": "1"})
 
-    def ask(self, **request):
+    def ask(self, request):
+        line = json.dumps(request)
         try:
-            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.write(line + "\n")
             self.process.stdin.flush()
             answer = self.process.stdout.readline()
         except BrokenPipeError:
             answer = ""
         if not answer:
-            sys.exit(f"the PyTorch process ended with {self.process.wait()} at {request.get('path', request['do'])}")
+            sys.exit(f"the other side's process ended with {self.process.wait()} at {line[:100]}")
         return json.loads(answer)
 
     def close(self):
@@ -92,11 +91,17 @@ class Peer:
         self.process.wait()
 
 
+def start_torch(python, environment, threads, memory):
+    """The process that knows operators and blocks in PyTorch."""
+    return Peer([python, HERE / "worker.py", "--threads", threads, "--memory", memory],
+                {**environment, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)})
+
+
 def check(folder, peer):
     """Stops unless both sides compute the same numbers."""
     program = folder / "toeplitz_peer_export"
     output = subprocess.run([program], check=True, capture_output=True, text=True).stdout
-    answer = peer.ask(do="check", cases=json.loads(output))
+    answer = peer.ask({"do": "check", "cases": json.loads(output)})
     if "errors" not in answer:
         sys.exit(f"the check of both sides failed: {answer}")
     wrong = [error for error in answer["errors"] if not error[3] <= LARGEST_ERROR]
@@ -148,7 +153,7 @@ def compare(options, peer, path, which, n, d, threads):
         mine = own(options, [name], n, d, threads).get(name)
         if mine is None:
             return {**row, "skipped": "toeplitz_bench has no such benchmark"}
-        answer = peer.ask(**request)
+        answer = peer.ask(request)
         if "best" not in answer:
             return {**row, **answer}
         rounds.append((mine, answer))
@@ -221,9 +226,9 @@ def main():
     document = {"what": options.what, "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "rounds": options.rounds,
                 "seconds": options.seconds, "allocator": allocator_name, "rows": []}
     for threads in options.threads:
-        peer = Peer(python, environment, threads, options.memory)
+        peer = start_torch(python, environment, threads, options.memory)
         if "torch" not in document:
-            document["torch"] = peer.ask(do="describe")
+            document["torch"] = peer.ask({"do": "describe"})
             torch = document["torch"]
             print(f"PyTorch {torch['version']} {'with' if torch['mkl'] else 'without'} MKL, {torch['isa']}, "
                   f"{torch['onednn']}; {', '.join(torch['libraries'])}; {allocator_name}\n")

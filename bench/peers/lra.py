@@ -24,7 +24,7 @@ import subprocess
 import sys
 import time
 
-from compare import allocator, find_python
+from compare import Peer, allocator, find_python
 
 HERE = pathlib.Path(__file__).resolve().parent
 BATCHES = {"listops": 4, "text": 2, "retrieval": 8, "image": 2, "pathfinder": 8, "pathx": 1}
@@ -32,28 +32,12 @@ MIXERS = ["tno", "ski", "fd"]
 SIDES = ["eager", "compiled"]
 
 
-class Peer:
-    """A process with one network in PyTorch."""
-
-    def __init__(self, python, case, threads, compiled):
-        environment, _ = allocator("best")
-        command = [python, HERE / "lra_worker.py", "--threads", str(threads), *(["--compiled"] if compiled else [])]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        env={**os.environ, **environment, "OMP_NUM_THREADS": str(threads),
-                                             "PYTHONDONTWRITEBYTECODE": "1"})
-        self.first = self.ask(case)
-
-    def ask(self, request):
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            sys.exit(f"the PyTorch process ended with {self.process.wait()}")
-        return json.loads(answer)
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+def start_torch(python, case, threads, compiled):
+    """A process with one network in PyTorch, and what it says of it."""
+    environment, _ = allocator("best")
+    peer = Peer([python, HERE / "lra_worker.py", "--threads", threads, *(["--compiled"] if compiled else [])],
+                {**environment, "OMP_NUM_THREADS": str(threads)})
+    return peer, peer.ask(case)
 
 
 def own(options, task, mixer, batch, threads, steps):
@@ -69,12 +53,14 @@ def own(options, task, mixer, batch, threads, steps):
 def compare(options, task, mixer, threads, sides):
     batch = max(threads, options.batch or BATCHES[task])
     case = own(options, task, mixer, batch, threads, 1)
-    peers = {side: Peer(options.python, case, threads, side == "compiled") for side in sides}
+    started = {side: start_torch(options.python, case, threads, side == "compiled") for side in sides}
+    peers = {side: peer for side, (peer, _) in started.items()}
+    network = started["eager"][1]
     rounds = [{"own": own(options, task, mixer, batch, threads, options.steps),
                **{side: peer.ask({"steps": options.steps}) for side, peer in peers.items()}}
               for _ in range(options.rounds)]
     row = {"task": task, "mixer": mixer, "threads": threads, "n": case["length"], "batch": batch,
-           "variant": peers["eager"].first["variant"], "version": peers["eager"].first["version"]}
+           "variant": network["variant"], "version": network["version"]}
     for peer in peers.values():
         peer.close()
     for what in ("step", "inference"):

@@ -21,14 +21,18 @@ import subprocess
 import sys
 import time
 
-from compare import allocator, find_python
+from compare import Peer, allocator, find_python
 
-# What the other Python runs: reads [n, d, seconds], answers microseconds of a signal for each number of signals.
+# What the other Python runs: says its versions, and then, for [n, d, seconds], microseconds of a signal for each
+# number of signals.
 WORKER = """
 import json, sys, time
 import numpy, scipy, scipy.fft
-print(json.dumps({"scipy": scipy.__version__, "numpy": numpy.__version__, "python": sys.version.split()[0]}), flush=True)
 for line in sys.stdin:
+    if json.loads(line) == "versions":
+        versions = {"scipy": scipy.__version__, "numpy": numpy.__version__, "python": sys.version.split()[0]}
+        print(json.dumps(versions), flush=True)
+        continue
     n, d, seconds = json.loads(line)
     answer = {}
     for signals in (1, 8, 64):
@@ -45,31 +49,6 @@ for line in sys.stdin:
         answer[signals] = 1e6 * best / signals
     print(json.dumps(answer), flush=True)
 """
-
-
-class Peer:
-    """A process with SciPy that answers requests."""
-
-    def __init__(self, python):
-        environment, _ = allocator("best")
-        self.process = subprocess.Popen([python, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        env={**os.environ, **environment})
-        self.versions = self.answer()
-
-    def answer(self):
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit(f"the SciPy process ended with {self.process.wait()}")
-        return json.loads(line)
-
-    def ask(self, *request):
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        return self.answer()
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
 
 
 def own(options, n, d):
@@ -95,7 +74,7 @@ def compare(options, peer, n, d):
     row = {"n": n, "d": d}
     for _ in range(options.rounds):
         times = own(options, n, d)
-        signals, theirs = min(peer.ask(n, d, options.seconds).items(), key=lambda pair: pair[1])
+        signals, theirs = min(peer.ask([n, d, options.seconds]).items(), key=lambda pair: pair[1])
         for name, value in (("own_us", times["Fft"]), ("fftw_us", times["FloorFftw"])):
             row[name] = min(row.get(name, value), value)
         if theirs <= row.get("pocketfft_us", theirs):
@@ -124,8 +103,9 @@ def main():
     if python is None:
         print("There is no SciPy here (Debian: python3-scipy; PyPI: scipy): nothing to compare with.")
         return
-    peer = Peer(python)
-    document = {**peer.versions, "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "rounds": options.rounds,
+    environment, _ = allocator("best")
+    peer = Peer([python, "-c", WORKER], environment)
+    document = {**peer.ask("versions"), "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "rounds": options.rounds,
                 "seconds": options.seconds, "rows": []}
     print(f"SciPy {document['scipy']}, Python {document['python']}. Microseconds of a signal, the least of "
           f"{options.rounds} rounds; ratio: our time / theirs.\n")
