@@ -22,6 +22,7 @@
 
 #include <toeplitz/approximation/cost_model.hpp>
 #include <toeplitz/core/random.hpp>
+#include <toeplitz/operators/state_space.hpp>
 #include <toeplitz/operators/sum.hpp>
 
 namespace toeplitz::bench {
@@ -34,16 +35,18 @@ struct Settings {
     std::string out{};
 };
 
-/// One figure: nanoseconds per channel, and the sizes it was measured at; taps and rank are 0 where there is
-/// no band or no low rank, and both are where the product is exact.
+/// One figure: nanoseconds per channel, and the sizes it was measured at; taps, rank and modes are 0 where
+/// there is no band, no low rank or no state space, and all are where the product is exact.
 struct Figure {
     Index length;
     Index taps;
     Index rank;
     double nanoseconds;
+    ModeCount modes{};
 };
 
 double predicted(const CostModel& model, const Figure& f) {
+    if (f.modes.complex + f.modes.real > 0) return model.state_space(f.length, f.modes, f.taps);
     return f.taps == 0 && f.rank == 0 ? model.exact(f.length)
                                       : model.sparse_plus_low_rank(f.length, f.taps, f.rank);
 }
@@ -92,6 +95,18 @@ public:
     Figure low_rank(Index n, Index taps, Index rank) const {
         const Ski<Scalar> ski({.length = n, .channels = d_, .rank = rank}, kernel(2 * rank - 1));
         return {n, taps, rank, taps == 0 ? time(ski) : time(make_band(n, taps) + ski)};
+    }
+
+    /// Complex modes first.
+    Figure state_space(Index n, Index complex, Index real, Index taps = 1) const {
+        const Index modes = complex + real;
+        Matrix<std::complex<Scalar>> poles(modes, d_);
+        poles.topRows(complex).setConstant({Scalar(0.5), Scalar(0.25)});
+        poles.bottomRows(real).setConstant(Scalar(0.5));
+        const Matrix<Scalar> direct = kernel(taps);
+        const StateSpace<Scalar> op({.length = n, .channels = d_, .modes = modes, .taps = taps},
+                                    {poles, poles, direct});
+        return {n, taps, 0, time(op), count_modes<Scalar>(poles)};
     }
 
 private:
@@ -182,13 +197,30 @@ CostModel calibrate(const Settings& settings) {
     }
     model.ski_step = std::max(0.0, median(rests));
 
-    std::fprintf(stderr, "%8s %6s %6s %16s %10s\n", "n", "taps", "rank", "ns per channel", "model");
+    std::vector<std::pair<double, double>> real;
+    points.clear();
+    for (const Index n : {2048, 8192}) {
+        for (const Index modes : {1, 2, 4, 6, 8, 16}) {
+            const auto count = static_cast<double>(modes);
+            points.emplace_back(count, keep(measure.state_space(n, modes, 0)) / static_cast<double>(n));
+            real.emplace_back(count, keep(measure.state_space(n, 0, modes)) / static_cast<double>(n));
+        }
+        for (const Index taps : {1, 2, 8, 32}) keep(measure.state_space(n, 1, 4, taps));
+    }
+    const Line complex_modes = fit(points);
+    const Line real_modes = fit(real);
+    model.modes_step = (complex_modes.offset + real_modes.offset) / 2;
+    model.complex_mode = complex_modes.slope;
+    model.real_mode = real_modes.slope;
+
+    std::fprintf(stderr, "%8s %6s %6s %8s %6s %16s %10s\n", "n", "taps", "rank", "complex", "real",
+                 "ns per channel", "model");
     double worst = 1;
     for (const Figure& f : figures) {
         const double ratio = predicted(model, f) / f.nanoseconds;
         worst = std::max({worst, ratio, 1 / ratio});
-        std::fprintf(stderr, "%8td %6td %6td %16.0f %9.2fx\n", f.length, f.taps, f.rank, f.nanoseconds,
-                     ratio);
+        std::fprintf(stderr, "%8td %6td %6td %8.1f %6.1f %16.0f %9.2fx\n", f.length, f.taps, f.rank,
+                     f.modes.complex, f.modes.real, f.nanoseconds, ratio);
     }
     std::fprintf(stderr, "The model is off by at most a factor of %.2f.\n", worst);
     return model;

@@ -18,32 +18,46 @@ StateSpaceFit<Scalar> cheapest_state_space(MatrixView<const Scalar> lags, const 
                                            const StateSpaceFitOptions& options, const CostModel& cost,
                                            double limit) {
     const Index n = lags.rows();
+    // The most that cost less than the limit behind so many taps, of what one of them counts as.
+    const auto affordable = [&](Index most, const ModeCount& each, Index taps) {
+        const auto times = [&](double part) { return part * static_cast<double>(most); };
+        while (most > 0 && cost.state_space(n, {times(each.complex), times(each.real)}, taps) >= limit) {
+            --most;
+        }
+        return most;
+    };
+    // Modes cost the least where all are real, eigenvalues then or where all are conjugate pairs.
+    constexpr ModeCount real{.real = 1};
+    constexpr ModeCount half_of_pair{.complex = 0.5};
+    const bool has_dear_pairs = cost.state_space(n, real) <= cost.state_space(n, half_of_pair);
     StateSpaceFit<Scalar> best;
     Index hardest = 0;
     // Whether so many taps are better than those before.
     const auto try_taps = [&](Index taps) {
         StateSpaceFitOptions own = options;
         own.taps = taps;
-        while (own.most_modes > 0 && cost.state_space(n, own.most_modes, taps) >= limit) --own.most_modes;
+        own.most_modes = affordable(own.most_modes, real, taps);
+        const Index order = affordable(2 * own.most_modes, has_dear_pairs ? real : half_of_pair, taps);
         // Most numbers of taps fail in the channel that needs the most modes.
         if (taps > 1 &&
-            !fit_state_space(lags.middle_cols(hardest, 1), tolerances.segment(hardest, 1).eval(), own)
+            !fit_state_space(lags.middle_cols(hardest, 1), tolerances.segment(hardest, 1).eval(), own, order)
                  .meets_all()) {
             return false;
         }
-        StateSpaceFit<Scalar> fit = fit_state_space(lags, tolerances, own);
+        StateSpaceFit<Scalar> fit = fit_state_space(lags, tolerances, own, order);
         for (Index c = 0; c < lags.cols(); ++c) {
             const auto modes = [&](Index i) { return fit.modes[static_cast<std::size_t>(i)]; };
             if (fit.meets(hardest) && (!fit.meets(c) || modes(c) > modes(hardest))) hardest = c;
         }
-        const bool is_better = fit.meets_all() && cost.state_space(n, fit.poles.rows(), taps) < limit;
-        if (is_better) limit = cost.state_space(n, fit.poles.rows(), taps);
+        const double costs = cost.state_space(n, fit.mode_count(), taps);
+        const bool is_better = fit.meets_all() && costs < limit;
+        if (is_better) limit = costs;
         if (is_better || taps == 1) best = std::move(fit);
         return is_better;
     };
     try_taps(1);
     for (const Index taps : {2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64}) {
-        if (taps > n || cost.state_space(n, 0, taps) >= limit) break;
+        if (taps > n || cost.state_space(n, {}, taps) >= limit) break;
         try_taps(taps);
     }
     // Those between two that were tried.

@@ -10,7 +10,7 @@
 /// Fits for one scalar: TOEPLITZ_INSTANTIATE_FIT(extern, …) declares them.
 #define TOEPLITZ_INSTANTIATE_FIT(extern_or_not, Scalar)                           \
     extern_or_not template StateSpaceFit<Scalar> detail::fit_state_space<Scalar>( \
-        MatrixView<const Scalar>, const Vector<double>&, const StateSpaceFitOptions&);
+        MatrixView<const Scalar>, const Vector<double>&, const StateSpaceFitOptions&, Index);
 
 #if defined(TOEPLITZ_COMPILED)
 namespace toeplitz::inline TOEPLITZ_ABI {

@@ -7,13 +7,15 @@
 #include <cmath>
 
 #include <toeplitz/fft/tree.hpp>
+#include <toeplitz/operators/state_space_kernel.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 
 /// Nanoseconds of one forward product, per channel and sequence, as a few measured constants.
 ///
-/// The defaults are those of float on one core of a server with 32-byte vectors (docs/benchmarks.md); only
-/// their ratios matter. A benchmark can fill them in.
+/// The defaults are those of float on one core of a server with 32-byte vectors (docs/benchmarks.md), those
+/// of state spaces of another one, where a tap takes 2.3 times as long, in proportion; only their ratios
+/// matter. A benchmark can fill them in.
 struct CostModel {
     double transform_point = 0.3;   ///< exact product: per point of its transforms …
     double transform_level = 0.19;  ///< … and per point and log₂ of their number
@@ -22,6 +24,9 @@ struct CostModel {
     double band_step = 0.2;         ///< band: per time step …
     double band_tap = 0.023;        ///< … and per time step and tap
     double ski_step = 0.42;         ///< low rank: per time step, besides the product of length r
+    double modes_step = 0.13;       ///< state space: per time step …
+    double complex_mode = 0.157;    ///< … per time step and complex mode …
+    double real_mode = 0.053;       ///< … and per time step and real mode (ModeCount)
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {
@@ -32,6 +37,9 @@ struct CostModel {
         f("band_step", sets.band_step...);
         f("band_tap", sets.band_tap...);
         f("ski_step", sets.ski_step...);
+        f("modes_step", sets.modes_step...);
+        f("complex_mode", sets.complex_mode...);
+        f("real_mode", sets.real_mode...);
     }
 
     /// The exact operator, Fft.
@@ -51,11 +59,12 @@ struct CostModel {
         return cost;
     }
 
-    /// s modes, each six multiply-adds, and m taps: StateSpace. A single tap costs nothing, more of them are
-    /// a pass of their own.
-    double state_space(Index length, Index modes, Index taps = 1) const {
+    /// Modes (count_modes) and m taps: StateSpace. A single tap costs nothing, more of them are a pass of
+    /// their own.
+    double state_space(Index length, const ModeCount& modes, Index taps = 1) const {
         const double band = taps > 1 ? band_step + band_tap * static_cast<double>(taps) : 0;
-        return static_cast<double>(length) * (band_step + 6 * band_tap * static_cast<double>(modes) + band);
+        return static_cast<double>(length) *
+               (modes_step + complex_mode * modes.complex + real_mode * modes.real + band);
     }
 };
 

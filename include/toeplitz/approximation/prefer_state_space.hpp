@@ -44,7 +44,7 @@ void prefer_state_space(MatrixView<const Scalar> lags, const ChooseOptions& opti
     const Index n = (lags.rows() + 1) / 2;
     const StateSpaceFitOptions fit_options{.most_modes = options.most_modes, .rounding = options.rounding};
     const auto cost = [&](const StateSpaceFit<Scalar>& fit) {
-        return options.cost.state_space(n, fit.poles.rows(), fit.direct.rows());
+        return options.cost.state_space(n, fit.mode_count(), fit.direct.rows());
     };
     // Whether `fit` becomes one that keeps the tolerances and costs less than the limit.
     const auto find = [&](const Matrix<Scalar>& half, const Vector<double>& tolerances, double limit,
@@ -65,7 +65,7 @@ void prefer_state_space(MatrixView<const Scalar> lags, const ChooseOptions& opti
     // One direction gets a share of the tolerance, the other what is left of it.
     constexpr double up = 1 + 4 * std::numeric_limits<double>::epsilon();
     for (const double share : {0.75, 0.5, 0.25, 0.9, 0.1}) {
-        const double left = best.cost - options.cost.state_space(n, 0);
+        const double left = best.cost - options.cost.state_space(n, {});
         if (!find(halves.first, best.tolerances * share, left, forward)) continue;
         if (!find(halves.second, (best.tolerances - forward.bounds) / (up * up), best.cost - cost(forward),
                   backward)) {

@@ -43,6 +43,8 @@ struct StateSpaceFit {
     Vector<double> tolerances{};  ///< absolute, of each channel
 
     StateSpaceKernel<const Scalar> kernel() const { return {poles, residues, direct}; }
+    /// What products take.
+    ModeCount mode_count() const { return count_modes<Scalar>(poles); }
     /// Whether channel c keeps its tolerance.
     bool meets(Index c) const { return bounds(c) <= tolerances(c); }
     bool meets_all() const {
@@ -146,8 +148,13 @@ public:
     };
 
     /// \param lags of numbers that Scalar has
-    ModalSearch(const std::vector<double>& lags, double tolerance, const StateSpaceFitOptions& options)
-        : lags_(&lags), tolerance_(tolerance), options_(options), exponent_(common_exponent(lags)) {
+    ModalSearch(const std::vector<double>& lags, double tolerance, const StateSpaceFitOptions& options,
+                Index most_order)
+        : lags_(&lags),
+          tolerance_(tolerance),
+          options_(options),
+          most_order_((std::min)(most_order, 2 * options.most_modes)),
+          exponent_(common_exponent(lags)) {
         const auto n = static_cast<Index>(lags.size());
         for (Index t = (std::min)(options.taps, n) - 1; t < n; ++t) {
             scaled_.push_back(std::ldexp(lags[static_cast<std::size_t>(t)], -exponent_));
@@ -183,7 +190,7 @@ public:
 private:
     // Whether there is a system of this order.
     bool is_order(HalfHankel<double>& hankel, Index order) const {
-        if (order > (std::min)(hankel.size(), 2 * options_.most_modes)) return false;
+        if (order > (std::min)(hankel.size(), most_order_)) return false;
         if (order >= hankel.count()) hankel.compute(std::max<Index>(16, 2 * order));
         return order <= hankel.count();
     }
@@ -205,7 +212,7 @@ private:
 
     // The one of the most modes, where no order was worth trying.
     Result closest(const HalfHankel<double>& hankel) const {
-        for (Index order = (std::min)(hankel.count(), 2 * options_.most_modes); order > 0; --order) {
+        for (Index order = (std::min)(hankel.count(), most_order_); order > 0; --order) {
             const std::vector<std::complex<double>> poles = hankel.poles(order);
             if (static_cast<Index>(poles.size()) <= options_.most_modes) return make(poles);
         }
@@ -242,19 +249,22 @@ private:
     const std::vector<double>* lags_;
     double tolerance_;
     StateSpaceFitOptions options_;
+    Index most_order_;
     int exponent_;
     std::vector<double> scaled_;  // what modes are for, behind the last tap
 };
 
 /// \param tolerances absolute
+/// \param most_order eigenvalues at most, of which conjugate ones are two
 template <Real Scalar>
 StateSpaceFit<Scalar> fit_state_space(MatrixView<const Scalar> lags, const Vector<double>& tolerances,
-                                      const StateSpaceFitOptions& options) {
+                                      const StateSpaceFitOptions& options, Index most_order) {
     const Index d = lags.cols();
     std::vector<typename ModalSearch<Scalar>::Result> results(static_cast<std::size_t>(d));
     for_each_channel(d, lags.size() * 1000, [&](Index c) {
         const std::vector<double> column = channel_lags(lags, c);
-        results[static_cast<std::size_t>(c)] = ModalSearch<Scalar>(column, tolerances(c), options).run();
+        results[static_cast<std::size_t>(c)] =
+            ModalSearch<Scalar>(column, tolerances(c), options, most_order).run();
     });
     StateSpaceFit<Scalar> fit;
     Index most = 0;
@@ -304,7 +314,8 @@ StateSpaceFit<typename Lags::Scalar> fit_state_space(const Lags& lags, const Sta
     detail::require_most_modes(options.most_modes, "fit_state_space");
     detail::ModalRecurrence<Scalar>::require_taps(options.taps, "fit_state_space");
     return detail::fit_state_space(
-        view, detail::absolute_tolerances<Causality::causal>(view, options.tolerance, options.kind), options);
+        view, detail::absolute_tolerances<Causality::causal>(view, options.tolerance, options.kind), options,
+        2 * options.most_modes);
 }
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI

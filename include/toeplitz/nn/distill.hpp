@@ -153,13 +153,15 @@ DistilledLayer distill_prepared(const Prepared& mixer, Index length, const Disti
     layer.taps = fit.direct.rows();
     layer.bounds = fit.bounds;
     layer.tolerances = fit.tolerances;
-    layer.cost = options.cost.state_space(length, std::max<Index>(layer.modes, 1), layer.taps);
-    if (fit.meets_all() && layer.cost < limit) {
-        layer.outcome = Distillation::state_space;
+    // A mixer has one mode at least.
+    const ModeCount modes = layer.modes > 0 ? fit.mode_count() : ModeCount{.real = 1};
+    layer.cost = options.cost.state_space(length, modes, layer.taps);
+    const ModeCount most{.real = static_cast<double>(options.most_modes)};
+    if (fit.meets_all()) {
+        layer.outcome = layer.cost < limit ? Distillation::state_space : Distillation::exact_is_cheaper;
     } else {
-        layer.outcome = options.cost.state_space(length, options.most_modes) < limit
-                            ? Distillation::over_tolerance
-                            : Distillation::exact_is_cheaper;
+        layer.outcome = options.cost.state_space(length, most) < limit ? Distillation::over_tolerance
+                                                                       : Distillation::exact_is_cheaper;
     }
     return layer;
 }

@@ -27,9 +27,8 @@ namespace detail {
 ///
 /// A pack's state is s pairs of packs, Re u and Im u, and the last m − 1 inputs; zero at the start of a
 /// sequence. A window has space for these inputs in front of a run's rows.
-template <Real ScalarType>
+template <Real ScalarType, class V = Simd<ScalarType>>
 class ModalRecurrence {
-    using V = Simd<ScalarType>;
     using Pack = typename V::Pack;
 
 public:
@@ -72,14 +71,27 @@ public:
         return static_cast<std::size_t>(coefficients_.size() + direct_.size()) * sizeof(Scalar);
     }
 
+    /// Operations on vectors of one row of all channels: multiplications, multiply-adds and sums. Lanes
+    /// without a channel are computed as others are, and so are modes that pad a channel, as real ones.
+    Index operations() const noexcept {
+        Index sum = 0;
+        for (Index pack = 0; pack < packs(); ++pack) {
+            const Index complex = complex_[pack];
+            sum += taps_ + 6 * complex + 2 * (modes_ - complex);
+            // Complex modes that are taken together have a sum of their own for the imaginary parts.
+            for_blocks<mode_block>(complex, [&]<int>(Index) { ++sum; });
+        }
+        return sum;
+    }
+
     /// A kernel of the right shape.
     void set_kernel(const StateSpaceKernel<const Scalar>& kernel) noexcept {
-        std::fill_n(complex_.data(), packs(), Index{0});
+        for (Index pack = 0; pack < packs(); ++pack) {
+            complex_[pack] = complex_modes<Scalar>(kernel.poles.middle_cols(pack * lanes, width(pack)));
+        }
         for (Index c = 0; c < channels_; ++c) {
-            Index& complex = complex_[c / lanes];
             for (Index q = 0; q < taps_; ++q) direct_[tap_index(q, c)] = kernel.direct(q, c);
             for (Index i = 0; i < modes_; ++i) {
-                if (kernel.poles(i, c).imag() != 0) complex = (std::max)(complex, i + 1);
                 Scalar* to = coefficients_.data() + place(i, c);
                 to[0] = kernel.poles(i, c).real();
                 to[lanes] = kernel.poles(i, c).imag();

@@ -4,8 +4,10 @@
 /// \file
 /// The numbers of state spaces in modal form: what operators and streams take, and what mixers hand over.
 
+#include <algorithm>
 #include <complex>
 
+#include <toeplitz/core/simd.hpp>
 #include <toeplitz/core/view.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
@@ -47,7 +49,25 @@ struct StateSpaceModes {
     StateSpaceKernel<const Scalar> kernel() const { return {poles, residues, direct}; }
 };
 
+/// Modes of a product in the mean over its vectors of channels: in each, those up to the last one whose pole
+/// is not real in all of the vector's channels, and the ones behind, which take fewer operations.
+struct ModeCount {
+    double complex = 0;
+    double real = 0;
+};
+
 namespace detail {
+
+/// Modes up to the last one whose pole is not real in all channels.
+template <Real Scalar>
+Index complex_modes(MatrixView<const std::complex<Scalar>> poles) noexcept {
+    for (Index i = poles.rows(); i > 0; --i) {
+        for (Index c = 0; c < poles.cols(); ++c) {
+            if (poles(i - 1, c).imag() != 0) return i;
+        }
+    }
+    return 0;
+}
 
 /// Rows of 2d numbers, real and imaginary parts of neighbours, as d complex ones, whose layout that is.
 template <Real Scalar>
@@ -67,4 +87,18 @@ Matrix<Scalar> parts_of(const Matrix<std::complex<Scalar>>& numbers) {
 }
 
 }  // namespace detail
+
+/// What products with these poles, s × d, d ≥ 1, take.
+template <Real Scalar>
+ModeCount count_modes(MatrixView<const std::complex<Scalar>> poles) noexcept {
+    constexpr Index lanes = Simd<Scalar>::lanes;
+    const Index packs = (poles.cols() + lanes - 1) / lanes;
+    Index complex = 0;
+    for (Index c = 0; c < poles.cols(); c += lanes) {
+        complex += detail::complex_modes(poles.middle_cols(c, (std::min)(lanes, poles.cols() - c)));
+    }
+    const double mean = static_cast<double>(complex) / static_cast<double>(packs);
+    return {mean, static_cast<double>(poles.rows()) - mean};
+}
+
 }  // namespace toeplitz::inline TOEPLITZ_ABI

@@ -109,10 +109,10 @@ public:
     /// Bytes held by the plan.
     std::size_t state_bytes() const noexcept { return recurrence_.bytes(); }
 
-    /// Operations of a step at most, whatever the input: multiplications and multiply-adds of vectors of
-    /// `Simd<Scalar>::lanes` channels. Modes at the end whose poles are real in all channels of a vector take
-    /// four less each.
-    Index step_bound() const noexcept { return streams_ * recurrence_.packs() * (6 * modes() + taps() + 1); }
+    /// Operations of a step, of every one: multiplications, multiply-adds and sums of vectors of
+    /// `Simd<Scalar>::lanes` channels. A mode takes six, and two where it comes last and its poles are real
+    /// in all channels of a vector.
+    Index step_bound() const noexcept { return streams_ * recurrence_.operations(); }
 
     /// Whether a state is one of this plan.
     bool has_made(const State& state) const noexcept { return state.fingerprint_ == fingerprint_; }

@@ -215,7 +215,8 @@ TEST(ChooseTest, CausalKernelsBecomeStateSpacesWhereThatIsAllowed) {
     EXPECT_EQ(choice.channels(), 4);
     EXPECT_LE(choice.modes(), 8);
     EXPECT_LT(choice.cost, 0.7 * choose(lags, {.tolerance = 1e-3, .kind = ToleranceKind::relative}).cost);
-    EXPECT_EQ(choice.cost, options.cost.state_space(n, choice.modes(), choice.tap_count()));
+    EXPECT_EQ(choice.cost, options.cost.state_space(n, count_modes(choice.kernel().state_space.poles),
+                                                    choice.tap_count()));
     EXPECT_EQ(choice.poles.cast<float>().cast<double>(), choice.poles);
 
     const Fft<double> exact({.length = n, .channels = 4}, lags);
@@ -251,6 +252,33 @@ TEST(ChooseTest, StateSpacesAreForCausalKernelsThatNeedFewModes) {
                                [&] { choose(lags, none); });
 }
 
+/// Σ_i λ_i^t, t ≥ 0, of five real poles and their negatives, or of ten conjugate pairs.
+Matrix<double> lags_of_ten_modes(Index n, bool are_real) {
+    Matrix<double> lags = Matrix<double>::Zero(2 * n - 1, 1);
+    for (Index i = 0; i < 10; ++i) {
+        constexpr double moduli[] = {0.99, 0.9, 0.75, 0.5, 0.2};
+        const double angle = 0.3 + 0.25 * static_cast<double>(i);
+        const std::complex<double> pole =
+            are_real ? (i < 5 ? moduli[i] : -moduli[i - 5]) : std::polar(0.95, angle);
+        std::complex<double> power = 1;
+        for (Index t = 0; t < n; ++t, power *= pole) lags(n - 1 + t, 0) += power.real();
+    }
+    return lags;
+}
+
+TEST(ChooseTest, RealModesCostLess) {
+    constexpr Index n = 60;
+    const ChooseOptions options{.tolerance = 1e-9, .kind = ToleranceKind::relative, .most_modes = 16};
+    // Between what ten modes cost that are real and that are not.
+    const double exact = options.cost.exact(n);
+    ASSERT_LT(options.cost.state_space(n, {.real = 10}), 0.5 * exact);
+    ASSERT_GT(options.cost.state_space(n, {.complex = 10}), exact);
+    const Approximation<double> real = choose(lags_of_ten_modes(n, true), options);
+    ASSERT_EQ(real.method(), Method::state_space);
+    EXPECT_LE(real.cost, options.cost.state_space(n, {.real = 10}) * (1 + 1e-12));
+    EXPECT_EQ(choose(lags_of_ten_modes(n, false), options).method(), Method::fft);
+}
+
 /// ‖T − T̂‖₂ of state spaces, by the operator.
 double true_error(const Matrix<double>& lags, const Approximation<double>& made, Index c) {
     const Index n = (lags.rows() + 1) / 2;
@@ -283,9 +311,10 @@ TEST(ChooseTest, OtherKernelsBecomeAStateSpaceForEachDirectionOfTime) {
     EXPECT_LE(choice.modes(), 6);
     EXPECT_LE(choice.tap_count(), 8);
     EXPECT_LT(choice.cost, 0.65 * choice.exact_cost);
-    EXPECT_EQ(choice.cost,
-              options.cost.state_space(n, choice.poles.rows(), choice.direct.rows()) +
-                  options.cost.state_space(n, choice.backward_poles.rows(), choice.backward_direct.rows()));
+    EXPECT_EQ(choice.cost, options.cost.state_space(n, count_modes(choice.kernel().state_space.poles),
+                                                    choice.direct.rows()) +
+                               options.cost.state_space(n, count_modes(choice.kernel().backward.poles),
+                                                        choice.backward_direct.rows()));
     const Vector<double> again =
         state_space_bound(lags, choice.kernel().state_space, choice.kernel().backward);
     for (Index c = 0; c < 3; ++c) {
@@ -303,14 +332,10 @@ TEST(ChooseTest, OtherKernelsBecomeAStateSpaceForEachDirectionOfTime) {
 /// the limit where there is none.
 double cheapest_causal(const Matrix<double>& lags, double tolerance, double limit) {
     const CostModel model;
-    for (Index taps = 1; taps <= 64 && model.state_space(lags.rows(), 0, taps) < limit; ++taps) {
-        StateSpaceFitOptions options{.tolerance = tolerance, .taps = taps, .most_modes = 24};
-        while (options.most_modes > 0 && model.state_space(lags.rows(), options.most_modes, taps) >= limit) {
-            --options.most_modes;
-        }
-        const auto fit = fit_state_space(lags, options);
+    for (Index taps = 1; taps <= 64 && model.state_space(lags.rows(), {}, taps) < limit; ++taps) {
+        const auto fit = fit_state_space(lags, {.tolerance = tolerance, .taps = taps, .most_modes = 24});
         if (fit.meets_all()) {
-            limit = (std::min)(limit, model.state_space(lags.rows(), fit.poles.rows(), taps));
+            limit = (std::min)(limit, model.state_space(lags.rows(), fit.mode_count(), taps));
         }
     }
     return limit;

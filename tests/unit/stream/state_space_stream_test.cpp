@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <support/counting_simd.hpp>
 #include <support/errors.hpp>
 #include <support/random.hpp>
 #include <support/scalars.hpp>
@@ -72,6 +73,53 @@ TYPED_TEST(StateSpaceStreamTest, HasTheBitsOfTheOperatorForAnyCut) {
             }
         }
     }
+}
+
+TYPED_TEST(StateSpaceStreamTest, AStepTakesWhatIsStated) {
+    using S = TypeParam;
+    using Counting = CountingSimd<S>;
+    using Recurrence = detail::ModalRecurrence<S, Counting>;
+    const auto counted = [](const OwnedStateSpace<S>& kernel, Index steps) {
+        const Index d = kernel.cols();
+        Recurrence recurrence(d, kernel.poles.rows(), kernel.direct.rows());
+        recurrence.set_kernel(kernel.views());
+        const Matrix<S> x = random_matrix<S>(steps, d, 2);
+        Matrix<S> y(steps, d);
+        Buffer<S> windows(2 * recurrence.window_size());
+        Buffer<S> state(recurrence.pack_state());
+        Counting::operations = 0;
+        for (Index pack = 0; pack < recurrence.packs(); ++pack) {
+            std::fill_n(state.data(), state.size(), S(0));
+            recurrence.template advance<Update::assign>(pack, x, y, state.data(), windows.data());
+        }
+        EXPECT_TRUE(near_all(
+            y,
+            StateSpace<S>(
+                {.length = steps, .channels = d, .modes = kernel.poles.rows(), .taps = kernel.direct.rows()},
+                kernel.views()) *
+                x,
+            100 * std::numeric_limits<S>::epsilon()));
+        return Counting::operations;
+    };
+    for (const Index modes : {0, 1, 2, 3, 7, 9, 15}) {
+        for (const Index complex : {Index{0}, (modes + 1) / 3, modes}) {
+            for (const Index taps : {1, 2, 7}) {
+                SCOPED_TRACE(testing::Message() << complex << " of " << modes << ", m = " << taps);
+                auto kernel = random_state_space<S>(modes, 2 * this->lanes + 1, 1, 0.9, taps);
+                make_real(kernel, complex);
+                // One vector has a mode more that is not real.
+                if (modes > complex) kernel.poles(complex, this->lanes) = {S(0.1), S(0.2)};
+                const Index bound = StateSpaceStream<S>(kernel.views()).step_bound();
+                EXPECT_EQ(counted(kernel, 1), bound);
+                EXPECT_EQ(counted(kernel, 17), 17 * bound);
+                EXPECT_EQ(StateSpaceStream<S>(kernel.views(), 3).step_bound(), 3 * bound);
+            }
+        }
+    }
+    // Six of each complex mode and the sum that four of them have in common, two of each real one, and a tap.
+    auto kernel = random_state_space<S>(9, this->lanes, 1);
+    make_real(kernel, 4);
+    EXPECT_EQ(StateSpaceStream<S>(kernel.views()).step_bound(), 4 * 6 + 1 + 5 * 2 + 1);
 }
 
 TYPED_TEST(StateSpaceStreamTest, WorksInPlaceAndOnPlanarBuffers) {
