@@ -12,7 +12,7 @@
 
 using namespace toeplitz;
 
-/// A smooth kernel with a peak: band and low rank.
+/// A smooth kernel with a peak.
 void certify_a_kernel() {
     const Index n = 4096;
     Matrix<float> lags(2 * n - 1, 1);
@@ -24,8 +24,9 @@ void certify_a_kernel() {
     const AnyOperator<float> op = choice.make_operator(n);
     const Fft<float> exact({.length = n, .channels = 1}, lags);
     const double error = norm_estimate(Difference(exact, op))(0);
-    std::printf("%s, %td taps, %td points: the error is within %s\n", name(choice.method()),
-                choice.tap_count(), choice.rank(), error <= choice.bound() ? "the bound" : "NOT the bound");
+    std::printf("%s, %td taps, %td points, %td modes: the error is within %s\n", name(choice.method()),
+                choice.tap_count(), choice.rank(), choice.modes(),
+                error <= choice.bound() ? "the bound" : "NOT the bound");
 }
 
 /// How much the outputs of a model change, on a sequence of n tokens.

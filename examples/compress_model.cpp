@@ -206,7 +206,8 @@ void print_causal_kernels(const Settings& settings) {
             const auto choices = choose_each(tno.kernel_lags(kernel, settings.length),
                                              {.tolerance = tolerance,
                                               .kind = ToleranceKind::relative,
-                                              .cost = read_cost_model(settings.cost_model)});
+                                              .cost = read_cost_model(settings.cost_model),
+                                              .most_modes = 0});
             std::vector<Index> counts(4);
             std::vector<Index> taps;
             std::vector<Index> ranks;

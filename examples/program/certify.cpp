@@ -136,7 +136,8 @@ Report certify(const Settings& settings) {
         choose_each(lags, {.tolerance = settings.tolerance,
                            .kind = settings.relative ? ToleranceKind::relative : ToleranceKind::absolute,
                            .cost = cost,
-                           .rounding = stored.dtype == Dtype::f32 ? Rounding::to_float : Rounding::none});
+                           .rounding = stored.dtype == Dtype::f32 ? Rounding::to_float : Rounding::none,
+                           .most_modes = 0});
     const std::vector<double> errors = estimate_errors(lags, choices);
     if (!settings.out.empty()) write_safetensors(settings.out, make_file(choices, stored.dtype));
     Report report;

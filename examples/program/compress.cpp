@@ -56,7 +56,7 @@ Report compress_model(const TensorFile& file, const Settings& settings, Index pr
                                                    loaded.model.output_rows(n, n), loaded.model.outputs());
     Report report;
     Json layers = Json::array();
-    report.text = "layer channels taps r method bound_relative_to_tolerance cost_ratio\n";
+    report.text = "layer channels taps r modes method bound_relative_to_tolerance cost_ratio\n";
     for (std::size_t l = 0; l < made.parameters.layers.size(); ++l) {
         const auto& parameters = made.parameters.layers[l].gtu.toep;
         Json groups = Json::array();
@@ -65,11 +65,12 @@ Report compress_model(const TensorFile& file, const Settings& settings, Index pr
             for (Index c = 0; group.method() != Method::fft && c < group.channels(); ++c) {
                 used = std::max(used, group.bounds(c) / group.tolerances(c));
             }
-            print(report.text, "%zu %td %td %td %s %.3g %.3g\n", l, group.channels(), group.tap_count(),
-                  group.rank(), name(group.method()), used, group.cost_ratio());
+            print(report.text, "%zu %td %td %td %td %s %.3g %.3g\n", l, group.channels(), group.tap_count(),
+                  group.rank(), group.modes(), name(group.method()), used, group.cost_ratio());
             groups.push_back({{"channels", group.channels()},
                               {"taps", group.tap_count()},
                               {"r", group.rank()},
+                              {"modes", group.modes()},
                               {"method", name(group.method())},
                               {"bound_relative_to_tolerance", used},
                               {"cost_ratio", group.cost_ratio()}});

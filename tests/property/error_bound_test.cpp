@@ -197,7 +197,8 @@ TEST(SlowErrorBoundProperty, ChoicesKeepTheirTolerancesForTheKernelsOfToday) {
                           .kind = relative ? ToleranceKind::relative : ToleranceKind::absolute,
                           // Of short sequences nothing is cheaper than the exact product, by measured costs.
                           .cost = {.direct_tap = 1},
-                          .dense_length = draw.whole(0, 1) * 128});
+                          .dense_length = draw.whole(0, 1) * 128,
+                          .most_modes = 0});
         ASSERT_LE(choice.bound(), choice.tolerances(0));
         const long double most = relative ? tolerance * scaled_norm<double>(lags, {}, k) * (1 + 1e-12L)
                                           : std::ldexp(static_cast<long double>(absolute), -k);

@@ -28,6 +28,12 @@ struct CountingSimd {
         friend Pack operator-(Pack a, Product p) { return counted(a.value - p.a * p.b); }
         friend Pack operator-(Pack a, Pack b) { return counted(a.value - b.value); }
         Pack& operator+=(Product p) { return *this = *this + p; }
+
+    private:
+        static Pack counted(typename Own::Pack v) {
+            ++operations;
+            return Pack(v);
+        }
     };
     struct Product {
         typename Own::Pack a;
@@ -40,12 +46,6 @@ struct CountingSimd {
     static void store(S* p, Pack v) { Own::store(p, v.value); }
     static void store_unaligned(S* p, Pack v) { Own::store_unaligned(p, v.value); }
     static void store_row(S* p, Pack v, Index count) { Own::store_row(p, v.value, count); }
-
-private:
-    static Pack counted(typename Own::Pack value) {
-        ++operations;
-        return Pack(value);
-    }
 };
 
 }  // namespace toeplitz::test

@@ -58,13 +58,16 @@ std::vector<Approximation<Scalar>> choose_channels(MatrixView<const Scalar> lags
 /// The cheapest taps and rank for all channels together that keep every channel's tolerance.
 ///
 /// Among the bands, ranks and inducing modes that it tries, whose errors are proven by error_bound for the
-/// taps and inducing values as they are returned. With most_modes state spaces as well, each with a few exact
-/// lags in front of its modes where that is cheaper (fit_state_space): one of a kernel that is zero at
-/// negative lags, of others one for each direction of time. Where nothing is cheaper than the exact operator,
-/// the approximation is exact: all lags, with bounds of 0. \param lags (2n−1) × d, row t + n − 1 is lag t;
-/// between them inducing values are cubic interpolants \throws shape_error 550, value_error 530, config_error
-/// 553, 556 Cost hundreds of bounds of one channel, a few of all | heap: yes | thread-safe: yes | same choice
-/// for any number of threads
+/// taps and inducing values as they are returned. Unless most_modes is 0, state spaces as well, each with a
+/// few exact lags in front of its modes where that is cheaper (fit_state_space): one of a kernel that is zero
+/// at negative lags, of others one for each direction of time. Where nothing is cheaper than the exact
+/// operator, the approximation is exact: all lags, with bounds of 0.
+///
+/// \param lags (2n−1) × d, row t + n − 1 is lag t; between them inducing values are cubic interpolants
+/// \throws shape_error 550, value_error 530, config_error 553, 556
+///
+/// Cost hundreds of bounds of one channel, a few of all, dozens of fits of state spaces | heap: yes |
+/// thread-safe: yes | same choice for any number of threads
 template <class Lags>
 Approximation<typename Lags::Scalar> choose(const Lags& lags, const ChooseOptions& options) {
     const MatrixView<const typename Lags::Scalar> view(lags);

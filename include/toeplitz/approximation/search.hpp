@@ -25,7 +25,7 @@ struct ChooseOptions {
     CostModel cost{};                              ///< what is cheap
     Rounding rounding = Rounding::none;            ///< of the result
     Index dense_length = 128;                      ///< longest sequence for which dense_error_bound is tried
-    Index most_modes = 0;                          ///< of a state space, or of each of two; 0: none is tried
+    Index most_modes = 24;                         ///< of a state space, or of each of two; 0: none is tried
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {

@@ -151,8 +151,9 @@ TYPED_TEST(AmplitudeTest, TheChoiceIsThatOfAmplitudeOne) {
         for (const ToleranceKind kind : {ToleranceKind::absolute, ToleranceKind::relative}) {
             const auto choose_at = [&](int k) {
                 const bool absolute = kind == ToleranceKind::absolute;
-                return choose(times_power(kernel, k),
-                              {.tolerance = absolute ? std::ldexp(tolerance, k) : 0.02, .kind = kind});
+                return choose(
+                    times_power(kernel, k),
+                    {.tolerance = absolute ? std::ldexp(tolerance, k) : 0.02, .kind = kind, .most_modes = 0});
             };
             const Approximation<S> at_one = choose_at(0);
             ASSERT_NE(at_one.method(), Method::fft);
@@ -179,8 +180,9 @@ TYPED_TEST(AmplitudeTest, ToleranceIsKeptFromDenormalToTheLargestNumbers) {
         if (!lags.allFinite() || k < TestFixture::lowest + 8) return;
         const double tolerance = std::min(std::ldexp(0.05 * norm, k), Limits<double>::max());
         for (const ChooseOptions& options :
-             {ChooseOptions{.tolerance = tolerance, .dense_length = 0},
-              ChooseOptions{.tolerance = 0.05, .kind = ToleranceKind::relative, .dense_length = 0}}) {
+             {ChooseOptions{.tolerance = tolerance, .dense_length = 0, .most_modes = 0},
+              ChooseOptions{
+                  .tolerance = 0.05, .kind = ToleranceKind::relative, .dense_length = 0, .most_modes = 0}}) {
             const Approximation<S> choice = choose(lags, options);
             EXPECT_TRUE(std::isfinite(choice.tolerances(0))) << k;
             EXPECT_LE(choice.bound(), choice.tolerances(0)) << k;
