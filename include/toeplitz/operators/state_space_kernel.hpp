@@ -49,11 +49,10 @@ struct StateSpaceModes {
     StateSpaceKernel<const Scalar> kernel() const { return {poles, residues, direct}; }
 };
 
-/// Modes of a product in the mean over its vectors of channels: in each, those up to the last one whose pole
-/// is not real in all of the vector's channels, and the ones behind, which take fewer operations.
+/// Modes as products take them, in the mean over vectors of channels.
 struct ModeCount {
-    double complex = 0;
-    double real = 0;
+    double complex = 0;  ///< up to the last one whose pole is not real in all channels of a vector
+    double real = 0;     ///< those behind, which take fewer operations
 };
 
 namespace detail {
