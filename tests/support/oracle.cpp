@@ -82,10 +82,11 @@ LongMatrix long_product(const LongMatrix& a, const LongMatrix& b) {
 LongMatrix toeplitz_product(Direction direction, const LongMatrix& lags, Index negative, const LongMatrix& x,
                             Index rows) {
     LongMatrix y = LongMatrix::Zero(rows, x.cols());
+    const Index sign = direction == Direction::forward ? 1 : -1;
     for (Index i = 0; i < rows; ++i) {
-        for (Index j = 0; j < x.rows(); ++j) {
-            const Index row = negative + (direction == Direction::forward ? i - j : j - i);
-            if (row < 0 || row >= lags.rows()) continue;
+        for (Index row = 0; row < lags.rows(); ++row) {
+            const Index j = i - sign * (row - negative);
+            if (j < 0 || j >= x.rows()) continue;
             for (Index c = 0; c < x.cols(); ++c) y(i, c) += lags(row, c) * x(j, c);
         }
     }
