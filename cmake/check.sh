@@ -6,6 +6,8 @@
 #   bash cmake/check.sh ROW...   some of them
 #
 #   test            the test command of the README
+#   consumers       what programs of others meet: an installed package, units of other instructions, no exceptions,
+#                   macros named min and max, functions that are not inline
 #   examples        the example programs, what the guide says that they print, and the program toeplitz
 #   gcc             the floors that use vectors and gradients with g++, for this processor; units of other flags
 #   asan            unit and allocation tests with clang++'s address and undefined-behaviour sanitizers
@@ -23,7 +25,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-all_rows=(test examples gcc asan tsan fuzz sse2 avx2 avx512 ofast no-exceptions no-openmp no-fftw index strict aarch64)
+all_rows=(test consumers examples gcc asan tsan fuzz sse2 avx2 avx512 ofast no-exceptions no-openmp no-fftw index strict aarch64)
 mapfile -t unit < <(cd tests/unit && printf 'unit_%s\n' *)
 vectors=(unit_core unit_fft unit_dense unit_operators)
 jobs=$(nproc)
@@ -50,6 +52,12 @@ suites() {
 }
 
 row_test() { bash cmake/test.sh; }
+
+row_consumers() {
+    need clang libomp-dev
+    preset=test configure
+    ctest --test-dir "build/check/$row" --output-on-failure --no-tests=error --parallel "$jobs" -L '^consumer-slow$'
+}
 
 row_examples() {
     need clang libomp-dev libcli11-dev libsndfile1-dev libpng-dev zlib1g-dev libopenmpi-dev openmpi-bin gnuplot-nox

@@ -12,23 +12,29 @@ function(toeplitz_add_compiled)
     if(NOT DEFINED TOEPLITZ_COMPILED_SCALARS)
         set(TOEPLITZ_COMPILED_SCALARS float double)
     endif()
+    # What instantiates the same of Eigen stands together, for unity builds.
+    set(instances "")
     foreach(scalar IN LISTS TOEPLITZ_COMPILED_SCALARS)
-        set(instances "PARTS(, ${scalar})" "APPROXIMATION(, ${scalar})" "FIT(, ${scalar})")
+        list(APPEND instances "PARTS(, ${scalar})" "APPROXIMATION(, ${scalar})" "FIT(, ${scalar})")
+    endforeach()
+    foreach(scalar IN LISTS TOEPLITZ_COMPILED_SCALARS)
+        list(APPEND instances "STREAM(, ${scalar})")
         foreach(mixer IN ITEMS Tno SkiTno FdTno)
             foreach(causality IN ITEMS bidirectional causal)
                 list(APPEND instances "MIXER(, ${mixer}<${scalar}, Causality::${causality}>)")
             endforeach()
         endforeach()
-        foreach(instance IN LISTS instances)
-            string(REGEX REPLACE "[^A-Za-z]+" "_" name "${instance}")
-            set(source "${CMAKE_CURRENT_BINARY_DIR}/toeplitz_compiled/${name}.cpp")
-            file(CONFIGURE OUTPUT "${source}" CONTENT "#include <toeplitz/approximation/compiled.hpp>\n\
+    endforeach()
+    foreach(instance IN LISTS instances)
+        string(REGEX REPLACE "[^A-Za-z]+" "_" name "${instance}")
+        set(source "${CMAKE_CURRENT_BINARY_DIR}/toeplitz_compiled/${name}.cpp")
+        file(CONFIGURE OUTPUT "${source}" CONTENT "#include <toeplitz/approximation/compiled.hpp>\n\
 #include <toeplitz/compiled.hpp>\n\
+#include <toeplitz/stream/compiled.hpp>\n\
 namespace toeplitz::inline TOEPLITZ_ABI {\n\
 TOEPLITZ_INSTANTIATE_${instance}\n\
 }\n")
-            list(APPEND sources "${source}")
-        endforeach()
+        list(APPEND sources "${source}")
     endforeach()
     set(has_json OFF)
     if(TARGET nlohmann_json::nlohmann_json)

@@ -18,6 +18,7 @@
 #include <toeplitz/operators/fft.hpp>
 #include <toeplitz/operators/ski.hpp>
 #include <toeplitz/operators/spectral.hpp>
+#include <toeplitz/operators/state_space.hpp>
 
 // TOEPLITZ_INSTANTIATE_…(extern, …) declares explicit instantiations, TOEPLITZ_INSTANTIATE_…(, …) defines
 // them.
@@ -44,9 +45,18 @@
         const Scalar*, MatrixView<Scalar>, Workspace&, detail::Finish<Scalar>);                              \
     extern_or_not template void detail::activate<Scalar>(Activation, const Scalar*, Scalar*, Scalar*, Index);
 
+/// The recurrence of state spaces, which operators and streams advance.
+#define TOEPLITZ_INSTANTIATE_MODES(extern_or_not, Scalar)                                      \
+    extern_or_not template class detail::ModalRecurrence<Scalar>;                              \
+    extern_or_not template void detail::ModalRecurrence<Scalar>::advance<Update::assign>(      \
+        Index, MatrixView<const Scalar>, MatrixView<Scalar>, Scalar*, Scalar*) const noexcept; \
+    extern_or_not template void detail::ModalRecurrence<Scalar>::advance<Update::add>(         \
+        Index, MatrixView<const Scalar>, MatrixView<Scalar>, Scalar*, Scalar*) const noexcept;
+
 /// What stands on no mixer, for one scalar.
 #define TOEPLITZ_INSTANTIATE_PARTS(extern_or_not, Scalar)                                   \
     TOEPLITZ_INSTANTIATE_DENSE(extern_or_not, Scalar)                                       \
+    TOEPLITZ_INSTANTIATE_MODES(extern_or_not, Scalar)                                       \
     extern_or_not template class detail::TreePlan<Scalar>;                                  \
     extern_or_not template class detail::SplittingTree<Scalar>;                             \
     extern_or_not template class TreeConvolution<Scalar>;                                   \

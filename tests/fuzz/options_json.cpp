@@ -79,7 +79,7 @@ const FuzzTarget& fuzz_target() {
                     "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["};
         of.restructure = change_json;
         of.outcomes = {0, 221, 222, 223, 960};
-        of.mutations = 30'000;
+        of.mutations = 10'000;
         return of;
     }();
     return target;

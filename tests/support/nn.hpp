@@ -74,12 +74,16 @@ public:
                   Workspace&) const {
         dx.eigen().setZero();
         for_pairs(cache.sequences.get(), [&](Index first, Index i, Index j) {
+            const Scalar weight = parameters.weight(i, j);
+            const Scalar* gain = parameters.gain.data();
+            Scalar* gain_gradient = gradients.gain.data();
+            Scalar& weight_gradient = gradients.weight(i, j);
             for (Index c = 0; c < x.cols(); ++c) {
                 const Scalar in = x(first + j, c);
                 const Scalar out = g(first + i, c);
-                dx(first + j, c) += parameters.gain(c) * parameters.weight(i, j) * out;
-                gradients.weight(i, j) += parameters.gain(c) * in * out;
-                gradients.gain(c) += parameters.weight(i, j) * in * out;
+                dx(first + j, c) += gain[c] * weight * out;
+                weight_gradient += gain[c] * in * out;
+                gain_gradient[c] += weight * in * out;
             }
         });
     }
@@ -122,9 +126,9 @@ private:
                     MatrixView<Scalar> y) {
         y.eigen().setZero();
         for_pairs(sequences, [&](Index first, Index i, Index j) {
-            for (Index c = 0; c < x.cols(); ++c) {
-                y(first + i, c) += parameters.gain(c) * parameters.weight(i, j) * x(first + j, c);
-            }
+            const Scalar weight = parameters.weight(i, j);
+            const Scalar* gain = parameters.gain.data();
+            for (Index c = 0; c < x.cols(); ++c) y(first + i, c) += gain[c] * weight * x(first + j, c);
         });
     }
 

@@ -69,6 +69,50 @@ long double product_error(const OraclePart& part, Index length) {
 
 }  // namespace
 
+LongMatrix long_product(const LongMatrix& a, const LongMatrix& b) {
+    LongMatrix c = LongMatrix::Zero(a.rows(), b.cols());
+    for (Index i = 0; i < c.rows(); ++i) {
+        for (Index k = 0; k < a.cols(); ++k) {
+            for (Index j = 0; j < c.cols(); ++j) c(i, j) += a(i, k) * b(k, j);
+        }
+    }
+    return c;
+}
+
+LongMatrix toeplitz_product(Direction direction, const LongMatrix& lags, Index negative, const LongMatrix& x,
+                            Index rows) {
+    LongMatrix y = LongMatrix::Zero(rows, x.cols());
+    const Index sign = direction == Direction::forward ? 1 : -1;
+    for (Index i = 0; i < rows; ++i) {
+        for (Index row = 0; row < lags.rows(); ++row) {
+            const Index j = i - sign * (row - negative);
+            if (j < 0 || j >= x.rows()) continue;
+            for (Index c = 0; c < x.cols(); ++c) y(i, c) += lags(row, c) * x(j, c);
+        }
+    }
+    return y;
+}
+
+Reference causal_convolution(const LongMatrix& lags, const LongMatrix& x, Index streams, Index settling,
+                             long double unit) {
+    Reference result{LongMatrix::Zero(x.rows(), x.cols()), LongMatrix::Zero(x.rows(), x.cols())};
+    const long double factor = transform_error(settling) * unit;
+    for (Index c = 0; c < x.cols(); ++c) {
+        const LongVector h = column(lags, 0, lags.rows(), c);
+        const LongVector from = column(x, 0, x.rows(), c);
+        for (Index row = 0; row < x.rows(); ++row) {
+            long double squares = 0;
+            for (Index t = 0; t < settling && row - t * streams >= 0; ++t) {
+                const long double input = at(from, row - t * streams);
+                if (t < size(h)) result.value(row, c) += at(h, t) * input;
+                squares += input * input;
+            }
+            result.tolerance(row, c) = factor * norm_of(h) * std::sqrt(squares);
+        }
+    }
+    return result;
+}
+
 Index Oracle::parameters() const {
     Index count = 0;
     for (const OraclePart& part : parts_) count += part.lags.cols();

@@ -20,6 +20,19 @@ struct Reference {
     LongMatrix tolerance;
 };
 
+/// a b.
+LongMatrix long_product(const LongMatrix& a, const LongMatrix& b);
+
+/// `rows` rows of T x, y_i = Σ_j k_{i−j} x_j, or of Tᵀ x; row t + negative of `lags` is k_t, all others are
+/// 0.
+LongMatrix toeplitz_product(Direction direction, const LongMatrix& lags, Index negative, const LongMatrix& x,
+                            Index rows);
+
+/// y_t = Σ_s h_s x_{t−s} for streams whose rows are side by side, and how far each entry may be from it:
+/// tolerance(N) u ‖h‖₂ ‖x‖₂ of the last N = `settling` inputs.
+Reference causal_convolution(const LongMatrix& lags, const LongMatrix& x, Index streams, Index settling,
+                             long double unit);
+
 /// T = W A Wᵀ with A_ab = κ(a−b), κ = L k: all operators of the library have this form, most with W = I.
 struct OraclePart {
     LongMatrix lags;     ///< L: (2r−1) × parameters; row t + r − 1 is lag t

@@ -5,6 +5,8 @@
 /// Random test data: standard normal, reproducible, and different in every element, so that no symmetry of
 /// the data can hide an error.
 
+#include <span>
+
 #include <toeplitz/core/random.hpp>
 #include <toeplitz/core/types.hpp>
 
@@ -14,14 +16,15 @@ namespace toeplitz::test {
 template <class T>
 using ColumnMatrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor>;
 
+/// The first numbers of this seed.
+void fill_normal(std::span<float> numbers, std::uint64_t seed);
+void fill_normal(std::span<double> numbers, std::uint64_t seed);
+void fill_normal(std::span<long double> numbers, std::uint64_t seed);
+
 template <class T>
 Matrix<T> random_matrix(Index rows, Index cols, std::uint64_t seed) {
-    const CounterRandom random(seed);
     Matrix<T> matrix(rows, cols);
-    std::uint64_t next = 0;
-    for (Index i = 0; i < rows; ++i) {
-        for (Index j = 0; j < cols; ++j) matrix(i, j) = static_cast<T>(random.normal(next++));
-    }
+    fill_normal(std::span(matrix.data(), static_cast<std::size_t>(matrix.size())), seed);
     return matrix;
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// What the tests of streams share: the definition in long double, and cuts of time into calls.
+/// What the tests of streams share: the definition, and cuts of time into calls.
 
 #include <functional>
 
@@ -12,27 +12,10 @@
 
 namespace toeplitz::test {
 
-/// y_t = Σ h_s x_{t−s} for streams whose rows are side by side, and how far each entry may be from it:
-/// tolerance(N) u ‖h‖₂ ‖x‖₂ of the last N = `settling` inputs.
 template <class S>
 Reference causal_convolution(const Matrix<S>& lags, const Matrix<S>& x, Index streams, Index settling) {
-    Reference result{LongMatrix::Zero(x.rows(), x.cols()), LongMatrix::Zero(x.rows(), x.cols())};
-    const long double factor = transform_error(settling) * unit<S>;
-    for (Index c = 0; c < x.cols(); ++c) {
-        const long double size = norm(lags.col(c));
-        for (Index row = 0; row < x.rows(); ++row) {
-            long double sum = 0;
-            long double squares = 0;
-            for (Index t = 0; t < settling && row - t * streams >= 0; ++t) {
-                const auto input = static_cast<long double>(x(row - t * streams, c));
-                if (t < lags.rows()) sum += static_cast<long double>(lags(t, c)) * input;
-                squares += input * input;
-            }
-            result.value(row, c) = sum;
-            result.tolerance(row, c) = factor * size * std::sqrt(squares);
-        }
-    }
-    return result;
+    return causal_convolution(lags.template cast<long double>(), x.template cast<long double>(), streams,
+                              settling, unit<S>);
 }
 
 /// Calls f(first step, steps) for blocks of 1, 2, … steps in an order that repeats late, until `count` are

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include <gtest/gtest.h>
 
@@ -43,11 +44,12 @@ testing::AssertionResult near_each(const T& actual, const Reference& expected, c
     }
     for (Index i = 0; i < actual.rows(); ++i) {
         for (Index j = 0; j < actual.cols(); ++j) {
-            const testing::AssertionResult entry =
-                near(static_cast<long double>(actual(i, j)), static_cast<long double>(expected(i, j)),
-                     static_cast<long double>(tolerance(i, j)));
-            if (!entry) {
-                return testing::AssertionFailure() << "at (" << i << ", " << j << "): " << entry.message();
+            const auto a = static_cast<long double>(actual(i, j));
+            const auto b = static_cast<long double>(expected(i, j));
+            const auto most = static_cast<long double>(tolerance(i, j));
+            if (!(std::abs(a - b) <= most)) {
+                return testing::AssertionFailure()
+                       << "at (" << i << ", " << j << "): " << near(a, b, most).message();
             }
         }
     }
@@ -66,6 +68,11 @@ testing::AssertionResult same_bits(const A& actual, const B& expected) {
     return near_all(actual, expected, 0);
 }
 
+/// ‖a‖₂ of numbers.
+long double norm_of(std::span<const float> numbers);
+long double norm_of(std::span<const double> numbers);
+long double norm_of(std::span<const long double> numbers);
+
 /// ‖a‖₂ of all entries.
 template <class M>
 long double norm(const M& matrix) {
@@ -77,6 +84,10 @@ long double norm(const M& matrix) {
         }
     }
     return std::sqrt(sum);
+}
+template <class T>
+long double norm(const Matrix<T>& matrix) {
+    return norm_of(std::span<const T>(matrix.data(), static_cast<std::size_t>(matrix.size())));
 }
 
 /// ‖a − b‖₂ / ‖b‖₂ of all entries.

@@ -316,3 +316,8 @@ private:
 };
 
 }  // namespace toeplitz::inline TOEPLITZ_ABI
+
+// A program that links toeplitz::compiled.
+#if defined(TOEPLITZ_COMPILED)
+#include <toeplitz/stream/compiled.hpp>
+#endif

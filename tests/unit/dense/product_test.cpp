@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <support/oracle.hpp>
 #include <support/random.hpp>
 #include <support/scalars.hpp>
 #include <support/threads.hpp>
@@ -40,8 +41,8 @@ protected:
     static testing::AssertionResult is_product(Product form, const Factors& f, Update update, bool bias,
                                                const Matrix<Scalar>& actual) {
         const Matrix<long double> a = left(form, f), b = right(form, f);
-        Matrix<long double> expected = a * b;
-        Matrix<long double> bound = a.cwiseAbs() * b.cwiseAbs();
+        Matrix<long double> expected = long_product(a, b);
+        Matrix<long double> bound = long_product(a.cwiseAbs(), b.cwiseAbs());
         const auto add = [&](const Matrix<long double>& term) {
             expected += term;
             bound += term.cwiseAbs();

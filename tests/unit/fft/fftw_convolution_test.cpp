@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <support/errors.hpp>
+#include <support/oracle.hpp>
 #include <support/planning.hpp>
 #include <support/random.hpp>
 #include <support/scalars.hpp>
@@ -17,7 +18,6 @@ template <class S>
 class FftwConvolutionTest : public testing::Test {
 protected:
     using Engine = FftwConvolution<S>;
-    using LongMatrix = Matrix<long double>;
 
     static constexpr S untouched = S(-77);
 
@@ -31,17 +31,8 @@ protected:
 
     static LongMatrix product(const Matrix<S>& lags, Index negative, const Matrix<S>& x, Index rows,
                               Direction direction) {
-        LongMatrix y = LongMatrix::Zero(rows, x.cols());
-        for (Index i = 0; i < rows; ++i) {
-            for (Index j = 0; j < x.rows(); ++j) {
-                const Index row = negative + (direction == Direction::forward ? i - j : j - i);
-                if (row < 0 || row >= lags.rows()) continue;
-                for (Index c = 0; c < x.cols(); ++c) {
-                    y(i, c) += static_cast<long double>(lags(row, c)) * static_cast<long double>(x(j, c));
-                }
-            }
-        }
-        return y;
+        return toeplitz_product(direction, lags.template cast<long double>(), negative,
+                                x.template cast<long double>(), rows);
     }
 
     template <Direction direction>

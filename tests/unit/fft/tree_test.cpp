@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <support/errors.hpp>
+#include <support/oracle.hpp>
 #include <support/random.hpp>
 #include <support/sanitizers.hpp>
 #include <support/scalars.hpp>
@@ -17,8 +18,6 @@
 
 namespace toeplitz::test {
 namespace {
-
-using LongMatrix = Matrix<long double>;
 
 // ---- butterflies ---------------------------------------------------------------------------------------
 
@@ -221,16 +220,8 @@ protected:
     /// `rows` rows of T x, or of Tᵀ x, by definition.
     static LongMatrix product(const Matrix<S>& lags, Index negative, const Matrix<S>& x, Index rows,
                               Direction direction = Direction::forward) {
-        const LongMatrix k = lags.template cast<long double>();
-        const LongMatrix from = x.template cast<long double>();
-        LongMatrix y = LongMatrix::Zero(rows, x.cols());
-        for (Index i = 0; i < rows; ++i) {
-            for (Index j = 0; j < x.rows(); ++j) {
-                const Index row = negative + (direction == Direction::forward ? i - j : j - i);
-                if (row >= 0 && row < lags.rows()) y.row(i) += k.row(row).cwiseProduct(from.row(j));
-            }
-        }
-        return y;
+        return toeplitz_product(direction, lags.template cast<long double>(), negative,
+                                x.template cast<long double>(), rows);
     }
 
     /// Every way to T x for one direction, at length n.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <support/errors.hpp>
+#include <support/oracle.hpp>
 #include <support/random.hpp>
 #include <support/scalars.hpp>
 #include <support/threads.hpp>
@@ -12,29 +13,31 @@
 namespace toeplitz::test {
 namespace {
 
-using LongVector = Vector<long double>;
-
-LongVector affine(const auto& linear, const LongVector& x) {
-    LongVector y = linear.weight.template cast<long double>() * x;
-    if (linear.bias.size() != 0) y += linear.bias.template cast<long double>();
+/// Columns are positions.
+LongMatrix affine(const auto& linear, const LongMatrix& x) {
+    LongMatrix y = long_product(linear.weight.template cast<long double>(), x);
+    if (linear.bias.size() != 0) y.colwise() += linear.bias.template cast<long double>();
     return y;
 }
 
-/// The definition, in long double, for relu and simple_rms.
+/// Rows are positions: the definition, in long double, for relu and simple_rms.
 template <class Scalar>
-LongVector reference(const PositionMlpOptions& options, const PositionMlpParameters<Scalar>& p,
-                     long double t) {
-    const auto features = [](const LongVector& h) -> LongVector {
-        const long double rms = std::sqrt(h.squaredNorm() / static_cast<long double>(h.size()));
-        return (h / (rms + 1e-8L)).cwiseMax(0);
+LongMatrix reference(const PositionMlpOptions& options, const PositionMlpParameters<Scalar>& p,
+                     const LongMatrix& positions) {
+    const auto features = [](LongMatrix h) {
+        for (Index j = 0; j < h.cols(); ++j) {
+            const long double rms = std::sqrt(h.col(j).squaredNorm() / static_cast<long double>(h.rows()));
+            h.col(j) = (h.col(j) / (rms + 1e-8L)).cwiseMax(0);
+        }
+        return h;
     };
-    LongVector h = affine(p.pos_proj, LongVector::Constant(1, t));
+    LongMatrix h = affine(p.pos_proj, positions.transpose());
     for (const auto& layer : p.layers) {
-        LongVector next = affine(layer.linear, features(h));
+        LongMatrix next = affine(layer.linear, features(h));
         if (options.residual == Residual::add) next += h;
         h = next;
     }
-    return affine(p.out.linear, features(h));
+    return affine(p.out.linear, features(h)).transpose();
 }
 
 template <class Scalar>
@@ -61,15 +64,12 @@ TYPED_TEST(PositionMlpTest, AgreesWithTheDefinitionForAllShapes) {
                         {.channels = channels, .width = width, .layers = layers, .residual = residual});
                     const auto parameters = mlp.make_parameters(5);
                     const Index most = 211;
-                    Matrix<long double> all(most, channels);
-                    for (Index i = 0; i < most; ++i) {
-                        all.row(i) =
-                            reference(mlp.options(), parameters, static_cast<long double>(i - most / 2));
-                    }
+                    const LongMatrix all =
+                        reference(mlp.options(), parameters, integer_positions<long double>(most));
                     for (const Index rows : {Index{1}, Index{6}, Index{127}, Index{128}, Index{129}, most}) {
                         Matrix<Scalar> values(rows, channels);
                         mlp.evaluate(parameters, integer_positions<Scalar>(rows), values, ws);
-                        const Matrix<long double> expected = all.middleRows(most / 2 - rows / 2, rows);
+                        const LongMatrix expected = all.middleRows(most / 2 - rows / 2, rows);
                         // Each layer is a sum of `width` terms of a normed row.
                         const long double tolerance = unit<Scalar> * static_cast<long double>(layers + 2) *
                                                       8 * std::sqrt(static_cast<long double>(width + 8));

@@ -9,7 +9,7 @@
 
 #include <toeplitz/nn/any_of.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::any_of_test {
 namespace {
 
 using CausalTno = DoubleTno<Causality::causal>;
@@ -120,4 +120,4 @@ TEST(AnyOfTest, RefusesWhatBelongsToAnotherMixer) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::any_of_test

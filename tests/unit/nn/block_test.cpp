@@ -8,7 +8,7 @@
 
 #include <toeplitz/train/buffers.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::block_test {
 namespace {
 
 using Layer = PlainBlock<double>;
@@ -223,4 +223,4 @@ TEST(BlockErrorTest, NamesWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::block_test

@@ -15,7 +15,7 @@
 #include <toeplitz/core/options_text.hpp>
 #include <toeplitz/nn/compress.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::compress_test {
 namespace {
 
 constexpr Causality both = Causality::bidirectional;
@@ -299,4 +299,4 @@ TEST(CompressTest, RefusesAKernelOrAToleranceForAnyNumberOfThreads) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::compress_test

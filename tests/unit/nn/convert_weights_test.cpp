@@ -7,7 +7,7 @@
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::convert_weights_test {
 namespace {
 
 using Layer = PlainBlock<double>;
@@ -155,4 +155,4 @@ TEST(ConvertWeightsTest, KeepsTheChecksOfShapes) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::convert_weights_test

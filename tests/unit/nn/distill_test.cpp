@@ -13,7 +13,7 @@
 #include <toeplitz/nn/normalized.hpp>
 #include <toeplitz/nn/tno.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::distill_test {
 namespace {
 
 using Exact = Tno<double, Causality::causal>;
@@ -229,4 +229,4 @@ TEST(DistillErrors, AreThoseOfTheArguments) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::distill_test

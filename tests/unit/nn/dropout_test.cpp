@@ -10,7 +10,7 @@
 
 #include <toeplitz/nn/dropout.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::dropout_test {
 namespace {
 
 Matrix<double> dropped(double rate, std::uint64_t seed, Matrix<double> x) {
@@ -78,4 +78,4 @@ TEST(DropoutErrorTest, RefusesRatesOutsideTheRange) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::dropout_test

@@ -9,7 +9,7 @@
 
 #include <toeplitz/nn/embedding.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::embedding_test {
 namespace {
 
 constexpr EmbeddingOptions small = {.vocabulary = 5, .width = 3};
@@ -86,4 +86,4 @@ TEST(EmbeddingErrorTest, NamesTheTokenAndItsPosition) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::embedding_test

@@ -7,7 +7,7 @@
 
 #include <toeplitz/core/options_text.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::fd_tno_test {
 namespace {
 
 constexpr auto causal = Causality::causal;
@@ -175,4 +175,4 @@ TEST(FdTnoErrorTest, NamesWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::fd_tno_test

@@ -6,7 +6,7 @@
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::glu_test {
 namespace {
 
 using Unit = Glu<double>;
@@ -100,4 +100,4 @@ TEST(GluErrorTest, NamesWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::glu_test

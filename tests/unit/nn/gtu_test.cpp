@@ -6,7 +6,7 @@
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::gtu_test {
 namespace {
 
 using Unit = PlainGtu<double>;
@@ -158,4 +158,4 @@ TEST(GtuErrorTest, NamesWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::gtu_test

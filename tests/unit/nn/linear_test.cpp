@@ -8,7 +8,7 @@
 
 #include <toeplitz/nn/linear.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::linear_test {
 namespace {
 
 TEST(LinearTest, AgreesWithTheDefinition) {
@@ -95,4 +95,4 @@ TEST(LinearErrorTest, NamesWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::linear_test

@@ -14,7 +14,7 @@
 
 #include <toeplitz/nn/loss.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::loss_test {
 namespace {
 
 template <class Scalar>
@@ -628,4 +628,4 @@ TEST(LossErrorTest, NamesWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::loss_test

@@ -3,7 +3,7 @@
 
 #include <support/nn.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::mixer_test {
 namespace {
 
 /// A mixer whose parameters cannot be visited.
@@ -24,4 +24,4 @@ TEST(TokenMixerTest, NeedsParametersThatCanBeVisited) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::mixer_test

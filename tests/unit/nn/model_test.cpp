@@ -8,7 +8,7 @@
 #include <support/random.hpp>
 #include <support/tolerance.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::model_test {
 namespace {
 
 using Net = PlainModel<double>;
@@ -525,4 +525,4 @@ TEST(ModelTest, NoSequencesAreNothingToDo) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::model_test

@@ -9,7 +9,7 @@
 
 #include <toeplitz/train/buffers.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::norm_test {
 namespace {
 
 RowNormOptions options_of(Norm norm, Index channels, Bias bias = Bias::none, Index measured = 0) {
@@ -310,4 +310,4 @@ TEST(BatchNormErrorTest, NamesWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::norm_test

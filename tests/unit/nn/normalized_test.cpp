@@ -5,7 +5,7 @@
 #include <support/mixer_check.hpp>
 #include <support/random.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::normalized_test {
 namespace {
 
 /// A positive kernel, so that no sum vanishes.
@@ -100,4 +100,4 @@ TEST(NormalizedErrorTest, NamesWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::normalized_test

@@ -10,7 +10,7 @@
 #include <toeplitz/nn/block.hpp>
 #include <toeplitz/train/trainer.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::own_mixer_test {
 namespace {
 
 static_assert(TokenMixer<EchoMixer>);
@@ -80,4 +80,4 @@ TEST(OwnMixerTest, ALayerTrainsWithIt) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::own_mixer_test

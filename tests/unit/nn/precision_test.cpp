@@ -11,7 +11,7 @@
 
 #include <toeplitz/core/options_text.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::precision_test {
 namespace {
 
 using Net = PlainModel<float>;
@@ -310,4 +310,4 @@ TEST(PrecisionTest, IsForModelsOfFloat) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::precision_test

@@ -8,7 +8,7 @@
 #include <support/threads.hpp>
 #include <support/tolerance.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::prepared_test {
 namespace {
 
 using Layer = PlainBlock<double>;
@@ -275,4 +275,4 @@ TEST(PreparedTest, RefusesWrongParametersOfModelsWhenPreparing) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::prepared_test

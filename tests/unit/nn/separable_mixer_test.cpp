@@ -20,7 +20,7 @@
 #include <toeplitz/nn/ski_tno.hpp>
 #include <toeplitz/nn/tno.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::separable_mixer_test {
 namespace {
 
 constexpr Causality both = Causality::bidirectional;
@@ -388,4 +388,4 @@ TEST(SeparableMixerErrors, SayWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::separable_mixer_test

@@ -5,7 +5,7 @@
 #include <support/mixer_check.hpp>
 #include <support/random.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::ski_tno_test {
 namespace {
 
 constexpr auto causal = Causality::causal;
@@ -214,4 +214,4 @@ TEST(SkiTnoErrorTest, NamesWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::ski_tno_test

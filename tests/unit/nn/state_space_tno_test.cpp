@@ -5,7 +5,7 @@
 #include <support/mixer_check.hpp>
 #include <support/random.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::state_space_tno_test {
 namespace {
 
 using Mixer = StateSpaceTno<double>;
@@ -139,4 +139,4 @@ TEST(StateSpaceTnoErrors, OptionsAndParametersThatDoNotFit) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::state_space_tno_test

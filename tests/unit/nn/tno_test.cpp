@@ -5,7 +5,7 @@
 #include <support/mixer_check.hpp>
 #include <support/random.hpp>
 
-namespace toeplitz::test {
+namespace toeplitz::test::tno_test {
 namespace {
 
 constexpr auto causal = Causality::causal;
@@ -133,4 +133,4 @@ TEST(TnoErrorTest, NamesWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace toeplitz::test
+}  // namespace toeplitz::test::tno_test

@@ -9,6 +9,7 @@
 
 #include <support/any_operator.hpp>
 #include <support/errors.hpp>
+#include <support/oracle.hpp>
 #include <support/random.hpp>
 #include <support/scalars.hpp>
 #include <support/tolerance.hpp>
@@ -18,23 +19,11 @@
 namespace toeplitz::test {
 namespace {
 
-using LongMatrix = Matrix<long double>;
-
 /// Row t is Σ_l h_l x_{t−l}, or Σ_l h_l x_{t+l} for the adjoint.
 template <class S>
 LongMatrix filtered(const Matrix<S>& h, const Matrix<S>& x, Direction direction = Direction::forward) {
-    const LongMatrix taps = h.template cast<long double>();
-    const LongMatrix signal = x.template cast<long double>();
-    LongMatrix y = LongMatrix::Zero(x.rows(), x.cols());
-    for (Index l = 0; l < std::min(h.rows(), x.rows()); ++l) {
-        const Index rows = x.rows() - l;
-        if (direction == Direction::forward) {
-            y.bottomRows(rows).array() += signal.topRows(rows).array().rowwise() * taps.row(l).array();
-        } else {
-            y.topRows(rows).array() += signal.bottomRows(rows).array().rowwise() * taps.row(l).array();
-        }
-    }
-    return y;
+    return toeplitz_product(direction, h.template cast<long double>(), 0, x.template cast<long double>(),
+                            x.rows());
 }
 
 template <class S>

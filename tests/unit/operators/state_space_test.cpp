@@ -43,11 +43,7 @@ ChannelGradient gradient_by_definition(const OwnedStateSpace<S>& kernel, Index c
             for (std::size_t i = 0; i < modes && t >= taps; ++i) {
                 const Complex pole(kernel.poles(static_cast<Index>(i), c));
                 const Complex residue(kernel.residues(static_cast<Index>(i), c));
-                const auto power = [&](Index k) {
-                    Complex value = 1;
-                    for (Index j = 0; j < k; ++j) value *= pole;
-                    return value;
-                };
+                const auto power = [&](Index k) { return std::pow(pole, static_cast<int>(k)); };
                 const Index k = t - taps;
                 sum.residues[i] += product * std::conj(power(k));
                 if (k > 0) {
@@ -81,13 +77,10 @@ protected:
     /// T x of each channel by definition, and how far an entry may be from it.
     static Reference by_definition(const OwnedStateSpace<S>& kernel, const Matrix<S>& x) {
         const LongMatrix lags = lags_by_definition(kernel, x.rows());
-        Reference result{LongMatrix::Zero(x.rows(), x.cols()), LongMatrix::Zero(x.rows(), x.cols())};
+        Reference result{
+            toeplitz_product(Direction::forward, lags, 0, x.template cast<long double>(), x.rows()),
+            LongMatrix::Zero(x.rows(), x.cols())};
         for (Index c = 0; c < x.cols(); ++c) {
-            for (Index i = 0; i < x.rows(); ++i) {
-                for (Index j = 0; j <= i; ++j) {
-                    result.value(i, c) += lags(i - j, c) * static_cast<long double>(x(j, c));
-                }
-            }
             result.tolerance.col(c).setConstant(
                 tolerance(kernel) * norm(x.col(c)) *
                 (norm(lags.col(c)) + norm(kernel.residues.col(c).cwiseAbs())));
