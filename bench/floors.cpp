@@ -10,6 +10,7 @@
 #include <toeplitz/core/parallel.hpp>
 #include <toeplitz/core/simd.hpp>
 #include <toeplitz/fft/fftw.hpp>
+#include <toeplitz/fft/tree_twiddles.hpp>
 
 #include "bench.hpp"
 
@@ -140,7 +141,7 @@ private:
     Array<std::complex<float>> spectrum_;
 };
 
-// With the block, a power of two, that takes least time.
+// With the block, 4, 5, 6 or 7 times a power of two, that takes least time.
 Work overlap_save(const Shape& shape) {
     struct Data {
         Array<float> x;
@@ -151,7 +152,7 @@ Work overlap_save(const Shape& shape) {
     data->x = random_array(shape.n, shape.d, 1);
     data->y = Array<float>(shape.n, shape.d);
     auto least = std::chrono::steady_clock::duration::max();
-    for (Index size = 1024; size <= 16 * shape.taps || size <= 8192; size *= 2) {
+    for (Index size = 1024; size <= 16 * shape.taps || size <= 8192; size = detail::tree_size(size + 1)) {
         if (size < 2 * shape.taps) continue;
         auto filter = std::make_unique<OverlapSave>(shape.taps, size);
         auto time = least;

@@ -21,7 +21,10 @@ set(CPACK_DEBIAN_DEV_FILE_NAME "libtoeplitz-dev_${PROJECT_VERSION}_all.deb")
 set(CPACK_DEBIAN_DEV_PACKAGE_ARCHITECTURE all)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libeigen3-dev (>= 3.4)")
-set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS "nlohmann-json3-dev, libfftw3-dev, libopenmpi-dev, toeplitz-tools")
+# What a program with model files takes to compile; apt brings it along unless it is told not to.
+set(CPACK_DEBIAN_DEV_PACKAGE_RECOMMENDS
+    "g++ (>= 4:12) | clang (>= 1:14), pkg-config | cmake (>= 3.24), nlohmann-json3-dev (>= 3.11)")
+set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS "libfftw3-dev, libopenmpi-dev, toeplitz-tools")
 # The first line is the synopsis, as there is no other.
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")
 set(about "Products with Toeplitz matrices in n log n or n operations, long filters and
@@ -37,6 +40,7 @@ if(TARGET toeplitz_program)
     set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME toeplitz-tools)
     set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION science)
     set(CPACK_DEBIAN_TOOLS_PACKAGE_SHLIBDEPS ON)
+    set(CPACK_DEBIAN_TOOLS_PACKAGE_SUGGESTS "gnuplot-nox | gnuplot, libtoeplitz-dev")
     set(CPACK_COMPONENT_TOOLS_DESCRIPTION "Toeplitz matrices and neural networks, the program toeplitz\n${about}")
     install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/toeplitz-tools" RENAME copyright
         COMPONENT tools EXCLUDE_FROM_ALL)

@@ -26,9 +26,9 @@ Report describe(const std::string& path, bool all_tensors) {
     const bool is_model = file.metadata.count(toeplitz::detail::model_format) != 0;
     report.facts["file"] = path;
     report.facts["kind"] = is_model ? "model" : "tensors";
-    print(report.text, "%s: %s, %zu tensors, %td numbers, %zu bytes%s\n", path.c_str(),
-          is_model ? "a model" : "tensors", file.tensors.size(), numbers, bytes,
-          file.checksum ? ", its checksum is right" : "");
+    print(report.text, "%s: %s%zu tensor%s, %td numbers, %zu bytes%s\n", path.c_str(),
+          is_model ? "a model, " : "", file.tensors.size(), file.tensors.size() == 1 ? "" : "s", numbers,
+          bytes, file.checksum ? ", its checksum is right" : "");
     report.facts["numbers"] = numbers;
     report.facts["bytes"] = bytes;
     report.facts["checksum"] = file.checksum;
