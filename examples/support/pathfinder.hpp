@@ -27,11 +27,11 @@ namespace pathfinder {
 
 /// In pixels of a picture of 32 × 32.
 struct Options {
-    Index size = 32;            ///< pixels of a side
-    int dashes = 14;            ///< of a path
-    int distractor_dashes = 5;  ///< a third of it
-    int distractors = 4;        ///< at most: as many as find room
-    double dash = 2;            ///< length of one
+    Index size = 32;        ///< pixels of a side
+    int dashes = 14;        ///< of a path
+    int least_dashes = 14;  ///< fewer than `dashes`: how many is drawn for each picture
+    int distractors = 4;    ///< at most: as many as find room; of a third of the dashes
+    double dash = 2;        ///< length of one
     double thickness = 0.5;
     double gap = 0.8;            ///< between dashes of a path
     double bend = 0.55;          ///< largest turn from dash to dash, in radians
@@ -46,6 +46,9 @@ struct Point {
     double y = 0;
 };
 inline double distance(const Point& a, const Point& b) { return std::hypot(a.x - b.x, a.y - b.y); }
+inline bool are_closer(const Point& a, const Point& b, double reach) {
+    return (a.x - b.x) * (a.x - b.x) + (a.y - b.y) * (a.y - b.y) < reach * reach;
+}
 
 /// Dashes one after another: the middle of each, and its direction.
 struct Path {
@@ -64,16 +67,19 @@ public:
     Generator(const Options& options, std::uint64_t seed) : options_(options), random_(seed) {}
 
     Scene next() {
+        const int dashes =
+            options_.least_dashes +
+            static_cast<int>(uniform() * static_cast<double>(options_.dashes - options_.least_dashes + 1));
         while (true) {
             Scene scene;
-            if (!add_path(scene, options_.dashes, 40)) continue;
+            if (!add_path(scene, dashes, 40)) continue;
             std::optional<Pairs> pairs;
             for (int i = 0; i < 10 && !pairs; ++i) {
                 scene.paths.resize(1);
-                if (add_path(scene, options_.dashes, 10)) pairs = choose_pairs(scene);
+                if (add_path(scene, dashes, 10)) pairs = choose_pairs(scene);
             }
             if (!pairs) continue;
-            for (int i = 0; i < options_.distractors; ++i) add_path(scene, options_.distractor_dashes, 60);
+            for (int i = 0; i < options_.distractors; ++i) add_path(scene, (dashes + 1) / 3, 60);
             scene.is_connected = uniform() < 0.5;
             std::tie(scene.first, scene.second) = scene.is_connected ? pairs->same : pairs->different;
             return scene;
@@ -177,14 +183,15 @@ private:
         double direction = 2 * pi * uniform();
         while (static_cast<int>(path.middles.size()) < dashes) {
             bool placed = false;
+            const Point ahead{std::cos(direction), std::sin(direction)};
             for (int attempt = 0; attempt < 12 && !placed; ++attempt) {
                 double turned = direction;
                 Point to = at;
                 if (!path.middles.empty()) {
                     turned += options_.bend * (2 * uniform() - 1);
                     // From the end of a dash to the beginning of the next, half of the way in each direction.
-                    to.x += step / 2 * (std::cos(direction) + std::cos(turned));
-                    to.y += step / 2 * (std::sin(direction) + std::sin(turned));
+                    to.x += step / 2 * (ahead.x + std::cos(turned));
+                    to.y += step / 2 * (ahead.y + std::sin(turned));
                 }
                 if (!has_room(scene, path, to, border)) continue;
                 path.middles.push_back(to);
@@ -205,11 +212,11 @@ private:
         const double apart = options_.room + options_.dash / 2;
         for (const Path& other : scene.paths) {
             for (const Point& middle : other.middles) {
-                if (distance(middle, to) < apart + options_.dash / 2) return false;
+                if (are_closer(middle, to, apart + options_.dash / 2)) return false;
             }
         }
         for (std::size_t i = 0; i + 2 < path.middles.size(); ++i) {
-            if (distance(path.middles[i], to) < apart) return false;
+            if (are_closer(path.middles[i], to, apart)) return false;
         }
         return true;
     }
@@ -235,6 +242,27 @@ inline LabelledSequences make_data(const Options& options, Index count, std::uin
         data.labels[static_cast<std::size_t>(i)] = scene.is_connected ? 1 : 0;
     });
     return data;
+}
+
+/// Each picture as it is, turned and mirrored, eight in all, with the same answer; as they are first.
+inline LabelledSequences in_all_orientations(const LabelledSequences& pictures) {
+    const Index size = pictures.image_width;
+    LabelledSequences all = pictures;
+    for (int orientation = 1; orientation < 8; ++orientation) {
+        for (Index i = 0; i < pictures.count(); ++i) {
+            const unsigned char* const from = pictures.sequence(i);
+            for (Index y = 0; y < size; ++y) {
+                for (Index x = 0; x < size; ++x) {
+                    Index row = (orientation & 1) != 0 ? size - 1 - y : y;
+                    Index column = (orientation & 2) != 0 ? size - 1 - x : x;
+                    if ((orientation & 4) != 0) std::swap(row, column);
+                    all.tokens.push_back(from[row * size + column]);
+                }
+            }
+        }
+        all.labels.insert(all.labels.end(), pictures.labels.begin(), pictures.labels.end());
+    }
+    return all;
 }
 
 }  // namespace pathfinder

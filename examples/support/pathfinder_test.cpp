@@ -4,7 +4,9 @@
 
 #include <cmath>
 #include <cstdio>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "pathfinder.hpp"
 
@@ -66,9 +68,10 @@ struct Statistic {
     }
 };
 
-void check_labels(Index pictures) {
+void check_labels(Index pictures, int least_dashes) {
     // Fine enough that dashes of one path are closer than those of two.
-    const Options options{.size = 128};
+    const Options options{.size = 128, .least_dashes = least_dashes};
+    std::set<std::size_t> dashes;
     pathfinder::Generator generator(options, 1);
     for (Index i = 0; i < pictures; ++i) {
         const Scene scene = generator.next();
@@ -76,7 +79,11 @@ void check_labels(Index pictures) {
             is_connected(generator.draw(scene), options.size, scene.first, scene.second, 6);
         expect(connected == scene.is_connected,
                "picture " + std::to_string(i) + " says " + (scene.is_connected ? "one path" : "two"));
+        expect(scene.paths[0].middles.size() == scene.paths[1].middles.size(), "both paths are as long");
+        dashes.insert(scene.paths[0].middles.size());
     }
+    expect(static_cast<int>(dashes.size()) == options.dashes - least_dashes + 1, "every length is drawn");
+    expect(static_cast<int>(*dashes.begin()) == least_dashes, "no shorter ones");
 }
 
 void check_statistics(Index pictures) {
@@ -127,11 +134,28 @@ void check_seeds() {
     expect(!std::equal(a.sequence(0), a.sequence(1), a.sequence(1)), "pictures differ");
 }
 
+void check_orientations() {
+    // 1 2 / 3 4, each way round.
+    const LabelledSequences one{.length = 4, .tokens = {1, 2, 3, 4}, .labels = {1}, .image_width = 2};
+    const LabelledSequences all = pathfinder::in_all_orientations(one);
+    std::set<std::vector<unsigned char>> seen;
+    for (Index i = 0; i < all.count(); ++i) {
+        const std::vector<unsigned char> picture(all.sequence(i), all.sequence(i) + 4);
+        seen.insert(picture);
+        expect(picture[0] + picture[3] == 5 && picture[1] + picture[2] == 5, "corners stay opposite");
+    }
+    expect(all.count() == 8 && seen.size() == 8 && all.labels == std::vector<Token>(8, 1),
+           "eight orientations with one answer");
+    expect(std::equal(one.tokens.begin(), one.tokens.end(), all.tokens.begin()), "as they are first");
+}
+
 }  // namespace
 
 int main() {
-    check_labels(100);
+    check_labels(100, 14);
+    check_labels(100, 4);
     check_statistics(300);
+    check_orientations();
     check_seeds();
     if (failures == 0) std::puts("The generator of paths is as described.");
     return failures == 0 ? 0 : 1;
