@@ -248,6 +248,7 @@ inline LabelledSequences make_data(const Options& options, Index count, std::uin
 inline LabelledSequences in_all_orientations(const LabelledSequences& pictures) {
     const Index size = pictures.image_width;
     LabelledSequences all = pictures;
+    all.tokens.reserve(8 * pictures.tokens.size());
     for (int orientation = 1; orientation < 8; ++orientation) {
         for (Index i = 0; i < pictures.count(); ++i) {
             const unsigned char* const from = pictures.sequence(i);
