@@ -205,7 +205,8 @@ void run(const CLI::App& app, Settings& settings) {
     settings.data.is_quick = settings.training.quick;
     const bool is_official = settings.preset == "official";
     settings.data.as_tested = settings.data.as_tested || is_official;
-    settings.data.greys = lra_preset(task, is_official, kinds.front()).greys;
+    // Few pictures are learnt by heart from all grey values.
+    if (!settings.data.is_quick) settings.data.greys = lra_preset(task, is_official, kinds.front()).greys;
     if (settings.model.time_steps > 0) return time_mixers(app, settings, task, kinds);
     const LraData data = load_lra(task, settings.data);
     const LabelledSequences& train = data.train;

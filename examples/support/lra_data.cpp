@@ -228,12 +228,11 @@ LraData load_paths(LraTask task, const LraDataOptions& options) {
     const Index samples = options.samples > 0 ? options.samples : task == LraTask::pathx ? 8000 : 64000;
     const Index test = options.test > 0 ? options.test : 1000;
     LraData data;
-    pathfinder::Options of{.size = size};
-    if (!options.as_tested) of.least_dashes = 4;
-    data.train = pathfinder::in_all_orientations(
-        pathfinder::make_data(of, (samples + orientations - 1) / orientations, options.seed));
+    const pathfinder::Options of{.size = size};
+    data.train = pathfinder::in_all_orientations(pathfinder::make_data(
+        of, options.as_tested ? of.dashes : 4, (samples + orientations - 1) / orientations, options.seed));
     // The seed of each picture is drawn from this one.
-    data.test = pathfinder::make_data({.size = size}, 3 * test / 2, ~options.seed);
+    data.test = pathfinder::make_data(of, 3 * test / 2, ~options.seed);
     data.validation = data.test.take_last(test / 2);
     data.source = "drawn";
     return data;

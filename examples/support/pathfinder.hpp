@@ -27,11 +27,10 @@ namespace pathfinder {
 
 /// In pixels of a picture of 32 × 32.
 struct Options {
-    Index size = 32;        ///< pixels of a side
-    int dashes = 14;        ///< of a path
-    int least_dashes = 14;  ///< fewer than `dashes`: how many is drawn for each picture
-    int distractors = 4;    ///< at most: as many as find room; of a third of the dashes
-    double dash = 2;        ///< length of one
+    Index size = 32;      ///< pixels of a side
+    int dashes = 14;      ///< of a path
+    int distractors = 4;  ///< at most: as many as find room; of a third of the dashes
+    double dash = 2;      ///< length of one
     double thickness = 0.5;
     double gap = 0.8;            ///< between dashes of a path
     double bend = 0.55;          ///< largest turn from dash to dash, in radians
@@ -67,19 +66,16 @@ public:
     Generator(const Options& options, std::uint64_t seed) : options_(options), random_(seed) {}
 
     Scene next() {
-        const int dashes =
-            options_.least_dashes +
-            static_cast<int>(uniform() * static_cast<double>(options_.dashes - options_.least_dashes + 1));
         while (true) {
             Scene scene;
-            if (!add_path(scene, dashes, 40)) continue;
+            if (!add_path(scene, options_.dashes, 40)) continue;
             std::optional<Pairs> pairs;
             for (int i = 0; i < 10 && !pairs; ++i) {
                 scene.paths.resize(1);
-                if (add_path(scene, dashes, 10)) pairs = choose_pairs(scene);
+                if (add_path(scene, options_.dashes, 10)) pairs = choose_pairs(scene);
             }
             if (!pairs) continue;
-            for (int i = 0; i < options_.distractors; ++i) add_path(scene, (dashes + 1) / 3, 60);
+            for (int i = 0; i < options_.distractors; ++i) add_path(scene, (options_.dashes + 1) / 3, 60);
             scene.is_connected = uniform() < 0.5;
             std::tie(scene.first, scene.second) = scene.is_connected ? pairs->same : pairs->different;
             return scene;
@@ -228,20 +224,30 @@ private:
     std::uint64_t drawn_ = 0;
 };
 
-/// Pictures with the answer as label: 1 where the discs are on one path. Each has a seed of its own.
-inline LabelledSequences make_data(const Options& options, Index count, std::uint64_t seed) {
+/// Pictures with the answer as label: 1 where the discs are on one path. Each has a seed of its own, and
+/// paths of least_dashes to options.dashes dashes.
+inline LabelledSequences make_data(const Options& options, int least_dashes, Index count,
+                                   std::uint64_t seed) {
     LabelledSequences data{.length = options.size * options.size, .image_width = options.size};
     data.tokens.resize(static_cast<std::size_t>(count * data.length));
     data.labels.resize(static_cast<std::size_t>(count));
     const toeplitz::CounterRandom seeds(seed);
     parallel_for(count, [&](Index i, int) {
-        Generator generator(options, seeds.bits(static_cast<std::uint64_t>(i)));
+        Options of = options;
+        const double lengths = static_cast<double>(options.dashes - least_dashes + 1);
+        of.dashes =
+            least_dashes + static_cast<int>(lengths * seeds.uniform(static_cast<std::uint64_t>(count + i)));
+        Generator generator(of, seeds.bits(static_cast<std::uint64_t>(i)));
         const Scene scene = generator.next();
         const std::vector<unsigned char> pixels = generator.draw(scene);
         std::copy(pixels.begin(), pixels.end(), data.tokens.begin() + i * data.length);
         data.labels[static_cast<std::size_t>(i)] = scene.is_connected ? 1 : 0;
     });
     return data;
+}
+
+inline LabelledSequences make_data(const Options& options, Index count, std::uint64_t seed) {
+    return make_data(options, options.dashes, count, seed);
 }
 
 /// Each picture as it is, turned and mirrored, eight in all, with the same answer; as they are first.
