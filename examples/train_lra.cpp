@@ -11,8 +11,8 @@
 
 #include <toeplitz/nn/fd_tno.hpp>
 
+#include "support/baselines.hpp"
 #include "support/lra_data.hpp"
-#include "support/ngram_classifier.hpp"
 #include "support/pathfinder.hpp"
 #include "support/png_file.hpp"
 #include "support/table.hpp"
@@ -49,9 +49,9 @@ void show_examples(const Settings& settings, LraTask task) {
         return;
     }
     LraDataOptions options = settings.data;
-    options.samples = std::max<Index>(settings.show, 2);
-    options.test = 2;
-    const LabelledSequences data = load_lra(task, options).train;
+    options.samples = 1;
+    options.test = std::max<Index>(settings.show, 2);
+    const LabelledSequences data = load_lra(task, options).test;
     for (Index i = 0; i < std::min(settings.show, data.count()); ++i) {
         const std::string name = settings.training.out + "/" + settings.task + "_" + std::to_string(i);
         const std::string label = std::to_string(data.labels[static_cast<std::size_t>(i)]);
@@ -203,6 +203,10 @@ void run(const CLI::App& app, Settings& settings) {
     settings.data.seed = settings.training.seed;
     if (settings.show > 0) return show_examples(settings, task);
     settings.data.is_quick = settings.training.quick;
+    const bool is_official = settings.preset == "official";
+    settings.data.as_tested = settings.data.as_tested || is_official;
+    // Few pictures are learnt by heart from all grey values.
+    if (!settings.data.is_quick) settings.data.greys = lra_preset(task, is_official, kinds.front()).greys;
     if (settings.model.time_steps > 0) return time_mixers(app, settings, task, kinds);
     const LraData data = load_lra(task, settings.data);
     const LabelledSequences& train = data.train;
@@ -225,6 +229,11 @@ void run(const CLI::App& app, Settings& settings) {
         add_baseline("frequencies of bytes", ngram_accuracy(train, data.test, 1));
         add_baseline("frequencies of 5-grams", ngram_accuracy(train, data.test, 5));
     }
+    if (task == LraTask::retrieval) {
+        add_baseline("bytes alike", similarity_accuracy(train, data.test, 1));
+        add_baseline("5-grams alike", similarity_accuracy(train, data.test, 5));
+    }
+    if (task == LraTask::listops) add_baseline("the first token", first_token_accuracy(train, data.test));
     TrainingPlot plot{.title = "Long Range Arena: " + settings.task,
                       .y_label = "accuracy on data kept back",
                       .key = "bottom right",
@@ -289,6 +298,8 @@ int main(int argc, char** argv) {
     app.add_option("--max-arguments", settings.data.listops.max_arguments, "Most arguments of an operator")
         ->check(CLI::Range(2, 100))
         ->capture_default_str();
+    app.add_flag("--as-tested", settings.data.as_tested,
+                 "Draw what is trained on as what is tested on, without shorter expressions and paths");
     app.add_option("--length", settings.data.length,
                    "Bytes of a text, tokens of a list operation read; 0: the task's")
         ->check(CLI::Range(0, 1 << 20))

@@ -20,7 +20,7 @@ using FullTno = toeplitz::Tno<float, toeplitz::Causality::bidirectional>;
 
 /// What the rows of a batch are.
 inline toeplitz::Sequences sequences_of(const LabelledSequences& data, const LabelledBatch& batch) {
-    if (data.image_width == 0) return {data.length, batch.lengths};
+    if (data.image_width == 0) return {batch.length, batch.lengths};
     return toeplitz::Sequences::images(data.length / data.image_width, data.image_width);
 }
 

@@ -25,6 +25,12 @@ struct LabelledSequences {
 
     Index count() const { return static_cast<Index>(labels.size()); }
     const unsigned char* sequence(Index i) const { return tokens.data() + i * length; }
+    /// Valid tokens of the longest of the parts that label i is of.
+    Index length_of(Index i) const {
+        if (lengths.empty()) return length;
+        const auto first = lengths.begin() + i * parts;
+        return *std::max_element(first, first + parts);
+    }
 
     /// Adds one of up to n tokens; the label comes with the last one of its parts.
     template <class Sequence>
@@ -77,13 +83,30 @@ struct LabelledSequences {
 
 /// A batch, cut out of the data; its memory is kept from batch to batch.
 struct LabelledBatch {
+    Index length = 0;  ///< n of all
     std::vector<Token> tokens;
     std::vector<Index> lengths;
     std::vector<Token> labels;
 
+    /// The samples named, as long as the longest of them.
+    void fill(const LabelledSequences& data, const std::vector<Index>& samples) {
+        Index longest = 1;
+        for (const Index i : samples) longest = std::max(longest, data.length_of(i));
+        fill(
+            data, static_cast<Index>(samples.size()),
+            [&](Index j) { return samples[static_cast<std::size_t>(j)]; }, longest);
+    }
+
     /// sample(j) is which sequence is the j-th of the batch.
     template <class Sample>
     void fill(const LabelledSequences& data, Index count, Sample&& sample) {
+        fill(data, count, sample, data.length);
+    }
+
+private:
+    template <class Sample>
+    void fill(const LabelledSequences& data, Index count, Sample&& sample, Index n) {
+        length = n;
         tokens.clear();
         lengths.clear();
         labels.clear();
@@ -91,7 +114,7 @@ struct LabelledBatch {
             const Index i = sample(j);
             labels.push_back(data.labels[static_cast<std::size_t>(i)]);
             for (Index k = i * data.parts; k < (i + 1) * data.parts; ++k) {
-                tokens.insert(tokens.end(), data.sequence(k), data.sequence(k) + data.length);
+                tokens.insert(tokens.end(), data.sequence(k), data.sequence(k) + n);
                 if (!data.lengths.empty()) lengths.push_back(data.lengths[static_cast<std::size_t>(k)]);
             }
         }

@@ -5,6 +5,7 @@
 /// Nested list operations and their values, after Nangia and Bowman (2018) and Long Range Arena.
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -131,19 +132,30 @@ struct Split {
     LabelledSequences test;
 };
 
-/// Expressions that all differ, padded to the largest length, with their values as labels.
-inline Split make_data(const Options& options, Index train, Index test, std::uint64_t seed) {
-    Generator generator(options, seed);
+/// Expressions that all differ, padded to the largest length, with their values as labels. Those to train on
+/// have any length of at least `shortest`, short ones as often as long ones, by the logarithm.
+/// \throws std::runtime_error where there are too few
+inline Split make_data(const Options& options, Index shortest, Index train, Index test, std::uint64_t seed) {
+    const toeplitz::CounterRandom seeds(seed);
+    const double least = std::log(static_cast<double>(std::min(shortest, options.min_length)));
+    const double range = std::log(static_cast<double>(options.min_length)) - least;
     std::unordered_set<std::string> known;
     Split split;
     split.train.length = split.test.length = options.max_length;
-    for (Index rejected = 0; split.train.count() + split.test.count() < train + test;) {
-        const Expression expression = generator.next();
-        if (!known.insert(text(expression)).second) {
-            if (++rejected > 100 * (train + test)) throw std::runtime_error("too few different expressions");
-            continue;
+    for (Index i = 0; i < train + test; ++i) {
+        Options of = options;
+        if (i >= test) {
+            of.min_length =
+                std::lround(std::exp(least + range * seeds.uniform(static_cast<std::uint64_t>(2 * i))));
+            of.max_length = of.min_length * options.max_length / options.min_length;
         }
-        (split.test.count() < test ? split.test : split.train).add(expression, value(expression));
+        Generator generator(of, seeds.bits(static_cast<std::uint64_t>(2 * i + 1)));
+        Expression expression = generator.next();
+        for (int attempt = 0; !known.insert(text(expression)).second; ++attempt) {
+            if (attempt == 1000) throw std::runtime_error("too few different expressions");
+            expression = generator.next();
+        }
+        (i < test ? split.test : split.train).add(expression, value(expression));
     }
     return split;
 }

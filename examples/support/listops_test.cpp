@@ -106,7 +106,7 @@ void check_generator() {
 }
 
 void check_long_range_arena() {
-    const listops::Split data = listops::make_data({.min_length = 500, .max_length = 2048}, 20, 5, 3);
+    const listops::Split data = listops::make_data({.min_length = 500, .max_length = 2048}, 500, 20, 5, 3);
     expect(data.train.count() == 20 && data.test.count() == 5 && data.train.length == 2048, "sizes");
     std::set<std::vector<Token>> all;
     for (const LabelledSequences* part : {&data.train, &data.test}) {
@@ -121,12 +121,30 @@ void check_long_range_arena() {
     expect(all.size() == 25, "all differ");
 }
 
+void check_shorter_ones() {
+    const listops::Options options{.min_length = 100, .max_length = 200};
+    const listops::Split data = listops::make_data(options, 5, 400, 50, 3);
+    Index below_20 = 0;
+    Index from_100 = 0;
+    for (const Index length : data.train.lengths) {
+        expect(length >= 5 && length <= 200, "length to train on");
+        below_20 += length < 20 ? 1 : 0;
+        from_100 += length >= 100 ? 1 : 0;
+    }
+    expect(below_20 > 120 && from_100 > 30, "lengths to train on are spread");
+    for (const Index length : data.test.lengths) expect(length >= 100 && length <= 200, "length to test on");
+    const listops::Split same = listops::make_data(options, 5, 400, 50, 3);
+    expect(data.train.tokens == same.train.tokens && data.test.tokens == same.test.tokens,
+           "the same seed gives the same data");
+}
+
 }  // namespace
 
 int main() {
     check_known_values();
     check_generator();
     check_long_range_arena();
+    check_shorter_ones();
     if (failures == 0) std::puts("The generator of list operations is as described.");
     return failures == 0 ? 0 : 1;
 }

@@ -61,7 +61,8 @@ LraData load_listops(const LraDataOptions& options) {
     if (options.is_quick) of = {.min_length = 4, .max_length = 6, .max_depth = 2, .max_arguments = 4};
     const Index samples = options.samples > 0 ? options.samples : options.is_quick ? 2000 : 96000;
     const Index test = options.test > 0 ? options.test : options.is_quick ? 200 : 2000;
-    listops::Split split = listops::make_data(of, samples, test, options.seed);
+    listops::Split split =
+        listops::make_data(of, options.as_tested ? of.min_length : 8, samples, test, options.seed);
     data.train = std::move(split.train);
     data.validation = split.test.first(500);
     data.test = std::move(split.test);
@@ -206,6 +207,14 @@ LraData read_paths(const std::string& directory, Index size, std::uint64_t seed)
     return data;
 }
 
+/// Without the lowest bits of pixels.
+void coarsen(LraData& data, Index greys) {
+    data.vocabulary = greys;
+    for (LabelledSequences* part : {&data.train, &data.validation, &data.test}) {
+        for (unsigned char& pixel : part->tokens) pixel = static_cast<unsigned char>(pixel * greys / 256);
+    }
+}
+
 LraData load_paths(LraTask task, const LraDataOptions& options) {
     const Index size = task == LraTask::pathx ? 128 : 32;
     if (!options.directory.empty()) return read_paths(options.directory, size, options.seed);
@@ -215,12 +224,16 @@ LraData load_paths(LraTask task, const LraDataOptions& options) {
         data.train = data.validation = data.test = pathfinder::make_data({.size = 16}, 32, options.seed);
         return data;
     }
-    const Index samples = options.samples > 0 ? options.samples : 8000;
+    const Index orientations = 8;
+    const Index samples = options.samples > 0 ? options.samples : task == LraTask::pathx ? 8000 : 64000;
     const Index test = options.test > 0 ? options.test : 1000;
     LraData data;
-    data.train = pathfinder::make_data({.size = size}, samples + 3 * test / 2, options.seed);
-    data.test = data.train.take_last(test);
-    data.validation = data.train.take_last(test / 2);
+    const pathfinder::Options of{.size = size};
+    data.train = pathfinder::in_all_orientations(pathfinder::make_data(
+        of, options.as_tested ? of.dashes : 4, (samples + orientations - 1) / orientations, options.seed));
+    // The seed of each picture is drawn from this one.
+    data.test = pathfinder::make_data(of, 3 * test / 2, ~options.seed);
+    data.validation = data.test.take_last(test / 2);
     data.source = "drawn";
     return data;
 }
@@ -257,6 +270,7 @@ LraData load_lra(LraTask task, const LraDataOptions& options) {
                    : task == LraTask::retrieval ? load_retrieval(options)
                    : task == LraTask::image     ? load_images(options)
                                                 : load_paths(task, options);
+    if (data.train.image_width > 0) coarsen(data, options.greys);
     if (options.test > 0) data.test = data.test.first(options.test);
     if (data.train.count() == 0 || data.validation.count() == 0 || data.test.count() == 0) {
         throw std::runtime_error("too little data in '" + data.source +

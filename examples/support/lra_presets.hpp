@@ -33,6 +33,7 @@ struct LraPreset {
     Index warmup;
     Index steps;
     double minutes;
+    Index greys;  ///< of the pixels that the model reads
 };
 
 /// Small models for minutes on two cores, or the configurations of "SKI to go Faster".
@@ -48,10 +49,13 @@ inline LraPreset lra_preset(LraTask task, bool is_official, MixerKind mixer) {
     if (!is_official) {
         constexpr Index width[] = {64, 32, 32, 32, 32, 16};
         constexpr Index layers[] = {3, 2, 2, 2, 3, 2};
-        constexpr Index batch[] = {16, 8, 4, 16, 16, 4};
-        constexpr Index steps[] = {1000, 1000, 1000, 1200, 2500, 500};
+        constexpr Index batch[] = {32, 8, 16, 16, 16, 4};
+        constexpr double rate[] = {3e-3, 3e-3, 1e-2, 5e-3, 3e-3, 3e-3};
+        constexpr Index steps[] = {2000, 1000, 600, 1200, 2500, 500};
+        constexpr Index validate_every[] = {500, 100, 200, 100, 250, 100};
         model.width = width[t];
         model.layers = layers[t];
+        model.validate_every = validate_every[t];
         model.inner_width = 2 * model.width;
         model.taps = task == LraTask::image ? 65 : 33;
         if (is_2d) {
@@ -59,11 +63,13 @@ inline LraPreset lra_preset(LraTask task, bool is_official, MixerKind mixer) {
             model.taps = task == LraTask::image ? 9 : 17;
         }
         preset.batch = batch[t];
-        preset.rate = task == LraTask::image ? 5e-3 : 3e-3;
+        preset.rate = rate[t];
         preset.weight_decay = 0.05;
         preset.warmup = 100;
         preset.steps = steps[t];
         preset.minutes = 8;
+        // Pixels of thin lines have any grey value, all of them rare.
+        preset.greys = task == LraTask::image ? 256 : 16;
         return preset;
     }
     constexpr Index width[] = {128, 128, 64, 128, 64, 64};
@@ -95,6 +101,7 @@ inline LraPreset lra_preset(LraTask task, bool is_official, MixerKind mixer) {
     preset.weight_decay = weight_decay[t];
     preset.warmup = warmup[t];
     preset.steps = 50000;
+    preset.greys = 256;
     return preset;
 }
 

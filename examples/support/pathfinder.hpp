@@ -27,11 +27,10 @@ namespace pathfinder {
 
 /// In pixels of a picture of 32 × 32.
 struct Options {
-    Index size = 32;            ///< pixels of a side
-    int dashes = 14;            ///< of a path
-    int distractor_dashes = 5;  ///< a third of it
-    int distractors = 4;        ///< at most: as many as find room
-    double dash = 2;            ///< length of one
+    Index size = 32;      ///< pixels of a side
+    int dashes = 14;      ///< of a path
+    int distractors = 4;  ///< at most: as many as find room; of a third of the dashes
+    double dash = 2;      ///< length of one
     double thickness = 0.5;
     double gap = 0.8;            ///< between dashes of a path
     double bend = 0.55;          ///< largest turn from dash to dash, in radians
@@ -46,6 +45,9 @@ struct Point {
     double y = 0;
 };
 inline double distance(const Point& a, const Point& b) { return std::hypot(a.x - b.x, a.y - b.y); }
+inline bool are_closer(const Point& a, const Point& b, double reach) {
+    return (a.x - b.x) * (a.x - b.x) + (a.y - b.y) * (a.y - b.y) < reach * reach;
+}
 
 /// Dashes one after another: the middle of each, and its direction.
 struct Path {
@@ -73,7 +75,7 @@ public:
                 if (add_path(scene, options_.dashes, 10)) pairs = choose_pairs(scene);
             }
             if (!pairs) continue;
-            for (int i = 0; i < options_.distractors; ++i) add_path(scene, options_.distractor_dashes, 60);
+            for (int i = 0; i < options_.distractors; ++i) add_path(scene, (options_.dashes + 1) / 3, 60);
             scene.is_connected = uniform() < 0.5;
             std::tie(scene.first, scene.second) = scene.is_connected ? pairs->same : pairs->different;
             return scene;
@@ -177,14 +179,15 @@ private:
         double direction = 2 * pi * uniform();
         while (static_cast<int>(path.middles.size()) < dashes) {
             bool placed = false;
+            const Point ahead{std::cos(direction), std::sin(direction)};
             for (int attempt = 0; attempt < 12 && !placed; ++attempt) {
                 double turned = direction;
                 Point to = at;
                 if (!path.middles.empty()) {
                     turned += options_.bend * (2 * uniform() - 1);
                     // From the end of a dash to the beginning of the next, half of the way in each direction.
-                    to.x += step / 2 * (std::cos(direction) + std::cos(turned));
-                    to.y += step / 2 * (std::sin(direction) + std::sin(turned));
+                    to.x += step / 2 * (ahead.x + std::cos(turned));
+                    to.y += step / 2 * (ahead.y + std::sin(turned));
                 }
                 if (!has_room(scene, path, to, border)) continue;
                 path.middles.push_back(to);
@@ -205,11 +208,11 @@ private:
         const double apart = options_.room + options_.dash / 2;
         for (const Path& other : scene.paths) {
             for (const Point& middle : other.middles) {
-                if (distance(middle, to) < apart + options_.dash / 2) return false;
+                if (are_closer(middle, to, apart + options_.dash / 2)) return false;
             }
         }
         for (std::size_t i = 0; i + 2 < path.middles.size(); ++i) {
-            if (distance(path.middles[i], to) < apart) return false;
+            if (are_closer(path.middles[i], to, apart)) return false;
         }
         return true;
     }
@@ -221,20 +224,52 @@ private:
     std::uint64_t drawn_ = 0;
 };
 
-/// Pictures with the answer as label: 1 where the discs are on one path. Each has a seed of its own.
-inline LabelledSequences make_data(const Options& options, Index count, std::uint64_t seed) {
+/// Pictures with the answer as label: 1 where the discs are on one path. Each has a seed of its own, and
+/// paths of least_dashes to options.dashes dashes.
+inline LabelledSequences make_data(const Options& options, int least_dashes, Index count,
+                                   std::uint64_t seed) {
     LabelledSequences data{.length = options.size * options.size, .image_width = options.size};
     data.tokens.resize(static_cast<std::size_t>(count * data.length));
     data.labels.resize(static_cast<std::size_t>(count));
     const toeplitz::CounterRandom seeds(seed);
     parallel_for(count, [&](Index i, int) {
-        Generator generator(options, seeds.bits(static_cast<std::uint64_t>(i)));
+        Options of = options;
+        const double lengths = static_cast<double>(options.dashes - least_dashes + 1);
+        of.dashes =
+            least_dashes + static_cast<int>(lengths * seeds.uniform(static_cast<std::uint64_t>(count + i)));
+        Generator generator(of, seeds.bits(static_cast<std::uint64_t>(i)));
         const Scene scene = generator.next();
         const std::vector<unsigned char> pixels = generator.draw(scene);
         std::copy(pixels.begin(), pixels.end(), data.tokens.begin() + i * data.length);
         data.labels[static_cast<std::size_t>(i)] = scene.is_connected ? 1 : 0;
     });
     return data;
+}
+
+inline LabelledSequences make_data(const Options& options, Index count, std::uint64_t seed) {
+    return make_data(options, options.dashes, count, seed);
+}
+
+/// Each picture as it is, turned and mirrored, eight in all, with the same answer; as they are first.
+inline LabelledSequences in_all_orientations(const LabelledSequences& pictures) {
+    const Index size = pictures.image_width;
+    LabelledSequences all = pictures;
+    all.tokens.reserve(8 * pictures.tokens.size());
+    for (int orientation = 1; orientation < 8; ++orientation) {
+        for (Index i = 0; i < pictures.count(); ++i) {
+            const unsigned char* const from = pictures.sequence(i);
+            for (Index y = 0; y < size; ++y) {
+                for (Index x = 0; x < size; ++x) {
+                    Index row = (orientation & 1) != 0 ? size - 1 - y : y;
+                    Index column = (orientation & 2) != 0 ? size - 1 - x : x;
+                    if ((orientation & 4) != 0) std::swap(row, column);
+                    all.tokens.push_back(from[row * size + column]);
+                }
+            }
+        }
+        all.labels.insert(all.labels.end(), pictures.labels.begin(), pictures.labels.end());
+    }
+    return all;
 }
 
 }  // namespace pathfinder

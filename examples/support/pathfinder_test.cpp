@@ -4,7 +4,10 @@
 
 #include <cmath>
 #include <cstdio>
+#include <numeric>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "pathfinder.hpp"
 
@@ -66,9 +69,9 @@ struct Statistic {
     }
 };
 
-void check_labels(Index pictures) {
+void check_labels(Index pictures, int dashes) {
     // Fine enough that dashes of one path are closer than those of two.
-    const Options options{.size = 128};
+    const Options options{.size = 128, .dashes = dashes};
     pathfinder::Generator generator(options, 1);
     for (Index i = 0; i < pictures; ++i) {
         const Scene scene = generator.next();
@@ -76,6 +79,9 @@ void check_labels(Index pictures) {
             is_connected(generator.draw(scene), options.size, scene.first, scene.second, 6);
         expect(connected == scene.is_connected,
                "picture " + std::to_string(i) + " says " + (scene.is_connected ? "one path" : "two"));
+        for (const std::size_t path : {0U, 1U}) {
+            expect(static_cast<int>(scene.paths[path].middles.size()) == dashes, "both paths are as long");
+        }
     }
 }
 
@@ -124,14 +130,38 @@ void check_seeds() {
     expect(a.length == 4096 && a.image_width == 64 && a.tokens.size() == 3 * 4096, "sizes");
     expect(a.tokens == b.tokens && a.labels == b.labels, "the same seed gives the same pictures");
     expect(a.tokens != c.tokens, "another seed gives others");
+    const auto brightness = [](const LabelledSequences& data) {
+        return std::accumulate(data.tokens.begin(), data.tokens.end(), 0.0);
+    };
+    const double all = brightness(pathfinder::make_data(options, 40, 5));
+    const double fewer = brightness(pathfinder::make_data(options, 4, 40, 5));
+    const double fewest = brightness(pathfinder::make_data({.size = 64, .dashes = 4}, 40, 5));
+    expect(fewest < 0.8 * fewer && fewer < 0.9 * all, "paths of all lengths");
     expect(!std::equal(a.sequence(0), a.sequence(1), a.sequence(1)), "pictures differ");
+}
+
+void check_orientations() {
+    // 1 2 / 3 4, each way round.
+    const LabelledSequences one{.length = 4, .tokens = {1, 2, 3, 4}, .labels = {1}, .image_width = 2};
+    const LabelledSequences all = pathfinder::in_all_orientations(one);
+    std::set<std::vector<unsigned char>> seen;
+    for (Index i = 0; i < all.count(); ++i) {
+        const std::vector<unsigned char> picture(all.sequence(i), all.sequence(i) + 4);
+        seen.insert(picture);
+        expect(picture[0] + picture[3] == 5 && picture[1] + picture[2] == 5, "corners stay opposite");
+    }
+    expect(all.count() == 8 && seen.size() == 8 && all.labels == std::vector<Token>(8, 1),
+           "eight orientations with one answer");
+    expect(std::equal(one.tokens.begin(), one.tokens.end(), all.tokens.begin()), "as they are first");
 }
 
 }  // namespace
 
 int main() {
-    check_labels(100);
+    check_labels(100, 14);
+    check_labels(100, 4);
     check_statistics(300);
+    check_orientations();
     check_seeds();
     if (failures == 0) std::puts("The generator of paths is as described.");
     return failures == 0 ? 0 : 1;

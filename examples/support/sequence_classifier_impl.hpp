@@ -11,8 +11,8 @@
 #include <toeplitz/nn/fd_tno.hpp>
 #include <toeplitz/nn/separable_mixer.hpp>
 #include <toeplitz/nn/ski_tno.hpp>
-#include <toeplitz/train/batches.hpp>
 
+#include "batches_by_length.hpp"
 #include "classifier_model.hpp"
 #include "option_overrides.hpp"
 #include "pair_head.hpp"
@@ -47,6 +47,7 @@ typename Any::Options axis_options(MixerKind kind, const ClassifierOptions& opti
     if (kind == MixerKind::fd) {
         FdTnoOptions fd;
         set_mlp(fd.mlp);
+        fd.longest = length;
         return Any::template options<FullFdTno>(changed(fd));
     }
     FullSkiTno::Options ski{.length = length, .rank = options.rank, .taps = options.taps};
@@ -115,13 +116,13 @@ ClassifierReport run_classifier(MixerKind kind, const ClassifierOptions& options
         Workspace ws;
     };
     std::vector<Shard> shards(static_cast<std::size_t>(settings.shards));
-    const Batches batches(data.count(), settings.batch, settings.seed);
+    const BatchesByLength batches(data, settings.batch, settings.seed);
     const auto objective = [&](const Parameters& p, const Part& part, Parameters& gradients) {
         Shard& shard = shards[static_cast<std::size_t>(part.shard)];
-        const Index count = batches.count(part);
-        if (count == 0) return CrossEntropyLoss{};
-        shard.batch.fill(data, count, [&](Index j) { return batches.sample(part, j); });
-        shard.outputs.resize(count * data.parts, model.outputs());
+        const std::vector<Index> samples = batches(part);
+        if (samples.empty()) return CrossEntropyLoss{};
+        shard.batch.fill(data, samples);
+        shard.outputs.resize(static_cast<Index>(samples.size()) * data.parts, model.outputs());
         model.forward(p.model, shard.batch.tokens, sequences_of(data, shard.batch), shard.outputs,
                       shard.cache, shard.ws, part.seed);
         CrossEntropyLoss loss;
@@ -174,11 +175,13 @@ ClassifierReport run_classifier(MixerKind kind, const ClassifierOptions& options
                                  });
     };
 
+    Index tokens = 0;
+    for (Index i = 0; i < data.count(); ++i) tokens += data.parts * data.length_of(i);
     ClassifierReport report;
     report.parameters = parameter_count(parameters);
     report.run = train(parameters, settings,
                        {.name = mixer_name(kind),
-                        .tokens_per_step = settings.batch * data.parts * data.length,
+                        .tokens_per_step = settings.batch * tokens / data.count(),
                         .input = {{"data", fingerprint(data.tokens, data.lengths, data.labels)},
                                   {"precision", precision_entry(options.precision)}},
                         .validation = "accuracy",

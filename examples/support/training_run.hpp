@@ -70,7 +70,7 @@ inline toeplitz::TrainerOptions trainer_options(const TrainingSettings& settings
 /// What one run is called, and how its progress is measured.
 struct RunDescription {
     std::string name;       ///< of its files
-    Index tokens_per_step;  ///< padding included
+    Index tokens_per_step;  ///< on average
     /// What the batches are cut from, and how, and what is computed in, for --resume; nothing where empty.
     std::map<std::string, std::string> input;
     double loss_unit = 1;    ///< what losses are divided by, from nats
