@@ -39,7 +39,7 @@ const FuzzTarget& fuzz_target() {
     static const FuzzTarget target = [] {
         FuzzTarget of = tensor_file_target(seeds());
         of.outcomes = {0, 902, 903, 904, 905, 906};
-        of.mutations = 25'000;
+        of.mutations = 50'000;
         return of;
     }();
     return target;

@@ -51,7 +51,9 @@ TEST(DistilledModelTest, TapsInFrontOfModesAreSavedLoadedAndStreamed) {
         EXPECT_LE(layer.modes, 2);
         EXPECT_GT(layer.taps, 1);
         EXPECT_LE(layer.taps, 16);
-        EXPECT_EQ(layer.cost, distilling.cost.state_space(steps, layer.modes, layer.taps));
+        const auto modes = static_cast<double>(layer.modes);
+        EXPECT_GE(layer.cost, distilling.cost.state_space(steps, {.real = modes}, layer.taps));
+        EXPECT_LE(layer.cost, distilling.cost.state_space(steps, {.complex = modes}, layer.taps));
         for (Index c = 0; c < layer.bounds.size(); ++c) EXPECT_LE(layer.bounds(c), layer.tolerances(c));
     }
     EXPECT_EQ(made.module.options().blocks[0].gtu.mixer.kind.get<0>().taps, made.layers[0].taps);
