@@ -96,9 +96,9 @@ LongMatrix toeplitz_product(Direction direction, const LongMatrix& lags, Index n
 Reference causal_convolution(const LongMatrix& lags, const LongMatrix& x, Index streams, Index settling,
                              long double unit) {
     Reference result{LongMatrix::Zero(x.rows(), x.cols()), LongMatrix::Zero(x.rows(), x.cols())};
-    const long double factor = transform_error(settling) * unit;
     for (Index c = 0; c < x.cols(); ++c) {
         const LongVector h = column(lags, 0, lags.rows(), c);
+        const long double factor = transform_error(settling) * unit * norm_of(h);
         const LongVector from = column(x, 0, x.rows(), c);
         for (Index row = 0; row < x.rows(); ++row) {
             long double squares = 0;
@@ -107,7 +107,7 @@ Reference causal_convolution(const LongMatrix& lags, const LongMatrix& x, Index 
                 if (t < size(h)) result.value(row, c) += at(h, t) * input;
                 squares += input * input;
             }
-            result.tolerance(row, c) = factor * norm_of(h) * std::sqrt(squares);
+            result.tolerance(row, c) = factor * std::sqrt(squares);
         }
     }
     return result;

@@ -23,8 +23,7 @@ struct Reference {
 /// a b.
 LongMatrix long_product(const LongMatrix& a, const LongMatrix& b);
 
-/// `rows` rows of T x, y_i = Σ_j k_{i−j} x_j, or of Tᵀ x; row t + negative of `lags` is k_t, all others are
-/// 0.
+/// `rows` rows of T x, y_i = Σ_j k_{i−j} x_j, or of Tᵀ x; row t + negative of `lags` is k_t, others are 0.
 LongMatrix toeplitz_product(Direction direction, const LongMatrix& lags, Index negative, const LongMatrix& x,
                             Index rows);
 
