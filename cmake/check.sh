@@ -6,8 +6,9 @@
 #   bash cmake/check.sh ROW...   some of them
 #
 #   test            the test command of the README
-#   consumers       what programs of others meet: an installed package, units of other instructions, no exceptions,
-#                   macros named min and max, functions that are not inline
+#   rest            what the test command has no time for: programs of an installed package, units of other
+#                   instructions, no exceptions, macros named min and max, functions that are not inline, the cost of
+#                   setting up, the tool that makes mutants
 #   examples        the example programs, what the guide says that they print, and the program toeplitz
 #   gcc             the floors that use vectors and gradients with g++, for this processor; units of other flags
 #   asan            unit and allocation tests with clang++'s address and undefined-behaviour sanitizers
@@ -25,7 +26,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-all_rows=(test consumers examples gcc asan tsan fuzz sse2 avx2 avx512 ofast no-exceptions no-openmp no-fftw index strict aarch64)
+all_rows=(test rest examples gcc asan tsan fuzz sse2 avx2 avx512 ofast no-exceptions no-openmp no-fftw index strict aarch64)
 mapfile -t unit < <(cd tests/unit && printf 'unit_%s\n' *)
 vectors=(unit_core unit_fft unit_dense unit_operators)
 jobs=$(nproc)
@@ -53,10 +54,10 @@ suites() {
 
 row_test() { bash cmake/test.sh; }
 
-row_consumers() {
-    need clang libomp-dev
+row_rest() {
+    need clang libomp-dev valgrind
     preset=test configure
-    ctest --test-dir "build/check/$row" --output-on-failure --no-tests=error --parallel "$jobs" -L '^consumer-slow$'
+    ctest --test-dir "build/check/$row" --output-on-failure --no-tests=error --parallel "$jobs" -L '^rest-slow$'
 }
 
 row_examples() {

@@ -7,10 +7,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-echo "== 1/3 Packages: compilers, CMake, Eigen, FFTW, GoogleTest, CLI11, JSON, sound, pictures, MPI, gnuplot, valgrind"
+echo "== 1/3 Packages: compilers, CMake, Eigen, FFTW, GoogleTest, CLI11, JSON, sound, pictures, MPI, gnuplot"
 bash cmake/install_packages.sh clang libomp-dev g++ cmake make ninja-build pkg-config libeigen3-dev libfftw3-dev \
     libgtest-dev libcli11-dev nlohmann-json3-dev libsndfile1-dev libpng-dev zlib1g-dev libopenmpi-dev openmpi-bin \
-    gnuplot-nox valgrind
+    gnuplot-nox
 
 echo "== 2/3 Building the tests in build/test"
 cmake --preset test -D TOEPLITZ_BUILD_BENCH=OFF -D TOEPLITZ_BUILD_EXAMPLES=OFF -D TOEPLITZ_BUILD_PROGRAM=OFF

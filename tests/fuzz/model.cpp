@@ -65,7 +65,7 @@ const FuzzTarget& fuzz_target() {
         }
         of.restructure = change_model;
         of.outcomes = {0, 221, 903, 920, 931};
-        of.mutations = 3'000;
+        of.mutations = 2'000;
         return of;
     }();
     return target;
