@@ -28,14 +28,14 @@ struct Settings {
     ClassifierOptions model{};
     LraDataOptions data{};
     std::string task;
-    std::string mixer = "tno";
+    std::string mixer;
     std::string preset = "small";
     Index show = 0;
 };
 
 /// What a preset says unless the command line does.
-constexpr const char* preset_options[] = {"--width", "--layers", "--inner-width", "--batch",
-                                          "--rate",  "--steps",  "--minutes"};
+constexpr const char* preset_options[] = {"--mixer", "--width", "--layers",  "--inner-width", "--batch",
+                                          "--rate",  "--steps", "--minutes", "--dashes"};
 
 std::string percent(double part) { return fixed(100 * part, 2) + " %"; }
 
@@ -50,6 +50,7 @@ void show_examples(const Settings& settings, LraTask task) {
     }
     LraDataOptions options = settings.data;
     options.samples = 1;
+    options.greys = 256;
     options.test = std::max<Index>(settings.show, 2);
     const LabelledSequences data = load_lra(task, options).test;
     for (Index i = 0; i < std::min(settings.show, data.count()); ++i) {
@@ -193,6 +194,7 @@ void run(const CLI::App& app, Settings& settings) {
     if (settings.data.listops.min_length > settings.data.listops.max_length) {
         throw std::runtime_error("--min-length is greater than --max-length");
     }
+    if (settings.mixer.empty()) settings.mixer = mixer_name(lra_mixer(task));
     std::vector<MixerKind> kinds;
     for (const MixerKind kind : {MixerKind::tno, MixerKind::ski, MixerKind::fd}) {
         if (settings.mixer == "all" || settings.mixer == mixer_name(kind)) kinds.push_back(kind);
@@ -201,12 +203,14 @@ void run(const CLI::App& app, Settings& settings) {
         throw std::runtime_error("--resume needs the --mixer that the checkpoint is of");
     }
     settings.data.seed = settings.training.seed;
-    if (settings.show > 0) return show_examples(settings, task);
     settings.data.is_quick = settings.training.quick;
     const bool is_official = settings.preset == "official";
     settings.data.as_tested = settings.data.as_tested || is_official;
+    const LraPreset preset = lra_preset(task, is_official, kinds.front());
     // Few pictures are learnt by heart from all grey values.
-    if (!settings.data.is_quick) settings.data.greys = lra_preset(task, is_official, kinds.front()).greys;
+    if (!settings.data.is_quick) settings.data.greys = preset.greys;
+    if (app.get_option("--dashes")->count() == 0) settings.data.dashes = preset.dashes;
+    if (settings.show > 0) return show_examples(settings, task);
     if (settings.model.time_steps > 0) return time_mixers(app, settings, task, kinds);
     const LraData data = load_lra(task, settings.data);
     const LabelledSequences& train = data.train;
@@ -273,8 +277,7 @@ int main(int argc, char** argv) {
         ->required()
         ->check(CLI::IsMember(std::vector<std::string>(lra_tasks.begin(), lra_tasks.end())));
     app.add_option("--mixer", settings.mixer, "Token mixer")
-        ->check(CLI::IsMember({"tno", "ski", "fd", "all"}))
-        ->capture_default_str();
+        ->check(CLI::IsMember({"tno", "ski", "fd", "all"}));
     app.add_option("--preset", settings.preset,
                    "What the other options are by default: small models for minutes, or the paper's")
         ->check(CLI::IsMember({"small", "official"}))
@@ -300,6 +303,8 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     app.add_flag("--as-tested", settings.data.as_tested,
                  "Draw what is trained on as what is tested on, without shorter expressions and paths");
+    app.add_option("--dashes", settings.data.dashes, "Dashes of the long paths of drawn pictures")
+        ->check(CLI::Range(4, 14));
     app.add_option("--length", settings.data.length,
                    "Bytes of a text, tokens of a list operation read; 0: the task's")
         ->check(CLI::Range(0, 1 << 20))

@@ -228,9 +228,9 @@ LraData load_paths(LraTask task, const LraDataOptions& options) {
     const Index samples = options.samples > 0 ? options.samples : task == LraTask::pathx ? 8000 : 64000;
     const Index test = options.test > 0 ? options.test : 1000;
     LraData data;
-    const pathfinder::Options of{.size = size};
+    const pathfinder::Options of{.size = size, .dashes = options.dashes};
     data.train = pathfinder::in_all_orientations(pathfinder::make_data(
-        of, options.as_tested ? of.dashes : 4, (samples + orientations - 1) / orientations, options.seed));
+        of, options.as_tested ? of.dashes : std::min(of.dashes, 4), (samples + orientations - 1) / orientations, options.seed));
     // The seed of each picture is drawn from this one.
     data.test = pathfinder::make_data(of, 3 * test / 2, ~options.seed);
     data.validation = data.test.take_last(test / 2);

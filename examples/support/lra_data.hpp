@@ -25,6 +25,7 @@ struct LraDataOptions {
     listops::Options listops{};
     Index samples = 0;       ///< to train on, where they are made; 0: the task's
     Index test = 0;          ///< to test on; 0: the task's, or all
+    int dashes = 14;         ///< of the long paths that are drawn
     bool as_tested = false;  ///< no easier ones to train on than those to test on, where they are drawn
     Index greys = 256;       ///< of pixels
     std::uint64_t seed = 1;

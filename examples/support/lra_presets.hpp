@@ -34,7 +34,13 @@ struct LraPreset {
     Index steps;
     double minutes;
     Index greys;  ///< of the pixels that the model reads
+    int dashes;   ///< of the paths that are drawn: the release has 6, 9 and 14
 };
+
+/// The mixer that learns most of a task in minutes.
+inline MixerKind lra_mixer(LraTask task) {
+    return task == LraTask::listops ? MixerKind::tno : MixerKind::ski;
+}
 
 /// Small models for minutes on two cores, or the configurations of "SKI to go Faster".
 ///
@@ -70,6 +76,7 @@ inline LraPreset lra_preset(LraTask task, bool is_official, MixerKind mixer) {
         preset.minutes = 8;
         // Pixels of thin lines have any grey value, all of them rare.
         preset.greys = task == LraTask::image ? 256 : 16;
+        preset.dashes = 6;
         return preset;
     }
     constexpr Index width[] = {128, 128, 64, 128, 64, 64};
@@ -102,6 +109,7 @@ inline LraPreset lra_preset(LraTask task, bool is_official, MixerKind mixer) {
     preset.warmup = warmup[t];
     preset.steps = 50000;
     preset.greys = 256;
+    preset.dashes = 14;
     return preset;
 }
 
