@@ -38,6 +38,15 @@ check_cxx_source_compiles("
     TOEPLITZ_INTRINSICS_WARN)
 unset(CMAKE_REQUIRED_FLAGS)
 
+# Linking takes its part of a build that is not optimised; this linker takes half of it.
+if("${CMAKE_CXX_FLAGS_${build_type}}" MATCHES "-O0")
+    include(CheckLinkerFlag)
+    check_linker_flag(CXX -fuse-ld=gold TOEPLITZ_HAS_GOLD)
+    if(TOEPLITZ_HAS_GOLD)
+        add_link_options(-fuse-ld=gold)
+    endif()
+endif()
+
 # Warnings for one of our own targets.
 function(toeplitz_warnings target)
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion
@@ -76,8 +85,8 @@ endfunction()
 # their parts do.
 get_target_property(sources toeplitz_compiled SOURCES)
 set(layers "${sources}")
-list(FILTER layers INCLUDE REGEX "/MIXER_")
-list(FILTER sources EXCLUDE REGEX "/MIXER_")
+list(FILTER layers INCLUDE REGEX "/(MIXER|ANY_MODEL)_")
+list(FILTER sources EXCLUDE REGEX "/(MIXER|ANY_MODEL)_")
 add_library(toeplitz_compiled_layers OBJECT EXCLUDE_FROM_ALL ${layers})
 set_target_properties(toeplitz_compiled PROPERTIES SOURCES "${sources}")
 target_sources(toeplitz_compiled PRIVATE $<TARGET_OBJECTS:toeplitz_compiled_layers>)

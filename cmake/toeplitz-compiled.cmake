@@ -25,27 +25,29 @@ function(toeplitz_add_compiled)
             endforeach()
         endforeach()
     endforeach()
+    set(has_json OFF)
+    if(TARGET nlohmann_json::nlohmann_json)
+        set(has_json ON)
+        list(APPEND instances "JSON()")
+        foreach(scalar IN LISTS TOEPLITZ_COMPILED_SCALARS)
+            list(APPEND instances "ANY_MODEL(, ${scalar})")
+        endforeach()
+    endif()
     foreach(instance IN LISTS instances)
+        set(headers approximation/compiled compiled stream/compiled)
+        if(instance MATCHES "^(JSON|ANY_MODEL)")
+            set(headers io/any_model)
+        endif()
+        list(TRANSFORM headers REPLACE "(.+)" "#include <toeplitz/\\1.hpp>\n")
+        list(JOIN headers "" includes)
         string(REGEX REPLACE "[^A-Za-z]+" "_" name "${instance}")
         set(source "${CMAKE_CURRENT_BINARY_DIR}/toeplitz_compiled/${name}.cpp")
-        file(CONFIGURE OUTPUT "${source}" CONTENT "#include <toeplitz/approximation/compiled.hpp>\n\
-#include <toeplitz/compiled.hpp>\n\
-#include <toeplitz/stream/compiled.hpp>\n\
+        file(CONFIGURE OUTPUT "${source}" CONTENT "${includes}\
 namespace toeplitz::inline TOEPLITZ_ABI {\n\
 TOEPLITZ_INSTANTIATE_${instance}\n\
 }\n")
         list(APPEND sources "${source}")
     endforeach()
-    set(has_json OFF)
-    if(TARGET nlohmann_json::nlohmann_json)
-        set(has_json ON)
-        set(source "${CMAKE_CURRENT_BINARY_DIR}/toeplitz_compiled/JSON.cpp")
-        file(CONFIGURE OUTPUT "${source}" CONTENT "#include <toeplitz/io/json_events.hpp>\n\
-namespace toeplitz::inline TOEPLITZ_ABI {\n\
-TOEPLITZ_INSTANTIATE_JSON()\n\
-}\n")
-        list(APPEND sources "${source}")
-    endif()
     add_library(toeplitz_compiled STATIC EXCLUDE_FROM_ALL ${sources})
     add_library(toeplitz::compiled ALIAS toeplitz_compiled)
     target_link_libraries(toeplitz_compiled PUBLIC toeplitz::toeplitz)

@@ -6,9 +6,6 @@
 #include <examples/support/text.hpp>
 #include "models.hpp"
 
-template class toeplitz::AnyModel<float>;
-template class toeplitz::AnyModel<double>;
-
 namespace program {
 
 void fail(const std::string& message) { throw std::runtime_error(message); }

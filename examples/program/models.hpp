@@ -17,10 +17,6 @@
 
 #include "command.hpp"
 
-// Compiled once, in models.cpp.
-extern template class toeplitz::AnyModel<float>;
-extern template class toeplitz::AnyModel<double>;
-
 namespace program {
 
 using namespace toeplitz;

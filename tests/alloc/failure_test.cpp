@@ -59,6 +59,24 @@ TEST_F(FailingAllocations, InParallelRegionsOfAChoice) {
         1);
 }
 
+TEST_F(FailingAllocations, InFitsOfStateSpaces) {
+    // Causal, 0.9^t and 0.8^t.
+    Matrix<double> lags = Matrix<double>::Zero(59, 2);
+    for (Index t = 0; t < 30; ++t) {
+        for (Index c = 0; c < 2; ++c) lags(29 + t, c) = std::pow(0.9 - 0.1 * static_cast<double>(c), t);
+    }
+    expect_result(
+        [&] {
+            std::vector<Matrix<double>> poles;
+            for (const auto& choice : choose_each(lags, {.tolerance = 1e-6})) {
+                if (choice.method() == Method::state_space) poles.push_back(choice.poles.real());
+            }
+            return poles.size() == 2 ? poles : std::vector<Matrix<double>>{};
+        },
+        1);
+    EXPECT_EQ(choose_each(lags, {.tolerance = 1e-6})[1].method(), Method::state_space);
+}
+
 TEST_F(FailingAllocations, InTheShardsOfATrainer) {
     using P = ModelParameters<double>;
     const LinearModel<double> model = make_linear_model<double>(30, 4, 3, 6);

@@ -14,7 +14,8 @@
 #
 #   With a line "..." in the comment, the block takes its place and all of it is at namespace scope, where run() is
 #   what to run. <!-- goes on --> makes a block go on with the statements of the one before.
-# * All are in DIR/snippets.cpp, each in a function of its own, and main() runs them.
+# * Each is a function of its own, in DIR/snippets.cpp or, as two sources compile side by side, DIR/more_snippets.cpp; main()
+#   of the first runs them.
 # * A link to a file needs the file, one to a heading the heading.
 
 function fail(line, message) {
@@ -22,14 +23,16 @@ function fail(line, message) {
     failed = 1
 }
 
-function emit(text) { code = code text "\n" }
+function source_of(page) { return page < "docs/m" ? "snippets" : "more_snippets" }
+
+function emit(text) { code[source] = code[source] text "\n" }
 
 # #include lines go to the top, where blank lines keep the numbers right.
 function statement(text) {
     if (text !~ /^#include /) return text
-    if (!(text in included)) {
-        included[text] = 1
-        includes = includes text "\n"
+    if (!((source, text) in included)) {
+        included[source, text] = 1
+        includes[source] = includes[source] text "\n"
     }
     return ""
 }
@@ -43,6 +46,7 @@ function finish_unit() {
         emit("void run() {\n" before body "}")
     }
     emit("}  // namespace")
+    runs_declared = runs_declared "namespace snippet_" unit " {\nvoid run();\n}\n"
     runs = runs "    std::puts(\"-- " unit_name "\");\n    snippet_" unit "::run();\n"
     open_unit = 0
     at_namespace_scope = 0
@@ -106,6 +110,7 @@ FNR == 1 {
     fence = given = ""
     in_given = goes_on = 0
     finish_unit()
+    source = source_of(FILENAME)
     pages[FILENAME] = 1
 }
 
@@ -182,10 +187,12 @@ END {
             fail(link_line[i], "no heading for " links[i])
         }
     }
-    source = out "/snippets.cpp"
-    print "// Made of the documentation by tests/docs/snippets.awk.\n#include <cstdio>\n#include <exception>\n\n" \
-          "#include <toeplitz/toeplitz.hpp>\n" includes code \
-          "int main() try {\n" runs "    return 0;\n} catch (const std::exception& error) {\n" \
-          "    std::puts(error.what());\n    return 1;\n}" > source
+    for (source in code) {
+        file = out "/" source ".cpp"
+        print "// Made of the documentation by tests/docs/snippets.awk.\n#include <cstdio>\n#include <exception>\n\n" \
+              "#include <toeplitz/toeplitz.hpp>\n" includes[source] code[source] > file
+    }
+    print runs_declared "int main() try {\n" runs "    return 0;\n} catch (const std::exception& error) {\n" \
+          "    std::puts(error.what());\n    return 1;\n}" > (out "/snippets.cpp")
     exit failed
 }

@@ -48,11 +48,7 @@ public:
     /// \throws as load_model<M>(path); io_error 933 for a norm or an input that is none of the library's
     static AnyModel load(const std::string& path) { return load(read_safetensors(path)); }
     /// The same of a file that was read.
-    static AnyModel load(const TensorFile& file) {
-        const detail::ModelDescription description(file);
-        description.template require_scalar<Scalar>();
-        return AnyModel(load_kind(file, description), description.options);
-    }
+    static AnyModel load(const TensorFile& file);
 
     /// All options as JSON.
     const std::string& options() const noexcept { return options_; }
@@ -119,14 +115,10 @@ public:
         /// outputs = the model's, as Model::Prepared::evaluate.
         /// \throws value_error 935 (a model of features), and as there
         void evaluate(std::span<const Token> tokens, MatrixView<Scalar> outputs, Workspace& ws,
-                      const Sequences& sequences = {}) const {
-            evaluate_any(tokens, outputs, ws, sequences);
-        }
+                      const Sequences& sequences = {}) const;
         /// \throws value_error 935 (a model of tokens), and as there
         void evaluate(MatrixView<const Scalar> features, MatrixView<Scalar> outputs, Workspace& ws,
-                      const Sequences& sequences = {}) const {
-            evaluate_any(features, outputs, ws, sequences);
-        }
+                      const Sequences& sequences = {}) const;
 
         /// Bytes that evaluate takes from its workspace for B sequences.
         std::size_t required_workspace(Index batch = 1) const {
@@ -165,11 +157,7 @@ public:
 
     /// Evaluates the kernels of all layers for sequences of `length`, which need not be that of training.
     /// \throws as Model::prepare
-    Prepared prepare(const PrepareOptions& options) const {
-        return visit([&](const auto& model, const auto& parameters) {
-            return Prepared(model.prepare(parameters, options));
-        });
-    }
+    Prepared prepare(const PrepareOptions& options) const;
     Prepared prepare(Index length) const { return prepare(PrepareOptions{.length = length}); }
 
     /// The plan of a causal model one step at a time, as ModelStream, which says more of each member.
@@ -232,32 +220,18 @@ public:
 
         /// The next step: S tokens or rows of features; outputs S × k.
         /// \throws value_error 711 (a token outside the vocabulary)
-        void step(std::span<const Token> tokens, MatrixView<Scalar> outputs, State& state) const {
-            feed("step", tokens, state, [&](auto& plan, auto& own) { plan.step(tokens, outputs, own); });
-        }
-        void step(MatrixView<const Scalar> features, MatrixView<Scalar> outputs, State& state) const {
-            feed("step", features, state, [&](auto& plan, auto& own) { plan.step(features, outputs, own); });
-        }
+        void step(std::span<const Token> tokens, MatrixView<Scalar> outputs, State& state) const;
+        void step(MatrixView<const Scalar> features, MatrixView<Scalar> outputs, State& state) const;
 
         /// The next 1 ≤ m ≤ max_block steps: m·S tokens or rows of features.
         /// \throws value_error 711 (a token outside the vocabulary)
-        void process(std::span<const Token> tokens, MatrixView<Scalar> outputs, State& state) const {
-            feed("process", tokens, state,
-                 [&](auto& plan, auto& own) { plan.process(tokens, outputs, own); });
-        }
-        void process(MatrixView<const Scalar> features, MatrixView<Scalar> outputs, State& state) const {
-            feed("process", features, state,
-                 [&](auto& plan, auto& own) { plan.process(features, outputs, own); });
-        }
+        void process(std::span<const Token> tokens, MatrixView<Scalar> outputs, State& state) const;
+        void process(MatrixView<const Scalar> features, MatrixView<Scalar> outputs, State& state) const;
 
         /// The next steps, any number, without their outputs.
         /// \throws value_error 711 (a token outside the vocabulary)
-        void prefill(std::span<const Token> tokens, State& state) const {
-            feed("prefill", tokens, state, [&](auto& plan, auto& own) { plan.prefill(tokens, own); });
-        }
-        void prefill(MatrixView<const Scalar> features, State& state) const {
-            feed("prefill", features, state, [&](auto& plan, auto& own) { plan.prefill(features, own); });
-        }
+        void prefill(std::span<const Token> tokens, State& state) const;
+        void prefill(MatrixView<const Scalar> features, State& state) const;
 
         /// Back to time 0, whatever was in the state.
         void reset(State& state) const {
@@ -309,19 +283,7 @@ public:
 
     /// Evaluates the kernels of all layers, `length` lags of each, for a stream of any length.
     /// \throws config_error 761 (a model that looks both ways), and as Model::prepare and ModelStream
-    Stream stream(const PrepareOptions& options, const StreamOptions& stream_options = {}) const {
-        return visit([&]<class M>(const M& model, const auto& parameters) {
-            const Index layer = causal_layers(model);
-            if (layer < model.options().layers) {
-                detail::raise<config_error>(
-                    761, "AnyModel::stream", "a causal model, as others need inputs that are not there yet",
-                    detail::text("the mixer ", model.block(layer).gtu().mixer().architecture(), " in layer ",
-                                 layer));
-            }
-            return Stream(
-                ModelStream<typename M::Prepared>(model.prepare(parameters, options), stream_options));
-        });
-    }
+    Stream stream(const PrepareOptions& options, const StreamOptions& stream_options = {}) const;
     Stream stream(Index length, const StreamOptions& stream_options = {}) const {
         return stream(PrepareOptions{.length = length}, stream_options);
     }
@@ -364,9 +326,105 @@ private:
     std::string options_;
 };
 
+// Not in the class, where they would be inline: what toeplitz::compiled holds would be compiled again by
+// every unit.
+
+template <Real ScalarType, class... OwnMixers>
+AnyModel<ScalarType, OwnMixers...> AnyModel<ScalarType, OwnMixers...>::load(const TensorFile& file) {
+    const detail::ModelDescription description(file);
+    description.template require_scalar<Scalar>();
+    return AnyModel(load_kind(file, description), description.options);
+}
+
+template <Real ScalarType, class... OwnMixers>
+void AnyModel<ScalarType, OwnMixers...>::Prepared::evaluate(std::span<const Token> tokens,
+                                                            MatrixView<Scalar> outputs, Workspace& ws,
+                                                            const Sequences& sequences) const {
+    evaluate_any(tokens, outputs, ws, sequences);
+}
+
+template <Real ScalarType, class... OwnMixers>
+void AnyModel<ScalarType, OwnMixers...>::Prepared::evaluate(MatrixView<const Scalar> features,
+                                                            MatrixView<Scalar> outputs, Workspace& ws,
+                                                            const Sequences& sequences) const {
+    evaluate_any(features, outputs, ws, sequences);
+}
+
+template <Real ScalarType, class... OwnMixers>
+auto AnyModel<ScalarType, OwnMixers...>::prepare(const PrepareOptions& options) const -> Prepared {
+    return visit([&](const auto& model, const auto& parameters) {
+        return Prepared(model.prepare(parameters, options));
+    });
+}
+
+template <Real ScalarType, class... OwnMixers>
+auto AnyModel<ScalarType, OwnMixers...>::stream(const PrepareOptions& options,
+                                                const StreamOptions& stream_options) const -> Stream {
+    return visit([&]<class M>(const M& model, const auto& parameters) {
+        const Index layer = causal_layers(model);
+        if (layer < model.options().layers) {
+            detail::raise<config_error>(
+                761, "AnyModel::stream", "a causal model, as others need inputs that are not there yet",
+                detail::text("the mixer ", model.block(layer).gtu().mixer().architecture(), " in layer ",
+                             layer));
+        }
+        return Stream(ModelStream<typename M::Prepared>(model.prepare(parameters, options), stream_options));
+    });
+}
+
+template <Real ScalarType, class... OwnMixers>
+void AnyModel<ScalarType, OwnMixers...>::Stream::step(std::span<const Token> tokens,
+                                                      MatrixView<Scalar> outputs, State& state) const {
+    feed("step", tokens, state, [&](auto& plan, auto& own) { plan.step(tokens, outputs, own); });
+}
+
+template <Real ScalarType, class... OwnMixers>
+void AnyModel<ScalarType, OwnMixers...>::Stream::step(MatrixView<const Scalar> features,
+                                                      MatrixView<Scalar> outputs, State& state) const {
+    feed("step", features, state, [&](auto& plan, auto& own) { plan.step(features, outputs, own); });
+}
+
+template <Real ScalarType, class... OwnMixers>
+void AnyModel<ScalarType, OwnMixers...>::Stream::process(std::span<const Token> tokens,
+                                                         MatrixView<Scalar> outputs, State& state) const {
+    feed("process", tokens, state, [&](auto& plan, auto& own) { plan.process(tokens, outputs, own); });
+}
+
+template <Real ScalarType, class... OwnMixers>
+void AnyModel<ScalarType, OwnMixers...>::Stream::process(MatrixView<const Scalar> features,
+                                                         MatrixView<Scalar> outputs, State& state) const {
+    feed("process", features, state, [&](auto& plan, auto& own) { plan.process(features, outputs, own); });
+}
+
+template <Real ScalarType, class... OwnMixers>
+void AnyModel<ScalarType, OwnMixers...>::Stream::prefill(std::span<const Token> tokens, State& state) const {
+    feed("prefill", tokens, state, [&](auto& plan, auto& own) { plan.prefill(tokens, own); });
+}
+
+template <Real ScalarType, class... OwnMixers>
+void AnyModel<ScalarType, OwnMixers...>::Stream::prefill(MatrixView<const Scalar> features,
+                                                         State& state) const {
+    feed("prefill", features, state, [&](auto& plan, auto& own) { plan.prefill(features, own); });
+}
+
 }  // namespace toeplitz::inline TOEPLITZ_ABI
 
 // A program that links toeplitz::compiled.
 #if defined(TOEPLITZ_COMPILED)
 #include <toeplitz/compiled.hpp>
+#endif
+
+/// All of a scalar's AnyModel; TOEPLITZ_INSTANTIATE_ANY_MODEL(extern, …) declares that toeplitz::compiled has
+/// it.
+#define TOEPLITZ_INSTANTIATE_ANY_MODEL(extern_or_not, Scalar) extern_or_not template class AnyModel<Scalar>;
+
+#if defined(TOEPLITZ_COMPILED_IO)
+namespace toeplitz::inline TOEPLITZ_ABI {
+#if defined(TOEPLITZ_COMPILED_float)
+TOEPLITZ_INSTANTIATE_ANY_MODEL(extern, float)
+#endif
+#if defined(TOEPLITZ_COMPILED_double)
+TOEPLITZ_INSTANTIATE_ANY_MODEL(extern, double)
+#endif
+}  // namespace toeplitz::inline TOEPLITZ_ABI
 #endif
