@@ -34,7 +34,7 @@ struct LraPreset {
     Index steps;
     double minutes;
     Index greys;  ///< of the pixels that the model reads
-    int dashes;   ///< of the paths that are drawn: the release has 6, 9 and 14
+    int dashes;   ///< of the paths that are drawn, as Linsley et al. have 6, 9 and 14
 };
 
 /// The mixer that learns most of a task in minutes.

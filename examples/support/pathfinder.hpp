@@ -145,12 +145,17 @@ private:
         for (const Point& p : {a.front(), a.back()}) {
             for (const Point& q : {b.front(), b.back()}) different.emplace_back(p, q);
         }
+        const auto from_middle = [](const Ends& ends) {
+            const Point middle{16, 16};
+            return distance(ends.first, middle) + distance(ends.second, middle);
+        };
         std::vector<Pairs> fitting;
         for (const Ends& s : same) {
             for (const Ends& d : different) {
                 const double apart = distance(s.first, s.second);
-                if (apart >= options_.marker_distance && std::abs(apart - distance(d.first, d.second)) <= 1 &&
-                    distance(d.first, d.second) >= options_.marker_distance) {
+                const double others_apart = distance(d.first, d.second);
+                if (std::min(apart, others_apart) >= options_.marker_distance &&
+                    std::abs(apart - others_apart) <= 1 && std::abs(from_middle(s) - from_middle(d)) <= 1) {
                     fitting.push_back({s, d});
                 }
             }

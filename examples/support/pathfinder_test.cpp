@@ -85,8 +85,8 @@ void check_labels(Index pictures, int dashes) {
     }
 }
 
-void check_statistics(Index pictures) {
-    const Options options;
+void check_statistics(Index pictures, int dashes) {
+    const Options options{.dashes = dashes};
     pathfinder::Generator generator(options, 2);
     std::vector<Statistic> statistics = {{"brightness", {}, {}},
                                          {"bright pixels", {}, {}},
@@ -159,8 +159,10 @@ void check_orientations() {
 
 int main() {
     check_labels(100, 14);
+    check_labels(100, 6);
     check_labels(100, 4);
-    check_statistics(300);
+    check_statistics(300, 14);
+    check_statistics(300, 6);
     check_orientations();
     check_seeds();
     if (failures == 0) std::puts("The generator of paths is as described.");
