@@ -158,7 +158,8 @@ Report diagnose(int threads) {
     say("optimised", is_optimised);
     if (!is_optimised)
         advise("compiled without optimisation: many times slower", "-D CMAKE_BUILD_TYPE=Release");
-    say("processor", processor("model name"));
+    const std::string name = processor("model name");
+    say("processor", name.empty() ? "unknown" : name);
     const std::string flags = processor("flags");
     say("vector_bytes", Simd<float>::lanes * static_cast<Index>(sizeof(float)));
     std::string compiled, missing;
@@ -168,7 +169,7 @@ Report diagnose(int threads) {
             missing += std::string(missing.empty() ? "" : " ") + set.name;
     }
     say("instructions_used", compiled.empty() ? "those of every processor" : compiled);
-    say("instructions_unused", missing.empty() ? "none" : missing);
+    say("instructions_unused", flags.empty() ? "unknown" : missing.empty() ? "none" : missing);
     if (!missing.empty()) {
         advise("the processor has " + missing + ", which this program does not use",
                "compile with -march=native: -D CMAKE_CXX_FLAGS=-march=native");
