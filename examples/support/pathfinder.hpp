@@ -38,6 +38,9 @@ struct Options {
     double padding = 1;          ///< without dashes, at the border
     double marker = 1.5;         ///< radius of the discs
     double marker_distance = 7;  ///< of the discs, at least
+    /// By how much the distances of the discs from the middle of the picture, added, may differ between the
+    /// answers.
+    double alike = 1;
 };
 
 struct Point {
@@ -155,7 +158,8 @@ private:
                 const double apart = distance(s.first, s.second);
                 const double others_apart = distance(d.first, d.second);
                 if (std::min(apart, others_apart) >= options_.marker_distance &&
-                    std::abs(apart - others_apart) <= 1 && std::abs(from_middle(s) - from_middle(d)) <= 1) {
+                    std::abs(apart - others_apart) <= 1 &&
+                    std::abs(from_middle(s) - from_middle(d)) <= options_.alike) {
                     fitting.push_back({s, d});
                 }
             }
