@@ -162,7 +162,7 @@ int main() {
     check_labels(100, 6);
     check_labels(100, 4);
     check_statistics(300, 14);
-    check_statistics(300, 6);
+    check_statistics(1000, 6);
     check_orientations();
     check_seeds();
     if (failures == 0) std::puts("The generator of paths is as described.");
