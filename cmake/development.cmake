@@ -38,8 +38,8 @@ check_cxx_source_compiles("
     TOEPLITZ_INTRINSICS_WARN)
 unset(CMAKE_REQUIRED_FLAGS)
 
-# Linking takes its part of a build that is not optimised; this linker takes half of it.
-if("${CMAKE_CXX_FLAGS_${build_type}}" MATCHES "-O0")
+# Linking takes its part of a build that is not optimised; this linker takes half of it. It warns of sanitizers.
+if("${CMAKE_CXX_FLAGS_${build_type}}" MATCHES "-O0" AND NOT "${CMAKE_CXX_FLAGS_${build_type}}" MATCHES "-fsanitize")
     include(CheckLinkerFlag)
     check_linker_flag(CXX -fuse-ld=gold TOEPLITZ_HAS_GOLD)
     if(TOEPLITZ_HAS_GOLD)
