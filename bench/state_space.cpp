@@ -2,7 +2,8 @@
 
 /// \file
 /// State spaces: the product of a whole sequence, and streams of blocks of n steps. A mode takes six
-/// multiply-adds, which the floor computes in registers.
+/// multiply-adds, which the floor computes in registers; in a single step it reads six numbers and writes
+/// two, which the floor of bytes does.
 
 #include <complex>
 
@@ -59,6 +60,24 @@ Work floor_of(Shape shape, Index modes) {
     return fma_floor(shape);
 }
 
+// The numbers of all modes, of which those of the state are written: zeros, as what is written is read again.
+Work bytes_of(const Shape& shape, Index modes) {
+    using S = Simd<float>;
+    const Index count = shape.d / S::lanes * modes;
+    const auto coefficients = std::make_shared<Buffer<float>>(count * 4 * S::lanes);
+    const auto states = std::make_shared<Buffer<float>>(count * 2 * S::lanes);
+    return {[=] {
+                const float* c = coefficients->data();
+                float* u = states->data();
+                for (Index i = 0; i < count; ++i, c += 4 * S::lanes, u += 2 * S::lanes) {
+                    S::store(u, S::load(u) + (S::load(c) + S::load(c + S::lanes)));
+                    S::store(u + S::lanes,
+                             S::load(u + S::lanes) + (S::load(c + 2 * S::lanes) + S::load(c + 3 * S::lanes)));
+                }
+            },
+            static_cast<std::size_t>(6 * count * S::lanes) * sizeof(float), 0};
+}
+
 }  // namespace
 
 void add_state_space(Cases& cases) {
@@ -78,6 +97,7 @@ void add_state_space(Cases& cases) {
             for (const Index modes : {4, 8, 16, 32}) {
                 const Shape shape{.n = block, .d = d};
                 if (block != 512) add("FloorModes", shape, modes, floor_of);
+                if (block == 1) add("FloorBytes", shape, modes, bytes_of);
                 add("StateSpaceStream", shape, modes, stream);
             }
         }

@@ -141,6 +141,23 @@ public:
         write_window(pack, sums, y);
     }
 
+    /// Whether the only tap is added in one pass with the first modes.
+    bool begins_with_modes() const noexcept { return taps_ == 1 && modes_ > 0; }
+
+    /// One row of all channels, where begins_with_modes(): the sums stay in registers. y may be x.
+    [[gnu::noinline]] void advance_row(const Scalar* x, Scalar* y, Scalar* state) const noexcept {
+        for (Index pack = 0; pack < packs(); ++pack, x += lanes, y += lanes, state += pack_state()) {
+            const Index count = width(pack);
+            const Pack from = V::load_row(x, count);
+            Pack sum = V::load(direct(pack)) * from;
+            for_mode_blocks(pack, state, [&](auto modes) TOEPLITZ_LAMBDA {
+                sum = modes.next(from, sum);
+                modes.store();
+            });
+            V::store_row(y, sum, count);
+        }
+    }
+
     /// The same from a window and into one.
     void advance(Index pack, Scalar* x_window, Scalar* y_window, Index rows, Scalar* state) const noexcept {
         run<Update::assign>(pack, x_window, rows_of(y_window), lanes, rows, state);
@@ -306,8 +323,49 @@ private:
         }
     };
 
-    // Whether the only tap is added in one pass with the first modes.
-    bool begins_with_modes() const noexcept { return taps_ == 1 && modes_ > 0; }
+    // Of a pack's state, with their residues.
+    template <bool is_real, int count>
+    struct OutputModes {
+        Scalar* state;
+        Modes<count> modes;
+        Pack residue_re[std::size_t{count}];
+        Pack residue_im[std::size_t{count}];
+
+        TOEPLITZ_INLINE OutputModes(const Scalar* coefficients, Scalar* u)
+            : state(u), modes(coefficients, u) {
+            unroll<count>([&](auto k) TOEPLITZ_LAMBDA {
+                residue_re[k] = V::load(coefficients + k * mode_size + 2 * lanes);
+                residue_im[k] = V::load(coefficients + k * mode_size + 3 * lanes);
+            });
+        }
+        // sum + Re Σ r u, and u ← λ u + x
+        TOEPLITZ_INLINE Pack next(Pack x, Pack sum) {
+            Pack rest{};
+            unroll<count>([&](auto k) TOEPLITZ_LAMBDA {
+                sum += residue_re[k] * modes.re[k];
+                if constexpr (!is_real) rest += residue_im[k] * modes.im[k];
+            });
+            modes.template advance<is_real>(x);
+            return is_real ? sum : sum - rest;
+        }
+        TOEPLITZ_INLINE void store() const { modes.template store<is_real>(state); }
+    };
+
+    // f(OutputModes) for all modes of a pack, some at a time.
+    template <class F>
+    TOEPLITZ_INLINE void for_mode_blocks(Index pack, Scalar* state, F&& f) const noexcept {
+        const Scalar* c = coefficients(pack);
+        const auto with_modes = [&]<bool is_real, int count>(Index i) TOEPLITZ_LAMBDA {
+            f(OutputModes<is_real, count>(c + i * mode_size, state + i * 2 * lanes));
+        };
+        const Index complex = complex_[pack];
+        for_blocks<mode_block>(complex, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
+            with_modes.template operator()<false, count>(i);
+        });
+        for_blocks<mode_block>(modes_ - complex, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
+            with_modes.template operator()<true, count>(complex + i);
+        });
+    }
 
     // The outputs of a window's rows, whose space in front is filled in, and the state behind them.
     template <Update update>
@@ -350,48 +408,23 @@ private:
         const auto begin = [gain](Pack from, const Scalar* to) TOEPLITZ_LAMBDA {
             return update == Update::add ? V::load_unaligned(to) + gain * from : gain * from;
         };
-        const auto run_block = [&]<bool is_real, int count>(Index i) TOEPLITZ_LAMBDA {
-            const Scalar* c = coefficients(pack) + i * mode_size;
-            Scalar* u = state + i * 2 * lanes;
-            if (with_direct && i == 0) {
-                add_modes<is_real, count>(c, u, x, x_stride, y, y_stride, rows, begin);
-            } else {
-                add_modes<is_real, count>(c, u, x, x_stride, y, y_stride, rows, add);
-            }
-        };
-        const Index complex = complex_[pack];
-        for_blocks<mode_block>(complex, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
-            run_block.template operator()<false, count>(i);
-        });
-        for_blocks<mode_block>(modes_ - complex, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
-            run_block.template operator()<true, count>(complex + i);
+        bool is_first = with_direct;
+        for_mode_blocks(pack, state, [&](auto modes) TOEPLITZ_LAMBDA {
+            is_first ? add_modes(modes, x, x_stride, y, y_stride, rows, begin)
+                     : add_modes(modes, x, x_stride, y, y_stride, rows, add);
+            is_first = false;
         });
     }
 
     // y_t = begin(x_t, y_t) + Re Σ r u.
-    template <bool is_real, int count, class Begin>
-    TOEPLITZ_INLINE static void add_modes(const Scalar* coefficients, Scalar* state, const Scalar* x,
-                                          Index x_stride, Scalar* y, Index y_stride, Index rows,
-                                          const Begin& begin) noexcept {
-        Modes<count> modes(coefficients, state);
-        Pack residue_re[std::size_t{count}];
-        Pack residue_im[std::size_t{count}];
-        unroll<count>([&](auto k) TOEPLITZ_LAMBDA {
-            residue_re[k] = V::load(coefficients + k * mode_size + 2 * lanes);
-            residue_im[k] = V::load(coefficients + k * mode_size + 3 * lanes);
-        });
+    template <class SomeModes, class Begin>
+    TOEPLITZ_INLINE static void add_modes(SomeModes& modes, const Scalar* x, Index x_stride, Scalar* y,
+                                          Index y_stride, Index rows, const Begin& begin) noexcept {
         for (Index t = 0; t < rows; ++t, x += x_stride, y += y_stride) {
             const Pack from = V::load_unaligned(x);
-            Pack sum = begin(from, y);
-            Pack rest{};
-            unroll<count>([&](auto k) TOEPLITZ_LAMBDA {
-                sum += residue_re[k] * modes.re[k];
-                if constexpr (!is_real) rest += residue_im[k] * modes.im[k];
-            });
-            V::store_unaligned(y, is_real ? sum : sum - rest);
-            modes.template advance<is_real>(from);
+            V::store_unaligned(y, modes.next(from, begin(from, y)));
         }
-        modes.template store<is_real>(state);
+        modes.store();
     }
 
     template <int count>

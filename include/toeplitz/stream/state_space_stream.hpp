@@ -134,6 +134,10 @@ public:
         const Index steps = check(x, state, "process");
         if (y.rows() != x.rows() || y.cols() != x.cols()) [[unlikely]]
             refuse("process", "y", x.rows(), y);
+        if (steps == 1 && recurrence_.begins_with_modes() && x.has_contiguous_rows() &&
+            y.has_contiguous_rows()) {
+            return make_step(x, y, state);
+        }
         alignas(buffer_alignment) Scalar windows[std::size_t{2 * Recurrence::most_window_size()}];
         // Modes that come later read x again: where y is x, they read a copy.
         const bool by_window = x.data() == y.data() || !x.has_contiguous_rows() || !y.has_contiguous_rows();
@@ -266,6 +270,16 @@ private:
             }
         }
         state.time_ += steps;
+    }
+
+    void make_step(Inputs x, MatrixView<Scalar> y, State& state) const noexcept {
+        const detail::FlushDenormals flush;
+        Scalar* modes = state.modes_.data();
+        for (Index stream = 0; stream < streams_; ++stream) {
+            recurrence_.advance_row(x.row(stream), y.row(stream), modes);
+            modes += recurrence_.packs() * recurrence_.pack_state();
+        }
+        ++state.time_;
     }
 
     // f(index) of every number of a state: stream by stream, channel by channel, Re u and Im u of each mode,

@@ -101,6 +101,17 @@ TYPED_TEST(StateSpaceStreamTest, AStepTakesWhatIsStated) {
             100 * std::numeric_limits<S>::epsilon()));
         return Counting::operations;
     };
+    const auto counted_row = [](const OwnedStateSpace<S>& kernel) {
+        Recurrence recurrence(kernel.cols(), kernel.poles.rows(), 1);
+        recurrence.set_kernel(kernel.views());
+        EXPECT_TRUE(recurrence.begins_with_modes());
+        const Matrix<S> x = random_matrix<S>(1, kernel.cols(), 2);
+        Matrix<S> y(1, kernel.cols());
+        Buffer<S> state(recurrence.packs() * recurrence.pack_state());
+        Counting::operations = 0;
+        recurrence.advance_row(x.data(), y.data(), state.data());
+        return Counting::operations;
+    };
     for (const Index modes : {0, 1, 2, 3, 7, 9, 15}) {
         for (const Index complex : {Index{0}, (modes + 1) / 3, modes}) {
             for (const Index taps : {1, 2, 7}) {
@@ -111,6 +122,7 @@ TYPED_TEST(StateSpaceStreamTest, AStepTakesWhatIsStated) {
                 if (modes > complex) kernel.poles(complex, this->lanes) = {S(0.1), S(0.2)};
                 const Index bound = StateSpaceStream<S>(kernel.views()).step_bound();
                 EXPECT_EQ(counted(kernel, 1), bound);
+                if (taps == 1 && modes > 0) EXPECT_EQ(counted_row(kernel), bound);
                 EXPECT_EQ(counted(kernel, 17), 17 * bound);
                 EXPECT_EQ(StateSpaceStream<S>(kernel.views(), 3).step_bound(), 3 * bound);
             }
@@ -125,43 +137,55 @@ TYPED_TEST(StateSpaceStreamTest, AStepTakesWhatIsStated) {
 TYPED_TEST(StateSpaceStreamTest, WorksInPlaceAndOnPlanarBuffers) {
     using S = TypeParam;
     const Index d = this->lanes + 2;
-    const auto kernel = random_state_space<S>(9, d, 3, 0.9, 4);
-    const Matrix<S> x = random_matrix<S>(100, d, 4);
-    const Matrix<S> expected = this->product(kernel, x);
-    const StateSpaceStream<S> plan(kernel.views());
-    auto state = plan.make_state();
-    Matrix<S> rows = x;
-    plan.process(rows, rows, state);
-    EXPECT_TRUE(same_bits(rows, expected));
-
-    plan.reset(state);
-    ColumnMatrix<S> planar = x;
-    ColumnMatrix<S> y(100, d);
-    plan.process(planar, y, state);
-    EXPECT_TRUE(same_bits(y, expected));
-    plan.reset(state);
-    plan.process(planar, planar, state);
-    EXPECT_TRUE(same_bits(planar, expected));
+    for (const Index taps : {1, 4}) {
+        const auto kernel = random_state_space<S>(9, d, 3, 0.9, taps);
+        const Matrix<S> x = random_matrix<S>(100, d, 4);
+        const Matrix<S> expected = this->product(kernel, x);
+        const StateSpaceStream<S> plan(kernel.views());
+        for (const Index block : {1, 100}) {
+            SCOPED_TRACE(testing::Message() << "m = " << taps << ", block " << block);
+            auto state = plan.make_state();
+            const auto run = [&](MatrixView<const S> from, MatrixView<S> to) {
+                plan.reset(state);
+                for (Index t = 0; t < 100; t += block) {
+                    plan.process(from.middle_rows(t, block), to.middle_rows(t, block), state);
+                }
+            };
+            Matrix<S> rows = x;
+            run(rows, rows);
+            EXPECT_TRUE(same_bits(rows, expected));
+            ColumnMatrix<S> planar = x;
+            ColumnMatrix<S> y(100, d);
+            run(planar, y);
+            EXPECT_TRUE(same_bits(y, expected));
+            run(planar, planar);
+            EXPECT_TRUE(same_bits(planar, expected));
+        }
+    }
 }
 
 TYPED_TEST(StateSpaceStreamTest, SequencesSideBySideDoNotMeet) {
     using S = TypeParam;
     const Index d = 3;
     const Index streams = 4;
-    const auto kernel = random_state_space<S>(5, d, 5, 0.9, 3);
-    const StateSpaceStream<S> plan(kernel.views(), streams);
-    EXPECT_EQ(plan.streams(), streams);
-    const Matrix<S> x = random_matrix<S>(70 * streams, d, 6);
-    Matrix<S> y(x.rows(), d);
-    auto state = plan.make_state();
-    const Index first = 11 * streams;
-    plan.process(MatrixView<const S>(x).middle_rows(0, first), MatrixView<S>(y).middle_rows(0, first), state);
-    plan.process(MatrixView<const S>(x).middle_rows(first, x.rows() - first),
-                 MatrixView<S>(y).middle_rows(first, x.rows() - first), state);
-    for (Index s = 0; s < streams; ++s) {
-        const Matrix<S> one = x(Eigen::seq(s, Eigen::last, streams), Eigen::all);
-        const Matrix<S> output = y(Eigen::seq(s, Eigen::last, streams), Eigen::all);
-        EXPECT_TRUE(same_bits(output, this->product(kernel, one))) << "stream " << s;
+    for (const Index taps : {1, 3}) {
+        const auto kernel = random_state_space<S>(5, d, 5, 0.9, taps);
+        const StateSpaceStream<S> plan(kernel.views(), streams);
+        EXPECT_EQ(plan.streams(), streams);
+        const Matrix<S> x = random_matrix<S>(70 * streams, d, 6);
+        Matrix<S> y(x.rows(), d);
+        auto state = plan.make_state();
+        Index done = 0;
+        for (const Index steps : {11, 1, 1, 57}) {
+            plan.process(MatrixView<const S>(x).middle_rows(done, steps * streams),
+                         MatrixView<S>(y).middle_rows(done, steps * streams), state);
+            done += steps * streams;
+        }
+        for (Index s = 0; s < streams; ++s) {
+            const Matrix<S> one = x(Eigen::seq(s, Eigen::last, streams), Eigen::all);
+            const Matrix<S> output = y(Eigen::seq(s, Eigen::last, streams), Eigen::all);
+            EXPECT_TRUE(same_bits(output, this->product(kernel, one))) << "stream " << s << ", m = " << taps;
+        }
     }
 }
 
