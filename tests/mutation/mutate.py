@@ -25,51 +25,62 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# The programs that cover a header, cheap ones first: sources in tests/. `+` adds a source to the one before it.
+# The programs that cover a header, cheap ones first: sources in tests/. Of others it is the test of their own name.
 PROGRAMS = {
-    "dense/kept_matrix.hpp": ["unit/dense/kept_matrix_test.cpp"],
-    "dense/rounded_product.hpp": ["unit/dense/rounded_product_test.cpp"],
+    "core/options_text.hpp": ["unit/core/options_test.cpp"],
     "fft/chirp.hpp": ["unit/fft/half_spectrum_test.cpp"],
     "fft/convolution.hpp": ["unit/fft/tree_test.cpp"],
-    "fft/fftw.hpp": ["unit/fft/fftw_test.cpp"],
-    "fft/fftw_convolution.hpp": ["unit/fft/fftw_convolution_test.cpp"],
     "fft/half_complex.hpp": ["unit/fft/half_spectrum_test.cpp"],
-    "fft/half_spectrum.hpp": ["unit/fft/half_spectrum_test.cpp"],
     "fft/row_tiles.hpp": ["unit/fft/fftw_convolution_test.cpp"],
-    "fft/size.hpp": ["unit/fft/size_test.cpp"],
-    "fft/tree.hpp": ["unit/fft/tree_test.cpp"],
     "fft/tree_butterflies.hpp": ["unit/fft/tree_test.cpp"],
     "fft/tree_convolution.hpp": ["unit/fft/tree_test.cpp"],
     "fft/tree_twiddles.hpp": ["unit/fft/tree_test.cpp"],
-    "kernels/decay.hpp": ["unit/kernels/decay_test.cpp"],
-    "kernels/frequency_kernel.hpp": ["unit/kernels/frequency_kernel_test.cpp"],
     "kernels/frequency_pole.hpp": ["unit/kernels/frequency_kernel_test.cpp", "gradient/kernels_test.cpp"],
     "kernels/inducing_points.hpp": ["unit/kernels/time_warp_test.cpp", "unit/kernels/position_kernel_test.cpp"],
-    "kernels/position_kernel.hpp": ["unit/kernels/position_kernel_test.cpp"],
-    "kernels/position_mlp.hpp": ["unit/kernels/position_mlp_test.cpp"],
     "kernels/ski_kernel.hpp": ["unit/kernels/time_warp_test.cpp", "unit/kernels/position_kernel_test.cpp"],
-    "kernels/time_warp.hpp": ["unit/kernels/time_warp_test.cpp"],
-    "operators/any_operator.hpp": ["unit/operators/any_operator_test.cpp"],
-    "operators/causal_filter.hpp": ["unit/operators/causal_filter_test.cpp"],
     "operators/dense.hpp": ["unit/operators/dense_test.cpp", "unit/operators/error_test.cpp"],
-    "operators/exact_product.hpp": ["unit/operators/fft_test.cpp +support/oracle.cpp"],
-    "operators/fft.hpp": ["unit/operators/fft_test.cpp +support/oracle.cpp", "unit/operators/error_test.cpp",
+    "operators/exact_product.hpp": ["unit/operators/fft_test.cpp"],
+    "operators/fft.hpp": ["unit/operators/fft_test.cpp", "unit/operators/error_test.cpp",
                           "unit/operators/backward_test.cpp"],
-    "operators/fft_2d.hpp": ["unit/operators/fft_2d_test.cpp"],
-    "operators/grouped_spectra.hpp": ["unit/operators/backward_test.cpp",
-                                      "unit/operators/fft_test.cpp +support/oracle.cpp"],
+    "operators/grouped_spectra.hpp": ["unit/operators/backward_test.cpp", "unit/operators/fft_test.cpp"],
+    "operators/modal_recurrence.hpp": ["unit/stream/state_space_stream_test.cpp",
+                                       "unit/operators/state_space_test.cpp"],
     "operators/operator.hpp": ["unit/operators/error_test.cpp", "unit/operators/own_operator_test.cpp"],
-    "operators/short_convolution.hpp": ["unit/operators/fft_test.cpp +support/oracle.cpp"],
+    "operators/short_convolution.hpp": ["unit/operators/fft_test.cpp"],
     "operators/spectral.hpp": ["unit/operators/backward_test.cpp", "unit/operators/error_test.cpp"],
     "operators/state_space_kernel.hpp": ["unit/operators/state_space_test.cpp"],
     "operators/sum.hpp": ["unit/operators/sum_test.cpp", "unit/operators/own_operator_test.cpp",
                           "unit/operators/error_test.cpp"],
+    "stream/group_stream.hpp": ["unit/stream/kernel_stream_test.cpp"],
+    "stream/level_transforms.hpp": ["unit/stream/kernel_stream_test.cpp"],
+    "stream/partition.hpp": ["unit/stream/kernel_stream_test.cpp"],
+    "stream/recent_lags.hpp": ["unit/stream/kernel_stream_test.cpp"],
+    "stream/saved_state.hpp": ["unit/stream/kernel_stream_test.cpp", "unit/stream/state_space_stream_test.cpp"],
+    "stream/stream_inputs.hpp": ["unit/stream/kernel_stream_test.cpp"],
+    "stream/stream_lags.hpp": ["unit/stream/kernel_stream_test.cpp"],
 }
-# On a model of each operator, which is dear to compile.
-PROGRAMS["operators/band.hpp"] = ["unit/operators/band_test.cpp +support/model_float.cpp +support/model_double.cpp "
-                                  "+support/oracle.cpp"]
-PROGRAMS["operators/ski.hpp"] = ["unit/operators/ski_test.cpp +support/model_float.cpp +support/model_double.cpp "
-                                 "+support/oracle.cpp"]
+
+
+def programs_of(header, root):
+    """The table's programs, or the test of the header's own name; none where there is none."""
+    own = f"unit/{header.removesuffix('.hpp')}_test.cpp"
+    return PROGRAMS.get(header) or ([own] if (root / "tests" / own).is_file() else [])
+
+
+def sources_of(program, root):
+    """A test and what it links of tests/support: x.cpp and x_*.cpp of every x.hpp that one of them includes."""
+    sources, headers = [root / "tests" / program], set()
+    for source in sources:
+        texts = [source.read_text()]
+        for text in texts:
+            for name in sorted(set(re.findall(r"#include <support/(\w+)\.hpp>", text)) - headers):
+                headers.add(name)
+                support = root / "tests/support"
+                texts.append((support / f"{name}.hpp").read_text())
+                found = [*support.glob(f"{name}.cpp"), *sorted(support.glob(f"{name}_*.cpp"))]
+                sources += [path for path in found if path not in sources]
+    return sources
+
 
 # --- Mutants ------------------------------------------------------------------------------------------------
 
@@ -161,7 +172,7 @@ class Builder:
         """'killed', 'timed out', 'survived' or 'invalid', by which program, and the longest run in seconds."""
         longest = 0.0
         for program in programs:
-            sources = [str(self.arguments.root / "tests" / part.lstrip("+")) for part in program.split()]
+            sources = map(str, sources_of(program, self.arguments.root))
             binary = overlay / "program"
             # -include finds the precompiled header first; the overlay comes before the library.
             command = [self.arguments.compiler, *self.flags, "-include", str(self.folder / "prefix.hpp"), "-I",
@@ -193,7 +204,7 @@ def line_of(text, offset):
 def test_header(header, arguments, builder, pool):
     path = arguments.root / "include" / "toeplitz" / header
     text = path.read_text()
-    programs = arguments.programs or PROGRAMS.get(header)
+    programs = arguments.programs or programs_of(header, arguments.root)
     if not programs:
         sys.exit(f"mutate.py: no program covers {header}; name one with --programs")
     found = mutants_of(text)
@@ -277,8 +288,12 @@ def main(words=None):
     headers = []
     for name in arguments.headers:
         below = arguments.root / "include" / "toeplitz"
-        inside = sorted((below / name).glob("*.hpp")) if (below / name).is_dir() else [below / name]
-        headers += [str(one.relative_to(below)) for one in inside]
+        inside = [str(one.relative_to(below)) for one in sorted((below / name).glob("*.hpp"))] or [name]
+        bare = [] if arguments.programs or inside == [name] else [
+            header for header in inside if not programs_of(header, arguments.root)]
+        if bare:
+            print("no program covers " + ", ".join(bare))
+        headers += [header for header in inside if header not in bare]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder, \
             concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         builder = None if arguments.list else Builder(arguments, Path(folder))

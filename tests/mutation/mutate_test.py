@@ -57,6 +57,27 @@ class MutantsTest(unittest.TestCase):
         self.assertEqual(text[:offset] + new + text[offset + len(old):], "// +\ny = a + b;")
 
 
+class ProgramsTest(unittest.TestCase):
+    def test_the_table_names_what_there_is(self):
+        for header, programs in mutate.PROGRAMS.items():
+            self.assertTrue((mutate.ROOT / "include/toeplitz" / header).is_file(), header)
+            for program in programs:
+                self.assertTrue((mutate.ROOT / "tests" / program).is_file(), program)
+
+    def test_a_test_of_the_headers_name_covers_it(self):
+        self.assertEqual(mutate.programs_of("operators/band.hpp", mutate.ROOT), ["unit/operators/band_test.cpp"])
+        self.assertEqual(mutate.programs_of("operators/none.hpp", mutate.ROOT), [])
+
+    def test_support_is_linked_as_far_as_it_is_included(self):
+        linked = [path.name for path in mutate.sources_of("unit/operators/sum_test.cpp", mutate.ROOT)]
+        self.assertEqual(linked[0], "sum_test.cpp")
+        self.assertIn("random.cpp", linked)
+        self.assertEqual(len(linked), len(set(linked)))
+        self.assertNotIn("mixer_check.cpp", linked)
+        self.assertIn("any_operator_float.cpp",
+                      [path.name for path in mutate.sources_of("unit/operators/ski_test.cpp", mutate.ROOT)])
+
+
 class RunTest(unittest.TestCase):
     def test_tells_killed_from_surviving_mutants(self):
         with tempfile.TemporaryDirectory() as folder:
