@@ -32,6 +32,10 @@ void add_band(Cases& cases) {
             if (taps == default_taps) cases.push_back({"BandStep", shape, step});
         }
     });
+    for_each_narrow_shape([&](Shape shape) {
+        shape.taps = default_taps;
+        cases.push_back({"Band", shape, product});
+    });
 }
 
 }  // namespace toeplitz::bench

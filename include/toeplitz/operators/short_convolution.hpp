@@ -5,28 +5,32 @@
 /// Depthwise convolution by its definition, blocked so that rows stay in cache, outputs and taps in
 /// registers. The engine of the band, and of Toeplitz products too short for a transform.
 
-#include <algorithm>
-
-#include <toeplitz/core/memory.hpp>
-#include <toeplitz/core/parallel.hpp>
-#include <toeplitz/core/simd.hpp>
-#include <toeplitz/core/workspace.hpp>
-#include <toeplitz/operators/operator.hpp>
+#include <toeplitz/operators/narrow_convolution.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI::detail {
 
 /// Output rows start from zero.
+template <Real Scalar>
 struct StartFromZero {
+    Index channels;
+
     auto sequence(Index) const noexcept {
         return [](Index, Index, const auto& load) TOEPLITZ_LAMBDA { return decltype(load(nullptr)){}; };
+    }
+    void write_rows(Index, Index, Index count, Scalar* to) const noexcept {
+        std::fill_n(to, count * channels, Scalar(0));
     }
 };
 
 /// Output rows start from what y holds.
-template <class Scalar>
+template <Real Scalar>
 struct StartFromRows {
     MatrixView<const Scalar> rows;
     const Sequences& sequences;
+
+    void write_rows(Index b, Index i, Index count, Scalar* to) const noexcept {
+        pack_rows<Scalar>(sequences.of(rows, b).middle_rows(i, count), to);
+    }
 
     auto sequence(Index b) const noexcept {
         return [from = sequences.of(rows, b)](Index i, Index channel, const auto& load)
@@ -42,6 +46,7 @@ struct StartFromRows {
 /// of one vector of channels then stays in registers while blocks of taps, in registers too, sweep over it:
 /// each load of x feeds up to tap_block multiply-adds.
 /// Runs start at multiples of run_rows whatever the thread count: results do not depend on it.
+/// Channels that do not fill a vector are NarrowConvolution's.
 template <Real Scalar>
 class ShortConvolution {
     using V = Simd<Scalar>;
@@ -51,15 +56,18 @@ public:
     ShortConvolution() = default;
 
     ShortConvolution(Index channels, Index negative, Index positive)
-        : channels_(channels),
-          taps_(negative + positive + 1),
-          negative_(negative),
-          positive_(positive),
-          forward_(packs() * taps_ * V::lanes),
-          adjoint_(packs() * taps_ * V::lanes) {}
+        : channels_(channels), taps_(negative + positive + 1), negative_(negative), positive_(positive) {
+        if (is_narrow()) {
+            narrow_ = NarrowConvolution<Scalar>(channels, negative, positive);
+        } else {
+            forward_ = Buffer<Scalar>(packs() * taps_ * V::lanes);
+            adjoint_ = Buffer<Scalar>(packs() * taps_ * V::lanes);
+        }
+    }
 
     /// Taps of some channels from the first one on: a row for each lag, from −negative to positive.
     void set_kernel(Index first, MatrixView<const Scalar> kernel) noexcept {
+        if (is_narrow()) return narrow_.set_kernel(kernel);
         for (Index j = 0; j < kernel.cols(); ++j) {
             const Index c = first + j;
             const Index start = c / V::lanes * taps_ * V::lanes + c % V::lanes;
@@ -72,21 +80,26 @@ public:
 
     Index taps() const noexcept { return taps_; }
     std::size_t state_bytes() const noexcept {
+        if (is_narrow()) return narrow_.state_bytes();
         return static_cast<std::size_t>(forward_.size() + adjoint_.size()) * sizeof(Scalar);
     }
 
     std::size_t product_workspace(Index batch, Index length) const noexcept {
+        if (is_narrow()) return narrow_.product_workspace(batch, length);
         return ThreadScratch<Scalar>::bytes(window_size(), product_threads(batch, length));
     }
     std::size_t gradient_workspace(Index batch, Index length) const noexcept {
+        if (is_narrow()) return narrow_.gradient_workspace();
         return ThreadScratch<Scalar>::bytes(gradient_scratch(), gradient_threads(batch, length));
     }
 
     /// All valid rows of a batch, threads splitting the rows. Row i of sequence b starts from
-    /// start.sequence(b)(i, channel, load), a vector of channels.
+    /// start.sequence(b)(i, channel, load), a vector of channels; or, where channels do not fill one, from
+    /// what start.write_rows gives.
     template <Direction direction, class Start>
     void product(MatrixView<const Scalar> x, MatrixView<Scalar> y, const Sequences& sequences,
                  const Start& start, Workspace& ws) const {
+        if (is_narrow()) return narrow_.template product<direction>(x, y, sequences, start, ws);
         const Index batch = sequences.batch();
         const int threads = product_threads(batch, sequences.length());
         ws.reserve(product_workspace(batch, sequences.length()));
@@ -109,13 +122,14 @@ public:
         if constexpr (update == Update::add) {
             product<direction>(x, y, sequences, StartFromRows<Scalar>{y, sequences}, ws);
         } else {
-            product<direction>(x, y, sequences, StartFromZero{}, ws);
+            product<direction>(x, y, sequences, StartFromZero<Scalar>{channels_}, ws);
         }
     }
 
     /// dkernel_q += Σ_b Σ_i g_i x_{i−q} inside the valid rows. Threads split the channels.
     void accumulate_gradient(MatrixView<const Scalar> x, MatrixView<const Scalar> g,
                              MatrixView<Scalar> dkernel, const Sequences& sequences, Workspace& ws) const {
+        if (is_narrow()) return narrow_.accumulate_gradient(x, g, dkernel, sequences, ws);
         const int threads = gradient_threads(sequences.batch(), sequences.length());
         ws.reserve(gradient_workspace(sequences.batch(), sequences.length()));
         Workspace::Scope scope(ws);
@@ -136,6 +150,7 @@ private:
     static constexpr int gradient_taps = vector_registers == 32 ? 16 : 8;
     static constexpr int gradient_rows = 4;
 
+    bool is_narrow() const noexcept { return NarrowConvolution<Scalar>::serves(channels_); }
     static constexpr Index divide_up(Index a, Index b) noexcept { return (a + b - 1) / b; }
     Index packs() const noexcept { return divide_up(channels_, V::lanes); }
     Index block_count() const noexcept { return divide_up(channels_, block_width); }
@@ -339,6 +354,7 @@ private:
     Index taps_ = 0;
     Index negative_ = 0;
     Index positive_ = 0;
+    NarrowConvolution<Scalar> narrow_;
     Buffer<Scalar> forward_;  // packs × taps × lanes, lags upwards
     Buffer<Scalar> adjoint_;  // the same, lags of the transpose upwards
 };

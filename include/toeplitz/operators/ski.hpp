@@ -176,11 +176,9 @@ private:
                  Workspace& ws) const {
         with_interpolation<direction>(x, sequences, ws, [&](const Interpolation& interpolation) {
             for_chunks(sequences, [&](Index b, const Chunk& chunk, Index) {
-                const Scalar* below = interpolation.row(b, chunk.cell);
                 const MatrixView<Scalar> to = sequences.of(y, b);
-                for (Index i = chunk.begin; i < chunk.end; ++i) {
-                    interpolate_row<update>(below, i, to.row(i));
-                }
+                interpolate_rows<update>(interpolation.row(b, chunk.cell), chunk.begin, chunk.end,
+                                         to.row(chunk.begin), to.row_stride());
             });
         });
     }
@@ -214,17 +212,31 @@ private:
         });
     }
 
-    // Row i of W u, whole rows at once: pieces of them would be written a stride apart.
+    // Rows of W u between two inducing points, whole rows at once: pieces of them would be written a stride
+    // apart.
     template <Update update>
-    void interpolate_row(const Scalar* below, Index i, Scalar* y) const {
-        const Scalar* above = rank_ > 1 ? below + this->channels() : below;
-        const Pack lower = V::broadcast(lower_[i]);
-        const Pack upper = V::broadcast(upper_[i]);
-        for (Index c = 0; c < this->channels(); c += V::lanes) {
-            const Index count = (std::min)(V::lanes, this->channels() - c);
-            Pack value = lower * V::load_row(below + c, count) + upper * V::load_row(above + c, count);
-            if constexpr (update == Update::add) value += V::load_row(y + c, count);
-            V::store_row(y + c, value, count);
+    TOEPLITZ_INLINE void interpolate_rows(const Scalar* below, Index begin, Index end, Scalar* y,
+                                          Index stride) const noexcept {
+        const Index d = this->channels();
+        const Scalar* above = rank_ > 1 ? below + d : below;
+        const Scalar* lower = lower_.data();
+        const Scalar* upper = upper_.data();
+        for (Index i = begin; i < end; ++i, y += stride) {
+            const Pack low = V::broadcast(lower[i]);
+            const Pack high = V::broadcast(upper[i]);
+            Index c = 0;
+            const auto interpolate = [&](auto p) TOEPLITZ_LAMBDA {
+                const Index at = c + p * V::lanes;
+                Pack value = low * V::load_unaligned(below + at) + high * V::load_unaligned(above + at);
+                if constexpr (update == Update::add) value += V::load_unaligned(y + at);
+                V::store_unaligned(y + at, value);
+            };
+            for (; c + sweep * V::lanes <= d; c += sweep * V::lanes) detail::unroll<sweep>(interpolate);
+            for (; c + V::lanes <= d; c += V::lanes) detail::unroll<1>(interpolate);
+            for (; c < d; ++c) {
+                const Scalar value = lower[i] * below[c] + upper[i] * above[c];
+                y[c] = update == Update::add ? y[c] + value : value;
+            }
         }
     }
 
@@ -238,6 +250,11 @@ private:
             return u + (b * ski.rank_ + cell) * ski.channels();
         }
 
+        void write_rows(Index b, Index i, Index count, Scalar* to) const noexcept {
+            for (const Index end = i + count; i < end; ++i, to += ski.channels()) {
+                ski.template interpolate_rows<Update::assign>(row(b, ski.cells_[i]), i, i + 1, to, 0);
+            }
+        }
         auto sequence(Index b) const noexcept {
             return [this, first = u + b * ski.rank_ * ski.channels()](Index i, Index channel,
                                                                       const auto& load) TOEPLITZ_LAMBDA {
@@ -301,13 +318,24 @@ private:
             Index c = 0;
             for (; c + sweep * V::lanes <= d; c += sweep * V::lanes) sum_tile<sweep>(x, i0, i1, c, sums);
             for (; c + V::lanes <= d; c += V::lanes) sum_tile<1>(x, i0, i1, c, sums);
-            for (Index i = i0; i < i1; ++i) {
-                for (Index rest = c; rest < d; ++rest) {
-                    sums[rest] += lower_[i] * x.row(i)[rest];
-                    sums[d + rest] += upper_[i] * x.row(i)[rest];
-                }
-            }
         }
+        for (Index c = d - d % V::lanes; c < d; ++c) sum_column(x, chunk, c, sums);
+    }
+
+    // One channel of a chunk, in four sums by turns: a sum waits for the one before it.
+    [[gnu::noinline]] void sum_column(MatrixView<const Scalar> x, const Chunk& chunk, Index c,
+                                      Scalar* sums) const noexcept {
+        Scalar low[4] = {};
+        Scalar high[4] = {};
+        Index i = chunk.begin;
+        const auto add = [&](auto k) TOEPLITZ_LAMBDA {
+            low[k] += lower_[i + k] * x.row(i + k)[c];
+            high[k] += upper_[i + k] * x.row(i + k)[c];
+        };
+        for (; i + 4 <= chunk.end; i += 4) detail::unroll<4>(add);
+        for (; i < chunk.end; ++i) detail::unroll<1>(add);
+        sums[c] = (low[0] + low[1]) + (low[2] + low[3]);
+        sums[this->channels() + c] = (high[0] + high[1]) + (high[2] + high[3]);
     }
 
     // Packs of channels at a time, and rows: few, so that a row's cache lines are used one after another.
@@ -315,7 +343,8 @@ private:
     static constexpr Index tile_rows = 32;
 
     template <int width>
-    void sum_tile(MatrixView<const Scalar> x, Index i0, Index i1, Index c, Scalar* sums) const {
+    TOEPLITZ_INLINE void sum_tile(MatrixView<const Scalar> x, Index i0, Index i1, Index c,
+                                  Scalar* sums) const {
         const Index d = this->channels();
         Pack low[std::size_t{width}];
         Pack high[std::size_t{width}];
