@@ -5,7 +5,7 @@
 #include <toeplitz/train/trainer.hpp>
 
 using namespace toeplitz;
-using Net = Model<Tno<float, Causality::causal>>;  // causal: an output sees earlier inputs only
+using Net = Model<Tno<float, Causality::causal>>;  // causal: an output sees no later input
 
 int main() {
     const std::string text = "A rose is a rose is a rose is a rose.";

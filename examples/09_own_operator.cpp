@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An operator of one's own, a differentiator, added to an operator of the library and solved by products
-// alone.
+// An operator of one's own, a differentiator, added to an operator of the library. The product and the
+// transposed product of the sum have to fit each other.
 #include <cstdio>
 
 #include <toeplitz/toeplitz.hpp>

@@ -226,7 +226,7 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     add_model_options(app, settings.model);
     app.add_option("--clips", settings.clips,
-                   "Clips of the voice held back to test with, of each noise and level")
+                   "Test clips of the voice that is held back, for each noise and level")
         ->check(CLI::Range(1, 10000))
         ->capture_default_str();
     add_training_options(app, settings.training);

@@ -150,17 +150,17 @@ int main(int argc, char** argv) {
     add_model_options(app, settings.model);
     add_precision_option(app, settings.model.precision);
     app.add_option("--mixer-options", settings.model.mixer_options,
-                   "Changes of the mixer's options, \"input=cosine scale=2 pole=absent\" say");
+                   "Changed options of the mixer, such as \"input=cosine scale=2 pole=absent\"");
     app.add_option("--validation-bytes", settings.validation_bytes,
-                   "How much of the documents that are held back to validate on; 0: all")
+                   "Bytes of the held-back documents to validate on; 0: all")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     app.add_option("--prompt", settings.model.prompt,
-                   "Text to go on with; else the first bytes of the validation text");
+                   "Text to continue; by default the first bytes of the validation text");
     app.add_option("--generate", settings.model.generate, "Bytes to write")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    app.add_option("--temperature", settings.model.temperature, "Below 1: rather what is likely")
+    app.add_option("--temperature", settings.model.temperature, "Below 1: likely bytes become likelier")
         ->check(positive_number())
         ->capture_default_str();
     add_training_options(app, settings.training);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Long Range Arena: six tasks whose answer lies far apart in the input, for each of the three mixers.
-// With --data from the public release; without, from what is drawn here or installed with Debian.
+// Long Range Arena: six tasks whose answers depend on inputs far apart, for each of the three mixers.
+// With --data on the public release; without, on generated data or on Debian packages.
 
 #include <iostream>
 #include <string>
@@ -279,7 +279,7 @@ int main(int argc, char** argv) {
     app.add_option("--mixer", settings.mixer, "Token mixer")
         ->check(CLI::IsMember({"tno", "ski", "fd", "all"}));
     app.add_option("--preset", settings.preset,
-                   "What the other options are by default: small models for minutes, or the paper's")
+                   "Defaults of the other options: small models for minutes, or those of the paper")
         ->check(CLI::IsMember({"small", "official"}))
         ->capture_default_str();
     app.add_option(
@@ -288,10 +288,10 @@ int main(int argc, char** argv) {
         "or of manual pages");
     app.add_flag("--flat", settings.model.flat, "Images are sequences of pixels in reading order");
     app.add_option("--min-length", settings.data.listops.min_length,
-                   "Fewest tokens of a drawn list operation")
+                   "Fewest tokens of a generated list operation")
         ->check(CLI::Range(1, 1 << 16))
         ->capture_default_str();
-    app.add_option("--max-length", settings.data.listops.max_length, "Most, and the n of the model")
+    app.add_option("--max-length", settings.data.listops.max_length, "Most tokens, and the n of the model")
         ->check(CLI::Range(4, 1 << 16))
         ->capture_default_str();
     app.add_option("--max-depth", settings.data.listops.max_depth,
@@ -302,26 +302,27 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(2, 100))
         ->capture_default_str();
     app.add_flag("--as-tested", settings.data.as_tested,
-                 "Draw what is trained on as what is tested on, without shorter expressions and paths");
-    app.add_option("--dashes", settings.data.dashes, "Dashes of the long paths of drawn pictures")
+                 "Train on data like the test data, without shorter expressions and paths");
+    app.add_option("--dashes", settings.data.dashes, "Dashes of the long paths of generated pictures")
         ->check(CLI::Range(4, 14));
     app.add_option("--length", settings.data.length,
                    "Bytes of a text, tokens of a list operation read; 0: the task's")
         ->check(CLI::Range(0, 1 << 20))
         ->capture_default_str();
     app.add_option("--samples", settings.data.samples,
-                   "How many to train on, where they are drawn; 0: the task's")
+                   "Samples to train on, if they are generated; 0: the task's")
         ->check(CLI::Range(0, 1 << 28))
         ->capture_default_str();
-    app.add_option("--test", settings.data.test, "How many to test on; 0: all")
+    app.add_option("--test", settings.data.test, "Samples to test on; 0: all")
         ->check(CLI::Range(0, 1 << 28))
         ->capture_default_str();
-    app.add_option("--show", settings.show, "Print or draw so many, with their classes, and do nothing else");
+    app.add_option("--show", settings.show,
+                   "Print or draw so many samples, with their classes, and do nothing else");
     add_model_options(app, settings.model);
     add_precision_option(app, settings.model.precision);
     app.add_option("--mixer-options", settings.model.mixer_options,
-                   "Changes of the mixer's options, \"input=cosine scale=2 pole=absent\" say; on images of "
-                   "both axes'");
+                   "Changed options of the mixer, such as \"input=cosine scale=2 pole=absent\"; on images, "
+                   "of both axes");
     app.add_option("--time-steps", settings.model.time_steps,
                    "Time so many steps on noise in the shape of the task's data, and as many batches of "
                    "inference, print the medians and the largest memory as JSON, and do nothing else")

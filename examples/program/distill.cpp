@@ -216,9 +216,9 @@ Run add_distill(CLI::App& app) {
     app.add_flag("--relative", settings->is_relative,
                  "The tolerance of a kernel is a fraction of the channel's own 2-norm, too");
     app.add_option("--most-modes", settings->most_modes,
-                   "Modes of a channel at most; as a rule 64 of a kernel, 32 of a model")
+                   "Modes of a channel at most; by default 64 for a kernel, 32 for a model")
         ->check(CLI::Range(0, 1024));
-    app.add_option("--length", settings->length, "Of a model: lags of the kernels, and bytes of a window")
+    app.add_option("--length", settings->length, "For a model: lags of the kernels, and bytes of a window")
         ->check(CLI::Range(1, 1 << 24))
         ->capture_default_str();
     auto* const text = app.add_option("--text", settings->text,

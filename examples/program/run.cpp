@@ -128,9 +128,9 @@ Run add_run(CLI::App& app) {
     app.add_option("--temperature", settings->temperature, "0: always the likeliest byte")
         ->check(examples::non_negative_number())
         ->capture_default_str();
-    app.add_option("--seed", settings->seed, "Of the bytes that are drawn")->capture_default_str();
+    app.add_option("--seed", settings->seed, "Seed of the generated text")->capture_default_str();
     app.add_option("--length", settings->length,
-                   "Lags of the kernels, and bytes of a window; 0: as the text, 512 as a rule")
+                   "Lags of the kernels, and bytes of a window; 0: 512, or as the text needs")
         ->check(CLI::Range(0, 1 << 24))
         ->capture_default_str();
     auto* const input =

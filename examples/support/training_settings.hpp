@@ -40,8 +40,7 @@ inline void add_precision_option(CLI::App& app, toeplitz::Precision& precision) 
 }
 
 inline void add_training_options(CLI::App& app, TrainingSettings& settings) {
-    app.add_option("--steps", settings.steps,
-                   "Training steps altogether; the learning rate falls to 0 by then")
+    app.add_option("--steps", settings.steps, "Training steps in all; the learning rate falls to 0 by then")
         ->check(CLI::Range(1, 1 << 30))
         ->capture_default_str();
     app.add_option("--minutes", settings.minutes, "Stop training earlier, after so many minutes; 0: never")
@@ -58,15 +57,15 @@ inline void add_training_options(CLI::App& app, TrainingSettings& settings) {
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     app.add_option("--shards", settings.shards,
-                   "Parts of a batch that threads, and the processes of mpirun, work on at the same time. "
-                   "Results depend on it, and not on --threads or on who started how many processes")
+                   "Parts of a batch that threads and processes (mpirun) work on at the same time. "
+                   "Results depend on it, but not on the numbers of threads and processes")
         ->check(CLI::Range(1, 1024))
         ->capture_default_str();
     add_threads_option(app, settings.threads);
     app.add_option("--out", settings.out, "Directory of logs, plots, checkpoints and the model")
         ->capture_default_str();
     app.add_option("--resume", settings.resume,
-                   "Checkpoint to go on from, with the options of the run that wrote it");
+                   "Checkpoint to resume from, with the options of the run that wrote it");
     app.add_flag("--quick", settings.quick, "A tiny model for a few steps, to see that everything works");
 }
 

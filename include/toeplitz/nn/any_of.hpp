@@ -249,7 +249,8 @@ public:
                     if constexpr (HasCausalLags<P>) {
                         return mixer.causal_lags();
                     } else {
-                        detail::raise<config_error>(761, "AnyOf", "a mixer with a causal kernel",
+                        detail::raise<config_error>(761, "AnyOf",
+                                                    "a causal mixer whose operator has kernel_lags",
                                                     names[mixer_.index()]);
                     }
                 },

@@ -65,6 +65,20 @@ public:
     /// Bytes that set_kernel takes from its workspace.
     std::size_t kernel_workspace() const noexcept { return 0; }
 
+    /// The lags that a kernel stands for, (2n−1) × d: row t + n − 1 is lag t.
+    /// \throws shape_error 501 (kernel, lags)
+    void kernel_lags(Kernel kernel, MatrixView<Scalar> lags, Workspace&) const {
+        const Index n = this->length();
+        require_kernel(kernel, "Band::kernel_lags");
+        require_kernel_shape(lags, 2 * n - 1, this->channels(), "Band::kernel_lags");
+        lags.eigen().setZero();
+        // Taps may reach beyond a short sequence.
+        const Index ahead = (std::min)(negative(), n - 1);
+        const Index count = ahead + 1 + (std::min)(positive(), n - 1);
+        lags.middle_rows(n - 1 - ahead, count).eigen() =
+            kernel.middle_rows(negative() - ahead, count).eigen();
+    }
+
     /// The product with `start` in place of zero: row i of sequence b starts from
     /// start.sequence(b)(i, channel, load), a vector of channels from that one on. What an operator whose
     /// result is known row by row needs to add a band to it in one pass.

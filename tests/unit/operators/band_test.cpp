@@ -5,11 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <support/any_operator.hpp>
+#include <support/errors.hpp>
+#include <support/kinds.hpp>
 #include <support/random.hpp>
 #include <support/scalars.hpp>
 #include <support/tolerance.hpp>
 
 #include <toeplitz/operators/band.hpp>
+#include <toeplitz/operators/dense.hpp>
 
 namespace toeplitz::test {
 namespace {
@@ -101,6 +104,36 @@ TYPED_TEST(BandTest, BandsWiderThanTheSequence) {
             this->expect_definition({.kind = Kind::band_causal, .length = n, .channels = 2, .taps = taps});
         }
     }
+}
+
+TYPED_TEST(BandTest, LagsOfItsKernelMakeTheSameMatrix) {
+    using S = TypeParam;
+    for_each_kind([]<Causality kind>(std::integral_constant<Causality, kind>) {
+        for (const Index n : {1, 2, 5, 20}) {
+            for (const Index taps : {1, 3, 9, 101}) {
+                SCOPED_TRACE(testing::Message() << "n = " << n << ", taps = " << taps);
+                // Whole numbers: sums are exact.
+                const Matrix<S> kernel = (8 * random_matrix<S>(taps, 2, 1)).array().round();
+                const Matrix<S> x = (8 * random_matrix<S>(n, 2, 2)).array().round();
+                const Band<S, kind> band({.length = n, .channels = 2, .taps = taps}, kernel);
+                Matrix<S> lags = random_matrix<S>(2 * n - 1, 2, 3);
+                Workspace ws;
+                band.kernel_lags(kernel, lags, ws);
+                EXPECT_TRUE(near_all(Dense<S>({.length = n, .channels = 2}, lags) * x, band * x, 0));
+            }
+        }
+    });
+}
+
+TYPED_TEST(BandTest, LagsOfAnotherShapeAreRefused) {
+    using S = TypeParam;
+    const Band<S> band({.length = 3, .channels = 2, .taps = 3});
+    const Matrix<S> kernel = Matrix<S>::Zero(3, 2);
+    Matrix<S> lags(6, 2);
+    Workspace ws;
+    expect_error<shape_error>(501,
+                              "[toeplitz.shape.501] Band::kernel_lags: expected a kernel of 5×2, got 6×2",
+                              [&] { band.kernel_lags(kernel, lags, ws); });
 }
 
 TYPED_TEST(BandTest, SequencesOfManyRuns) {

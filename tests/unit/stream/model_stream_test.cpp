@@ -414,9 +414,9 @@ TEST(ModelStreamErrors, MixersThatAreKnownLaterMustBeCausal) {
     using Net = TokenModel<Mixer>;
     const Net net(
         token_options<Net>(Mixer::options<Tno<double, Causality::bidirectional>>({.mlp = small_mlp()})));
-    expect_error<config_error>(761,
-                               "[toeplitz.config.761] AnyOf: expected a mixer with a causal kernel, got tno",
-                               [&] { stream(net.prepare(net.make_parameters(1), 30)); });
+    expect_error<config_error>(
+        761, "[toeplitz.config.761] AnyOf: expected a causal mixer whose operator has kernel_lags, got tno",
+        [&] { stream(net.prepare(net.make_parameters(1), 30)); });
 }
 
 }  // namespace
