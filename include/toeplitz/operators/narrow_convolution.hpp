@@ -48,8 +48,8 @@ public:
           negative_(negative),
           positive_(positive),
           classes_(channels / std::gcd(channels, V::lanes)),
-          forward_(taps_ * tap_size()),
-          adjoint_(taps_ * tap_size()) {}
+          forward_(checked_product(tap_size(), taps_, "Band")),
+          adjoint_(forward_.size()) {}
 
     /// All taps: a row for each lag, from −negative to positive.
     void set_kernel(MatrixView<const Scalar> kernel) noexcept {

@@ -60,8 +60,9 @@ public:
         if (is_narrow()) {
             narrow_ = NarrowConvolution<Scalar>(channels, negative, positive);
         } else {
-            forward_ = Buffer<Scalar>(packs() * taps_ * V::lanes);
-            adjoint_ = Buffer<Scalar>(packs() * taps_ * V::lanes);
+            const Index size = checked_product(packs() * V::lanes, taps_, "Band");
+            forward_ = Buffer<Scalar>(size);
+            adjoint_ = Buffer<Scalar>(size);
         }
     }
 

@@ -147,5 +147,12 @@ TYPED_TEST(NarrowConvolutionTest, SameBitsForAnyNumberOfThreads) {
     }
 }
 
+TYPED_TEST(NarrowConvolutionTest, TapsBeyondAllMemoryAreRefused) {
+    using S = TypeParam;
+    for (const Index d : {Index{1}, Index{3}, 2 * this->lanes}) {
+        EXPECT_THROW(Band<S>({.length = 10, .channels = d, .taps = (Index{1} << 61) + 1}), config_error) << d;
+    }
+}
+
 }  // namespace
 }  // namespace toeplitz::test
