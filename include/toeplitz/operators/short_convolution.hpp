@@ -50,13 +50,14 @@ class ShortConvolution {
 public:
     ShortConvolution() = default;
 
+    /// \throws config_error 202
     ShortConvolution(Index channels, Index negative, Index positive)
         : channels_(channels),
           taps_(negative + positive + 1),
           negative_(negative),
           positive_(positive),
-          forward_(packs() * taps_ * V::lanes),
-          adjoint_(packs() * taps_ * V::lanes) {}
+          forward_(checked_product(packs() * V::lanes, taps_, "ShortConvolution")),
+          adjoint_(forward_.size()) {}
 
     /// Taps of some channels from the first one on: a row for each lag, from −negative to positive.
     void set_kernel(Index first, MatrixView<const Scalar> kernel) noexcept {
