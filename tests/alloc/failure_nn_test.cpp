@@ -52,6 +52,23 @@ void expect_module_grows(const Module& module, Index channels) {
     });
     FailingGrowth::fail_each([&] { start(module, 1); }, [] {});
 
+    // What is half done is no cache.
+    auto used = make();
+    bool is_done = false;
+    const auto forward = [&] {
+        is_done = false;
+        Calls<Module>::forward(module, parameters, x, {n, lengths}, used->y, used->cache, used->ws, 3);
+        is_done = true;
+    };
+    FailingGrowth::fail_each(forward, [&] {
+        if (!is_done) {
+            EXPECT_THROW(Calls<Module>::backward(module, parameters, x, used->cache, x, used->dx,
+                                                 used->gradients, used->ws),
+                         shape_error);
+        }
+        used = make();
+    });
+
     Matrix<double> y = x;
     const auto infer = [&] {
         Workspace ws;
@@ -137,6 +154,23 @@ TEST_F(FailingGrowth, OfModels) {
                 ModelCalls<Net>::backward(net, parameters, tokens, used->cache, y, used->gradients, used->ws),
                 shape_error);
         }
+
+        // Neither is a layer that is half made again.
+        options.activations = Activations::recompute;
+        const Net thrifty(options);
+        auto kept = make();
+        ModelCalls<Net>::forward(thrifty, parameters, tokens, {8}, y, kept->cache, kept->ws);
+        const auto back = [&] {
+            Workspace ws;
+            set_zero(kept->gradients);
+            ModelCalls<Net>::backward(thrifty, parameters, tokens, kept->cache, y, kept->gradients, ws);
+        };
+        back();
+        const auto gradients = kept->gradients;
+        fail_each(back, [&] {
+            back();
+            EXPECT_TRUE(equal(kept->gradients, gradients));
+        });
     }
 }
 

@@ -137,6 +137,9 @@ TEST(FastMathOptionsTest, AreRefused) {
         EXPECT_EQ(refused({.adamw = {.epsilon = bad}}), 801);
         EXPECT_EQ(refused({.adamw = {.weight_decay = bad}}), 801);
         EXPECT_EQ(refused({.schedule = {.peak = bad}}), 802);
+        Weights<double> updated;
+        AdamWState<Weights<double>> state = make_adamw_state(updated);
+        EXPECT_EQ(error_id<config_error>([&] { adamw_update(updated, weights, state, bad); }), 801);
         EXPECT_EQ(error_id<config_error>([&] { detail::require_dropout_rate(bad, "X"); }), 720);
         EXPECT_EQ(error_id<config_error>([&] { Decay<double>({.lambda = bad}, 3); }), 410);
         Workspace ws;

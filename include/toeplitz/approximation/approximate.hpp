@@ -140,8 +140,8 @@ Matrix<Scalar> adjust_inducing(const Matrix<Scalar>& sampled, Index length, Inde
 }
 
 /// The taps of half width b that minimise the bounds for given inducing values, m × d with m = 2b + 1: on
-/// each diagonal the middle of what is left of it. b = −1: none. \throws shape_error 550 or 551, config_error
-/// 552, value_error 530
+/// each diagonal the middle of what is left of it. b = −1: none.
+/// \throws shape_error 550 or 551, config_error 552, value_error 530
 template <Real Scalar>
 Matrix<Scalar> optimal_taps(std::type_identity_t<MatrixView<const Scalar>> lags,
                             const Matrix<Scalar>& inducing, Index half_width) {

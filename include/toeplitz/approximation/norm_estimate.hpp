@@ -211,8 +211,9 @@ private:
 /// The largest singular value of the bidiagonal matrix of Golub and Kahan, from a fixed random start. It
 /// grows with every step and is within about `relative_change` of the norm at the end, unless the start
 /// happens to be orthogonal to what matters. Of any amplitude whose products stay in the range of the scalar.
-/// Of a Difference, no better than the rounding of the two products. Cost two products and O(n d) per step |
-/// heap: 3 n·d scalars | thread-safe: yes, with distinct workspaces | same bits for any number of threads
+/// Of a Difference, no better than the rounding of the two products.
+/// Cost two products and O(n d) per step | heap: 3 n·d scalars | thread-safe: yes, with distinct workspaces |
+/// same bits for any number of threads
 template <class Op>
 Vector<double> norm_estimate(const Op& op, const NormEstimateOptions& options, Workspace& ws) {
     detail::Bidiagonalization<Op> process(op, options.seed);

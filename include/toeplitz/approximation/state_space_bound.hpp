@@ -261,8 +261,9 @@ Vector<double> state_space_bound(const Lags& lags,
 ///
 /// Each step of a mode rounds by 4u of what it adds up, each output by (2s + m + 3)u, and a mode carries what
 /// it was off by on to later steps as it does its inputs: with G = Σ_{t<n} |λ|^t it loses at most 4u G · G
-/// per unit of input. A worst case, some ten times what is seen. \throws shape_error 501 Cost O((s + m) d) |
-/// heap: the result | thread-safe: yes
+/// per unit of input. A worst case, some ten times what is seen.
+/// \throws shape_error 501
+/// Cost O((s + m) d) | heap: the result | thread-safe: yes
 template <Real Scalar>
 Vector<double> state_space_rounding(const StateSpaceKernel<const Scalar>& kernel, Index length) {
     constexpr const char* where = "state_space_rounding";

@@ -21,8 +21,7 @@ enum class Denormals { flush, keep };
 
 /// Denormal operands and results are zeros on this thread, for as long as one of these lives. Then the modes
 /// of floating point are as they were; the flags of what happened meanwhile stay raised, as after any
-/// arithmetic. Where they are zeros already, nothing is set, which saves a
-/// short call tens of nanoseconds.
+/// arithmetic. Where they are zeros already, nothing is set, which saves a short call tens of nanoseconds.
 class FlushDenormals {
 public:
 #if defined(__SSE2__)

@@ -36,7 +36,7 @@ namespace toeplitz {
 /// Base of everything the library throws.
 class error : public std::runtime_error {
 public:
-    /// \param kind "shape", "config", "value" or "plan"
+    /// \param kind "shape", "config", "value", "io", "plan" or "train"
     TOEPLITZ_INLINE error(std::string_view kind, int id, std::string_view message)
         : std::runtime_error(detail::compose(kind, id, message)), id_(id) {}
 

@@ -236,10 +236,6 @@ void for_each_tensor(F&& f, const P& first, const Rest&... rest) {
     P::for_each(visitor, const_cast<P&>(first), const_cast<Rest&>(rest)...);
 }
 
-}  // namespace detail
-
-namespace detail {
-
 /// Calls f(name, parts) for the parts of one or more sets whose weight inference may have in fewer bits: each
 /// has a matrix `weight`, or `encoded` in its place (dense/encoded_matrix.hpp). None where a set knows of
 /// none.

@@ -4,6 +4,8 @@
 /// \file
 /// How the rows of a matrix are the time steps of sequences.
 
+#include <limits>
+#include <numeric>
 #include <vector>
 
 #include <toeplitz/core/view.hpp>
@@ -37,8 +39,8 @@ public:
     Sequences(const L& lengths)  // NOLINT(google-explicit-constructor)
         : lengths_(lengths) {}
 
-    /// Sequences anywhere among the rows: those of an image's columns, for example, are
-    /// `Sequences::strided(width, height, width, 1)`.
+    /// Sequences anywhere among the rows, of which none may belong to two: those of an image's columns, for
+    /// example, are `Sequences::strided(width, height, width, 1)`.
     static Sequences strided(Index batch, Index length, Index step_stride, Index sequence_stride,
                              Lengths lengths = {}) {
         Sequences sequences(length, lengths);
@@ -64,7 +66,7 @@ public:
     /// Images of H × W pixels, one after another, of which heights[b] × widths[b] are valid, from the first
     /// on.
     static Sequences images(Index height, Index width, Lengths heights = {}, Lengths widths = {}) {
-        Sequences sequences(height * width, heights);
+        Sequences sequences(saturated_product(height, width), heights);
         sequences.width_ = width;
         sequences.widths_ = widths;
         return sequences;
@@ -72,9 +74,9 @@ public:
 
     /// The columns of such images, those of the first image first, of so many valid pixels.
     static Sequences image_columns(Index images, Index height, Index width, Lengths lengths = {}) {
-        Sequences sequences = strided(images * width, height, width, 1, lengths);
+        Sequences sequences = strided(saturated_product(images, width), height, width, 1, lengths);
         sequences.per_group_ = width;
-        sequences.group_stride_ = height * width;
+        sequences.group_stride_ = saturated_product(height, width);
         return sequences;
     }
 
@@ -151,7 +153,10 @@ public:
         if (!checked_ || length != length_) result.check_length(length, where);
         if (result.batch_ < 0 && rows % result.length_ == 0) result.batch_ = rows / result.length_;
         if (result.batch_ < 0 || rows != result.extent()) result.refuse_rows(rows, where);
-        if (!checked_) result.check_lengths(where);
+        if (!checked_) {
+            result.check_apart(where);
+            result.check_lengths(where);
+        }
         result.checked_ = true;
         return result;
     }
@@ -159,8 +164,26 @@ public:
 private:
     friend class KeptSequences;
 
+    /// Where a number of rows ends that no Index holds.
+    static constexpr Index too_many = (std::numeric_limits<Index>::max)();
+
+    static Index saturated_product(Index a, Index b) noexcept {
+        Index product = 0;
+        return __builtin_mul_overflow(a, b, &product) ? too_many : product;
+    }
+
     /// Rows from the first to the last.
-    Index extent() const noexcept { return batch_ == 0 ? 0 : row(batch_ - 1, length_ - 1) + 1; }
+    Index extent() const noexcept {
+        if (batch_ == 0) return 0;
+        const Index last = batch_ - 1;
+        Index rows = saturated_product(length_ - 1, step_stride_);
+        for (const Index more :
+             {saturated_product(per_group_ == 0 ? last : last % per_group_, sequence_stride_),
+              saturated_product(per_group_ == 0 ? 0 : last / per_group_, group_stride_), Index{1}}) {
+            if (__builtin_add_overflow(rows, more, &rows)) rows = too_many;
+        }
+        return rows;
+    }
 
     void check_length(Index wanted, const char* where) const {
         detail::require_positive(length_, where, "length");
@@ -174,6 +197,17 @@ private:
                 210, where, "strides of at least one row",
                 detail::text(step_stride_, " between steps, ", sequence_stride_, " between sequences"));
         }
+    }
+
+    /// Step i of a sequence is step i + s/g of that which is p/g before it, of strides p between steps and s
+    /// between sequences and g = gcd(p, s).
+    void check_apart(const char* where) const {
+        const Index common = std::gcd(step_stride_, sequence_stride_);
+        const Index neighbours = per_group_ == 0 ? batch_ : per_group_;
+        if (step_stride_ / common >= neighbours || sequence_stride_ / common >= length_) return;
+        detail::raise<shape_error>(
+            210, where, "sequences without a row in common",
+            detail::text(step_stride_, " between steps, ", sequence_stride_, " between sequences"));
     }
 
     [[noreturn]] void refuse_rows(Index rows, const char* where) const {
@@ -245,14 +279,16 @@ MatrixView<const T> without_padding(MatrixView<const T> rows, const Sequences& s
 /// The sequences of a forward call, kept in a cache with lengths of its own.
 class KeptSequences {
 public:
+    /// At the end of a forward call: backward refuses a cache without them, as half a cache is.
     /// \param given what the forward call was given, and `checked` what it made of it
     void keep(const Sequences& given, const Sequences& checked) {
+        forget();
         lengths_.assign(checked.lengths().begin(), checked.lengths().end());
         widths_.assign(checked.widths().begin(), checked.widths().end());
         sequences_ = checked;
         outermost_ = !given.is_checked();
     }
-    /// Empty until the next keep(); the memory stays.
+    /// At the beginning of one: empty until the next keep(); the memory stays.
     void forget() noexcept { sequences_ = Sequences(); }
     /// Whether any were kept.
     bool empty() const noexcept { return sequences_.length() == 0; }

@@ -125,7 +125,8 @@ public:
 
     PackedLinear() = default;
 
-    /// \param weight outputs × inputs \param bias outputs, or empty
+    /// \param weight outputs × inputs
+    /// \param bias outputs, or empty
     /// \throws config_error 440 (int8 weights of more than 2¹⁶ inputs)
     /// Cost O(weight) | heap: the copy
     explicit PackedLinear(MatrixView<const Scalar> weight, const Vector<Scalar>& bias = {},

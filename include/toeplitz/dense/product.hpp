@@ -138,8 +138,8 @@ TOEPLITZ_INLINE void multiply_tile(LeftFactor<Scalar> a, const Scalar* b, Index 
 }
 
 /// C = A B + 1 biasᵀ, or C += A B + 1 biasᵀ, for a packed B of `depth` rows and C of neighbouring columns;
-/// bias may be null. An element's bits depend on its row of A and its column of B alone. \param panel
-/// distance of A's rows i and i + ProductTile::rows
+/// bias may be null. An element's bits depend on its row of A and its column of B alone.
+/// \param panel distance of A's rows i and i + ProductTile::rows
 template <Real Scalar>
 [[gnu::noinline]] void multiply_packed(LeftFactor<Scalar> a, Index panel, const Scalar* b, Index depth,
                                        Update update, const Scalar* bias, MatrixView<Scalar> c) {

@@ -32,7 +32,8 @@ public:
     static constexpr Index lanes = static_cast<Index>(buffer_alignment / sizeof(Scalar));
 
     /// \param channels d: the groups below are `lanes` or d % lanes channels wide, or, for whole packs, as
-    /// wide as you like \throws config_error 201 or 202
+    /// wide as you like
+    /// \throws config_error 201 or 202
     explicit TreeConvolution(Index length, Index channels = lanes) : widest_((std::min)(channels, lanes)) {
         if (channels >= pack_lanes) add_tree(length, pack_lanes);
         for (Index rest = channels % pack_lanes; rest > 0; rest -= detail::shared_width(rest)) {

@@ -145,9 +145,8 @@ private:
 }  // namespace detail
 
 /// A set as a JSON object in one line, from which parse_options_json makes it again, numbers to the last bit.
-/// \throws config_error 222 (a value that is no enumerator), io_error 961 (an infinity, a NaN, a string that
-/// is not
-///         UTF-8)
+/// \throws config_error 222 (a value that is no enumerator), io_error 961 (an infinity, a NaN, a string
+///         that is not UTF-8)
 /// heap: the result | thread-safe: yes
 template <OptionSet O>
 std::string options_json(const O& options) {

@@ -89,10 +89,6 @@ constexpr const DtypeRow& dtype_row(Dtype dtype) noexcept {
     return dtype_table[static_cast<std::size_t>(dtype)];
 }
 
-}  // namespace detail
-
-namespace detail {
-
 /// IEEE half precision: 1 sign, 5 exponent and 10 fraction bits.
 struct Half {
     std::uint16_t bits;

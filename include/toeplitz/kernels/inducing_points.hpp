@@ -33,7 +33,8 @@ public:
         if (trained < 2) return;
         steps_ = trained - 1;
         span_ = spacing_length - 1;
-        rank_ = ((length - 1) * steps_ + span_ - 1) / span_ + 1;
+        const Index last = (length - 1) * steps_;
+        rank_ = last / span_ + (last % span_ > 0 ? 1 : 0) + 1;
     }
 
     constexpr Index rank() const noexcept { return rank_; }

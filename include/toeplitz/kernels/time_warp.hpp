@@ -64,7 +64,7 @@ public:
         : channels_(options.channels), knots_(options.knots), decay_(options.decay, 1) {
         detail::require_positive(channels_, "TimeWarp", "channels");
         detail::require_positive(knots_, "TimeWarp", "knots");
-        detail::checked_product(2 * channels_, knots_ + 1, "TimeWarp");
+        detail::checked_product(detail::checked_product(4, channels_, "TimeWarp"), knots_, "TimeWarp");
     }
 
     /// Table values and γ standard normal, drawn from `seed`.
@@ -84,10 +84,10 @@ public:
     Index knots() const noexcept { return knots_; }
     double lambda(const Parameters& parameters) const noexcept { return decay_.lambda(parameters.decay, 0); }
 
-    /// Bytes that evaluate takes from their workspace for m lags.
-    std::size_t required_workspace(Index rows) const {
+    /// Bytes that evaluate takes from its workspace for a length, and at most for as many lags.
+    std::size_t required_workspace(Index length) const {
         return Workspace::bytes_for<Scalar>(sides() * (knots_ + 1) * channels_) +
-               Workspace::bytes_for<double>(1) + Workspace::bytes_for<Scalar>(rows);
+               Workspace::bytes_for<double>(1) + Workspace::bytes_for<Scalar>(sides() * length);
     }
 
     /// Bytes that backward takes from its workspace.
@@ -105,7 +105,7 @@ public:
         const char* where = "TimeWarp::evaluate";
         detail::require_positive(length, where, "length");
         const Index rows = lag_count(length, kind);
-        ws.reserve(required_workspace(rows));
+        ws.reserve(required_workspace(length));
         Workspace::Scope scope(ws);
         const MatrixView<Scalar> lags(scope.take<Scalar>(rows), rows, 1);
         detail::fill_lags(length, kind, lags.data());

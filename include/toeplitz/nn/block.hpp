@@ -268,7 +268,7 @@ void Block<MixerType, NormLayerType>::forward(const Parameters& parameters, Matr
                                               Workspace& ws, std::uint64_t dropout_seed) const {
     check(x, y, "Block::forward");
     const Sequences checked = sequences.within(x.rows(), 0, "Block::forward");
-    cache.sequences.keep(sequences, checked);
+    cache.sequences.forget();
     const Index rows = x.rows();
     const bool pre = is_pre();
     cache.seed = dropout_seed;
@@ -297,6 +297,7 @@ void Block<MixerType, NormLayerType>::forward(const Parameters& parameters, Matr
     detail::add_rows<Scalar>(pre ? MatrixView<Scalar>(cache.gtu_sum) : glu_input, sum);
     if (!pre) norm_.forward(parameters.glu_norm, cache.glu_sum, checked, y, cache.glu_norm, ws);
     if (!sequences.is_checked()) detail::clear_padding(y, checked);
+    cache.sequences.keep(sequences, checked);
 }
 
 template <TokenMixer MixerType, class NormLayerType>
@@ -307,7 +308,7 @@ void Block<MixerType, NormLayerType>::backward(const Parameters& parameters, Mat
     const char* where = "Block::backward";
     check(x, g, where);
     detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
-    if (cache.gtu_sum.rows() != x.rows()) {
+    if (cache.sequences.empty() || cache.gtu_sum.rows() != x.rows()) {
         detail::raise<shape_error>(705, where, "the cache of a forward pass of x",
                                    detail::text(cache.gtu_sum.rows(), " rows"));
     }

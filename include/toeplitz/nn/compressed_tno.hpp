@@ -55,7 +55,8 @@ struct CompressedTnoParameters {
 /// known for.
 ///
 /// Taps, inducing values, lags and the numbers of state spaces are parameters that can be trained further;
-/// the bounds beside them then no longer hold. Cost O(n + r log r) or O(n s) per channel, or O(n log n)
+/// the bounds beside them then no longer hold.
+/// Cost O(n + r log r) or O(n s) per channel, or O(n log n)
 template <Real ScalarType>
 class CompressedTno {
 public:

@@ -6,7 +6,6 @@
 
 #include <toeplitz/core/checks.hpp>
 #include <toeplitz/core/sequences.hpp>
-#include <toeplitz/dense/activation.hpp>
 #include <toeplitz/dense/encoded_matrix.hpp>
 #include <toeplitz/dense/packed.hpp>
 #include <toeplitz/nn/convert_weights.hpp>

@@ -4,6 +4,8 @@
 /// \file
 /// The frequency-domain Toeplitz neural operator: a perceptron gives the kernel's frequency response.
 
+#include <bit>
+
 #include <toeplitz/kernels/frequency_kernel.hpp>
 #include <toeplitz/nn/mixer.hpp>
 #include <toeplitz/operators/spectral.hpp>
@@ -50,7 +52,8 @@ struct FdTnoOptions {
 /// that where causal, which is what the kernel has left beyond N − t ≥ n. The pole is never folded. Where all
 /// lengths have to share one kernel, and padding must not show at all, set `longest`.
 ///
-/// Official names: rpe.*. Cost the perceptron at N/2+1 positions, and O(n log n) per channel
+/// Official names: rpe.*.
+/// Cost the perceptron at N/2+1 positions, and O(n log n) per channel
 template <Real ScalarType, Causality kind>
 class FdTno : public KernelMixer<FdTno<ScalarType, kind>, FrequencyKernel<ScalarType, kind>,
                                  Spectral<ScalarType, kind>> {
@@ -72,13 +75,12 @@ public:
 
     static constexpr Causality causality() noexcept { return kind; }
 
-    /// Points N of the frequency grid for sequences of a length.
+    /// Points N of the frequency grid for sequences of a length. \throws config_error 202
     Index grid(Index length) const {
         length = (std::max)(length, longest_);
         if (grid_ == FrequencyGrid::smooth) return default_frequency_grid(length);
-        Index points = 2;
-        while (points < 2 * length) points *= 2;
-        return points;
+        detail::checked_product(4, length, name);  // more than the power of two
+        return static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(2 * length)));
     }
 
     Spectral<Scalar, kind> make_operator(Index length) const {

@@ -69,6 +69,7 @@ public:
         KeptMatrix<Scalar> gate;   ///< W₁ x + b
         KeptMatrix<Scalar> value;  ///< W₂ x + b
         KeptMatrix<Scalar> last;   ///< what the final activation is applied to, where there is one
+        Index rows = 0;            ///< of the last forward call; 0 until it has come to its end
     };
 
     /// \throws config_error 201, 202 or 744 (precision)
@@ -227,7 +228,9 @@ void Glu<ScalarType>::forward(const Parameters& parameters, MatrixView<const Sca
     struct Maps {
         detail::LinearMap<Scalar> l1, l2, l3;
     };
+    cache.rows = 0;
     run(Maps{trained(parameters.l1), trained(parameters.l2), trained(parameters.l3)}, x, &cache, y, ws);
+    cache.rows = x.rows();
 }
 
 template <Real ScalarType>
@@ -240,9 +243,9 @@ void Glu<ScalarType>::backward(const Parameters& parameters, MatrixView<const Sc
     check(x, g, where);
     detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
     const Index rows = x.rows();
-    if (cache.gate.rows() != rows || cache.gate.cols() != inner_width()) {
+    if (cache.rows != rows || cache.gate.cols() != inner_width()) {
         detail::raise<shape_error>(705, where, "the cache of a forward pass of x",
-                                   detail::shape_text(cache.gate.rows(), cache.gate.cols()));
+                                   detail::shape_text(cache.rows, cache.gate.cols()));
     }
     Workspace::Scope scope(ws);
     if (has_final()) {

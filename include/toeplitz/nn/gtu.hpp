@@ -251,7 +251,7 @@ void Gtu<MixerType>::forward(const Parameters& parameters, MatrixView<const Scal
     require_set(parameters, "parameters", where);
     check(x, y, where);
     const Sequences checked = sequences.within(x.rows(), 0, where);
-    cache.sequences.keep(sequences, checked);
+    cache.sequences.forget();
     const Index rows = x.rows();
     Workspace::Scope scope(ws);
     if (!sequences.is_checked()) x = detail::without_padding(x, checked, scope);
@@ -278,6 +278,7 @@ void Gtu<MixerType>::forward(const Parameters& parameters, MatrixView<const Scal
             norm_->forward(parameters.norm, product, checked, product, none, ws);
         });
     if (!sequences.is_checked()) detail::clear_padding(y, checked);
+    cache.sequences.keep(sequences, checked);
 }
 
 template <TokenMixer MixerType>
@@ -290,7 +291,7 @@ void Gtu<MixerType>::backward(const Parameters& parameters, MatrixView<const Sca
     check(x, g, where);
     detail::require_rows<Scalar>(dx, x.rows(), width(), 703, where, "dx");
     const Index rows = x.rows();
-    if (cache.u.rows() != rows || cache.u.cols() != inner_width()) {
+    if (cache.sequences.empty() || cache.u.rows() != rows || cache.u.cols() != inner_width()) {
         detail::raise<shape_error>(705, where, "the cache of a forward pass of x",
                                    detail::shape_text(cache.u.rows(), cache.u.cols()));
     }

@@ -52,13 +52,11 @@ concept HasRequiredWorkspace = requires(const M& module) {
 ///
 /// * `make_parameters(seed)`, `channels()`.
 /// * `evaluate(parameters, where, values, ws, cache)`: the values at `where`, which is a length, inducing
-/// lags
-///   or a frequency grid as the kernel has it; keeps what backward needs unless `cache` is null.
+///   lags or a frequency grid as the kernel has it; keeps what backward needs unless `cache` is null.
 /// * `backward(parameters, cache, dvalues, gradients, ws)`: gradients += ∂⟨dvalues, values⟩/∂parameters.
 ///   dvalues may be overwritten.
 /// * where it can say so, `required_workspace(where)` and `backward_workspace(where)`: bytes that evaluate
-/// and
-///   backward take from their workspaces. Modules around it know theirs then.
+///   and backward take from their workspaces. Modules around it know theirs then.
 template <class K, class Where, class Values>
 concept LearnableKernel = ParameterSet<typename K::Parameters> &&
     requires(const K& kernel, const typename K::Parameters& parameters, typename K::Parameters& gradients,
@@ -181,15 +179,17 @@ public:
                       const Sequences& sequences = {}) const {
             op_.apply(x, y, ws, sequences);
         }
-        /// The kernel, n × d: row t is lag t. Cost evaluates the kernel again | heap: the result, an operator
-        /// and a workspace | thread-safe: yes
+        /// The kernel, n × d: row t is lag t.
+        /// Cost evaluates the kernel again | heap: the result, an operator, a workspace | thread-safe: yes
         template <class D = Derived>
         Matrix<Scalar> causal_lags() const requires(detail::CausalMixer<D>&& HasKernelLags<Operator>) {
             return source_->mixer.kernel_lags(source_->parameters, length()).bottomRows(length());
         }
         /// The kernel of a state space. heap: the result | thread-safe: yes
         template <class Op = Operator>
-        auto causal_modes() const requires requires(const Op& op) { op.stored_kernel().poles; }
+        auto causal_modes() const requires requires(const Op& op) {
+            op.stored_kernel().poles;
+        }
         { return op_.stored_kernel(); }
 
     private:
@@ -243,13 +243,14 @@ void KernelMixer<Derived, KernelType, OperatorType>::forward(const Parameters& p
                                                              Cache& cache, Workspace& ws) const {
     const Sequences checked = sequences.within(x.rows(), 0, Derived::name);
     const Index length = checked.length();
+    cache.sequences.forget();
     if (!cache.op || cache.op->length() != length || cache.op->channels() != channels()) {
         cache.op.emplace(self().make_operator(length));
     }
-    cache.sequences.keep(sequences, checked);
     set_kernel(parameters, *cache.op, &cache.kernel, ws);
     detail::set_precision(cache.product, cache.precision);
     cache.op->forward(x, y, cache.product, ws, checked);
+    cache.sequences.keep(sequences, checked);
 }
 
 template <class Derived, class KernelType, ToeplitzOperator OperatorType>
@@ -258,7 +259,7 @@ void KernelMixer<Derived, KernelType, OperatorType>::backward(const Parameters& 
                                                               MatrixView<const Scalar> g,
                                                               MatrixView<Scalar> dx, Parameters& gradients,
                                                               Workspace& ws) const {
-    if (!cache.op) {
+    if (cache.sequences.empty()) {
         detail::raise<shape_error>(705, Derived::name, "the cache of a forward pass", "an empty one");
     }
     Workspace::Scope scope(ws);

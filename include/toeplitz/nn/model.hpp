@@ -391,6 +391,7 @@ private:
                                                  MatrixView<Scalar> scratch, Workspace& ws) const {
         if (options_.activations == Activations::keep) return cache.layers[layer];
         if (cache.last_layer != layer) {
+            cache.last_layer = blocks_.size();  // no layer's until all is there
             blocks_[layer].forward(parameters.layers[layer], cache.stream[layer], sequences, scratch,
                                    cache.last, ws, mask(cache, layer + 1));
             cache.last_layer = layer;

@@ -8,7 +8,6 @@
 
 #include <toeplitz/core/checks.hpp>
 #include <toeplitz/core/sequences.hpp>
-#include <toeplitz/dense/activation.hpp>
 #include <toeplitz/dense/linear.hpp>
 #include <toeplitz/dense/normalization.hpp>
 #include <toeplitz/dense/row_tiles.hpp>
@@ -241,7 +240,7 @@ public:
         check(parameters, x, where);
         detail::require_rows<Scalar>(y, x.rows(), channels(), 406, where, "y");
         const Sequences checked = sequences.within(x.rows(), 0, where);
-        cache.sequences.keep(sequences, checked);
+        cache.sequences.forget();
         Workspace::Scope scope(ws);
         double* sums = take_sums(scope);
         const Index d = channels();
@@ -278,6 +277,7 @@ public:
         }
         normalize_rows(parameters, cache.mean, cache.inverse, x, y);
         detail::clear_padding(y, checked);
+        cache.sequences.keep(sequences, checked);
     }
 
     /// dx = the gradient with respect to x, given g with respect to y; adds to gradients, and to those of the
@@ -293,7 +293,8 @@ public:
         detail::require_rows<Scalar>(dx, x.rows(), channels(), 406, where, "dx");
         require_set(gradients, "gradients", where);
         const Sequences sequences = cache.sequences.get();
-        if (cache.mean.size() != channels() || x.rows() != sequences.batch() * sequences.length()) {
+        if (cache.sequences.empty() || cache.mean.size() != channels() ||
+            x.rows() != sequences.batch() * sequences.length()) {
             detail::raise<shape_error>(705, where, "the cache of a forward pass of x",
                                        detail::text("one of ", cache.mean.size(), " channels"));
         }
@@ -382,14 +383,6 @@ private:
     void check(const Parameters& parameters, MatrixView<const Scalar> x, const char* where) const {
         detail::require_rows<Scalar>(x, x.rows(), channels(), 406, where, "x");
         require_set(parameters, "parameters", where);
-    }
-
-    void move_on(const Vector<Scalar>& means, const Vector<Scalar>& variances, Scalar parts,
-                 Parameters& parameters) const {
-        const Scalar weight = static_cast<Scalar>(options_.momentum);
-        parameters.running_mean += weight * (means / parts - parameters.running_mean);
-        parameters.running_var += weight * (variances / parts - parameters.running_var);
-        parameters.num_batches_tracked(0) += 1;
     }
 
     double* take_sums(Workspace::Scope& scope) const {

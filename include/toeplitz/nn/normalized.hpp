@@ -64,7 +64,7 @@ public:
         const Sequences checked = sequences.within(x.rows(), 0, "Normalized::forward");
         checked.require_one_axis("Normalized::forward");
         detail::require_rows<Scalar>(y, x.rows(), x.cols(), 503, "Normalized::forward", "y");
-        cache.sequences.keep(sequences, checked);
+        cache.sequences.forget();
         cache.lengths.assign(checked.lengths().begin(), checked.lengths().end());
         cache.lengths.insert(cache.lengths.end(), checked.lengths().begin(), checked.lengths().end());
         const Index rows = checked.batch() * checked.length();
@@ -76,6 +76,7 @@ public:
         mixer_.forward(parameters, cache.inputs, {checked.length(), cache.lengths}, cache.outputs,
                        cache.mixer, ws);
         divide(cache.outputs, checked, y);
+        cache.sequences.keep(sequences, checked);
     }
 
     void backward(const Parameters& parameters, MatrixView<const Scalar> x, const Cache& cache,

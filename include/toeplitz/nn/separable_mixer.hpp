@@ -77,9 +77,11 @@ struct SeparableName {
 ///
 ///     using Axis = Tno<float, Causality::bidirectional>;
 ///     using Net = Model<SeparableMixer<Axis, Axis>>;
-///     Net::Options options{.input = {.vocabulary = 256}, .width = 64, .head = Head::mean_pool, .outputs =
-///     10}; options.block.gtu.mixer.image_width = 32; const Net model(options); model.forward(parameters,
-///     pixels, Sequences::images(32, 32), logits, cache, workspace);
+///     Net::Options options{.input = {.vocabulary = 256}, .width = 64, .outputs = 10};
+///     options.head = Head::mean_pool;
+///     options.block.gtu.mixer.image_width = 32;
+///     const Net model(options);
+///     model.forward(parameters, pixels, Sequences::images(32, 32), logits, cache, workspace);
 ///
 /// An image is a sequence of H·W steps, row by row; H is as many rows as a sequence has. Of images within
 /// their frames (Sequences::images with heights and widths), and of sequences whose lengths are whole rows,
@@ -146,7 +148,7 @@ public:
     void forward(const Parameters& parameters, MatrixView<const Scalar> x, const Sequences& sequences,
                  MatrixView<Scalar> y, Cache& cache, Workspace& ws) const {
         const Images images(*this, x, y, sequences, "SeparableMixer::forward");
-        cache.images.keep(sequences, images.sequences);
+        cache.images.forget();
         cache.lengths.resize(static_cast<std::size_t>(images.length_count()));
         images.fill(cache.lengths.data());
         detail::set_precision(cache.rows, cache.precision);
@@ -162,6 +164,7 @@ public:
         }
         columns_.forward(parameters.columns, mixed, images.columns(cache.lengths.data()), y, cache.columns,
                          ws);
+        cache.images.keep(sequences, images.sequences);
     }
 
     /// dx = scale · Cᵀ g R, and gradients += those of the mixers. x as in forward.

@@ -48,7 +48,7 @@ public:
           negative_(negative),
           positive_(positive),
           classes_(channels / std::gcd(channels, V::lanes)),
-          forward_(checked_product(tap_size(), taps_, "Band")),
+          forward_(checked_product(tap_size(), taps_, "NarrowConvolution")),
           adjoint_(forward_.size()) {}
 
     /// All taps: a row for each lag, from −negative to positive.

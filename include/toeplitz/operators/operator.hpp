@@ -101,7 +101,7 @@ public:
 
     /// Replaces T, with scratch memory from `ws`, and reuses the operator's memory.
     /// \throws what Derived's assign_kernel does, the library's own shape_error 501 and value_error 530 with
-    /// the operator unchanged
+    /// the operator unchanged (for a Sum see there)
     template <class D = Derived>
     void set_kernel(const typename D::Kernel& kernel, Workspace& ws) {
         static_cast<D&>(*this).assign_kernel(kernel, ws);

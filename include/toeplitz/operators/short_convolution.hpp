@@ -55,12 +55,13 @@ class ShortConvolution {
 public:
     ShortConvolution() = default;
 
+    /// \throws config_error 202
     ShortConvolution(Index channels, Index negative, Index positive)
         : channels_(channels), taps_(negative + positive + 1), negative_(negative), positive_(positive) {
         if (is_narrow()) {
             narrow_ = NarrowConvolution<Scalar>(channels, negative, positive);
         } else {
-            const Index size = checked_product(packs() * V::lanes, taps_, "Band");
+            const Index size = checked_product(packs() * V::lanes, taps_, "ShortConvolution");
             forward_ = Buffer<Scalar>(size);
             adjoint_ = Buffer<Scalar>(size);
         }

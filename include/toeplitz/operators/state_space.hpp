@@ -187,7 +187,6 @@ private:
         const ThreadScratch<Scalar> scratch(scope, product_scratch(), threads);
         detail::parallel_chunks(
             sequences.batch() * lines(), threads, [&](Index begin, Index end, int thread) {
-                const detail::FlushDenormals flush;
                 for (Index item = begin; item < end;) {
                     const Index b = item / lines();
                     const Index first = item % lines();
@@ -223,7 +222,6 @@ private:
         Workspace::Scope scope(ws);
         const ThreadScratch<Scalar> scratch(scope, gradient_scratch(), threads);
         detail::parallel_chunks(lines(), threads, [&](Index begin, Index end, int thread) {
-            const detail::FlushDenormals flush;
             const Index last = (std::min)(end * line_packs, recurrence_.packs());
             for (Index pack = begin * line_packs; pack < last; ++pack) {
                 gradient_pack(pack, x, g, dkernel, sequences, scratch[thread]);

@@ -25,7 +25,7 @@ class Sum;
 
 /// (A + B) x = A x + B x.
 ///
-/// Kernel: std::pair of both kernels.
+/// Kernel: std::pair of both kernels. Where set_kernel refuses the second one, the first is set.
 /// Cost of both parts, one pass where they fuse | heap: none | thread-safe: yes | threads as in the parts
 template <ToeplitzOperator A, ToeplitzOperator B>
 class Sum<A, B> : public Operator<Sum<A, B>, typename A::Scalar> {
@@ -75,7 +75,6 @@ public:
 private:
     static constexpr const char* name = "Sum";
 
-    /// The first may have changed when the second throws.
     void assign_kernel(const Kernel& kernel, Workspace& ws) {
         a_.set_kernel(kernel.first, ws);
         b_.set_kernel(kernel.second, ws);

@@ -333,7 +333,7 @@ void adamw_update(P& parameters, const P& gradients, AdamWState<P>& state, doubl
     const char* const where = "adamw_update";
     const detail::ScalarRange range = detail::scalar_range(parameters);
     detail::check_adamw(options, range);
-    if (!(rate >= 0 && rate <= range.largest)) {
+    if (!(detail::is_finite(rate) && rate >= 0 && rate <= range.largest)) {
         detail::raise<config_error>(801, "AdamW", detail::text("a rate in [0, ", range.largest, "]"),
                                     detail::text(rate));
     }

@@ -78,8 +78,8 @@ inline void check_schedule(const Schedule& schedule, double most = (std::numeric
     };
     const auto rate = [&](double value, const char* name) {
         require(!is_nan(value) && value >= 0, text(name, " >= 0"), text(value));
-        require(is_finite(value) && value <= most, text(name, " <= ", most, ", the largest of the parameters' numbers"),
-                text(value));
+        require(is_finite(value) && value <= most,
+                text(name, " <= ", most, ", the largest of the parameters' numbers"), text(value));
     };
     rate(schedule.peak, "peak");
     rate(schedule.initial, "initial");

@@ -122,12 +122,28 @@ TEST(SequencesErrors, SayWhatDoesNotFit) {
     expect(210, "expected 6 rows, got 7", Sequences::strided(2, 3, 2, 1), 7, 0);
     expect(210, "expected strides of at least one row, got 0 between steps, 1 between sequences",
            Sequences::strided(2, 3, 0, 1), 6, 0);
+    // Products would write these rows twice, in whichever order threads come.
+    expect(210, "expected sequences without a row in common, got 2 between steps, 4 between sequences",
+           Sequences::strided(2, 3, 2, 4), 9, 0);
+    expect(210, "expected sequences without a row in common, got 6 between steps, 4 between sequences",
+           Sequences::strided(4, 3, 6, 4), 25, 0);
+    for (const Sequences& apart : {Sequences::strided(3, 3, 6, 4), Sequences::strided(4, 2, 6, 4)}) {
+        EXPECT_TRUE(apart.within(apart.length() == 3 ? 21 : 19, 0, "f").is_checked());
+    }
     expect(211, "expected 3 lengths, got 2", Sequences(4, two), 12, 0);
     expect(211, "expected lengths of 0..3, got 4", two, 6, 3);
     expect(211, "expected lengths of 0..3, got -1", negative, 6, 3);
     expect(211, "expected lengths of 0..2, got 3", Sequences::images(2, 4, two), 16, 0);
     expect(211, "expected lengths of 0..3, got 4", Sequences::images(4, 3, {}, two), 24, 0);
     expect(212, "expected sequences of 4 time steps, got 3", Sequences(3), 12, 4);
+    // No Index holds what these ask for: it must not come out as a small number.
+    constexpr Index wide = Index{1} << 32;
+    for (const Sequences& huge :
+         {Sequences::strided(1, wide + 1, wide, 1), Sequences::strided(wide + 1, 1, 1, wide),
+          Sequences::strided(2, wide, wide / 2, Index{1} << 62), Sequences::image_columns(wide, 1, wide)}) {
+        expect(210, "expected 9223372036854775807 rows, got 1", huge, 1, 0);
+    }
+    expect(210, "expected B*9223372036854775807 rows, got 1", Sequences::images(wide, wide), 1, 0);
     // Checked ones are looked at again where they come to another module.
     const Sequences checked = Sequences(3).within(12, 0, "f");
     expect(210, "expected 12 rows, got 9", checked, 9, 3);

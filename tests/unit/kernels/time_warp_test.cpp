@@ -201,7 +201,30 @@ TEST(TimeWarpNamesTest, AreTheOfficialOnes) {
     EXPECT_EQ(names(learned), (Names{"alphas", "gamma"}));
 }
 
+TEST(TimeWarpTest, SaysHowMuchOfAWorkspaceALengthTakes) {
+    for_each_kind([](auto causality) {
+        const TimeWarp<float, causality> warp({.channels = 1, .knots = 1});
+        const auto parameters = warp.make_parameters();
+        constexpr Index n = 1000;
+        Matrix<float> values(lag_count(n, causality), 1);
+        Workspace ws(warp.required_workspace(n));
+        const std::size_t bytes = ws.capacity();
+        warp.evaluate(parameters, n, values, ws);
+        EXPECT_EQ(ws.capacity(), bytes);
+        EXPECT_LE(bytes, 2 * ws.most_used());
+    });
+}
+
 TEST(TimeWarpErrorTest, NamesWhatIsWrong) {
+    constexpr Index huge = Index{1} << 62;
+    expect_error<config_error>(202,
+                               "[toeplitz.config.202] TimeWarp: expected a size below 2^63, got "
+                               "4 * 4611686018427387904",
+                               [] { TimeWarp<float>({.channels = huge, .knots = 1}); });
+    expect_error<config_error>(202,
+                               "[toeplitz.config.202] TimeWarp: expected a size below 2^63, got "
+                               "4 * 9223372036854775807",
+                               [] { TimeWarp<float>({.channels = 1, .knots = 2 * (huge - 1) + 1}); });
     expect_error<config_error>(201, "[toeplitz.config.201] TimeWarp: expected channels >= 1, got 0",
                                [] { TimeWarp<float>({}); });
     expect_error<config_error>(201, "[toeplitz.config.201] TimeWarp: expected knots >= 1, got 0",

@@ -146,6 +146,19 @@ TEST(FdTnoTest, OptionsThatAreMissingAreThoseOfBefore) {
     EXPECT_EQ(options_text(parse_options<FdTnoOptions>(options_text(now))), options_text(now));
 }
 
+TEST(FdTnoErrorTest, RefusesGridsThatNoIndexHolds) {
+    FdTnoOptions options = small();
+    options.grid = FrequencyGrid::power_of_two;
+    EXPECT_EQ(DoubleFdTno<both>(options).grid(1), 2);
+    EXPECT_EQ(DoubleFdTno<both>(options).grid(9), 32);
+    EXPECT_EQ(DoubleFdTno<both>(options).grid(Index{1} << 60), Index{1} << 61);
+    options.longest = (Index{1} << 61) + 1;  // a file may say so
+    expect_error<config_error>(202,
+                               "[toeplitz.config.202] FdTno: expected a size below 2^63, got "
+                               "4 * 2305843009213693953",
+                               [&] { DoubleFdTno<both>(options).grid(8); });
+}
+
 TEST(FdTnoErrorTest, NamesWhatDoesNotFit) {
     using M = DoubleFdTno<both>;
     expect_error<config_error>(201, "[toeplitz.config.201] FrequencyKernel: expected channels >= 1, got 0",

@@ -93,6 +93,14 @@ TEST(OperatorErrors, SizesThatOverflow) {
         [] { CausalSpectral<double>({.length = 4, .channels = 1, .grid = max}); });
 }
 
+TEST(OperatorErrors, TapsThatOverflow) {
+    // The zero operator sees no kernel that says so. A product would read taps that are not there.
+    expect_error<config_error>(202,
+                               "[toeplitz.config.202] ShortConvolution: expected a size below 2^63, got "
+                               "8 * 4611686018427387905",
+                               [] { Band<double>({.length = 8, .channels = 8, .taps = huge + 1}); });
+}
+
 TEST(OperatorErrors, TapsZeroOrEven) {
     expect_error<config_error>(510, "[toeplitz.config.510] Band: expected taps >= 1, got 0",
                                [] { Band<double>({.length = 4, .channels = 1}, zeros(0, 1)); });

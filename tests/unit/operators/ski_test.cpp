@@ -22,6 +22,9 @@ TEST(InducingPoints, KeepTheSpacingOfAnotherLength) {
     EXPECT_EQ(InducingPoints(1, 4, 10).rank(), 1);
     EXPECT_EQ(InducingPoints(100, 1, 10).rank(), 1);
     EXPECT_EQ(InducingPoints(100, 64, 10).rank(), 100);  // h = 1
+    // A constant cannot overflow on its way.
+    constexpr InducingPoints far(10, 2, std::numeric_limits<Index>::max());
+    EXPECT_EQ(far.rank(), 2);
     for (Index n = 1; n < 40; ++n) {
         const InducingPoints all(n, 4, 11);
         const auto last = all.at(n - 1);
