@@ -7,7 +7,6 @@
 
 #include <algorithm>
 
-#include <toeplitz/core/denormals.hpp>
 #include <toeplitz/core/memory.hpp>
 #include <toeplitz/core/simd.hpp>
 #include <toeplitz/operators/state_space_kernel.hpp>

@@ -28,7 +28,7 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// Where it takes tokens, one that is not in the vocabulary is value_error 711, and the state is as before.
 ///
 /// Cost of a step that of a row of the model, and per channel of each mixer O(log² length), or O(s) of a
-/// state space, at every step heap: none after construction | thread-safe: const, on distinct states
+/// state space, at every step | heap: none after construction | thread-safe: const, on distinct states
 template <class PreparedModel>
 class ModelStream {
     using Model = typename PreparedModel::ModelType;

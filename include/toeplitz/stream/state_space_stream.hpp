@@ -7,6 +7,7 @@
 #include <cstring>
 #include <span>
 
+#include <toeplitz/core/denormals.hpp>
 #include <toeplitz/operators/state_space.hpp>
 #include <toeplitz/stream/saved_state.hpp>
 
