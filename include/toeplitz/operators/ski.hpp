@@ -213,29 +213,36 @@ private:
     }
 
     // Rows of W u between two inducing points, whole rows at once: pieces of them would be written a stride
-    // apart.
+    // apart. Channels that fill no vector are written one after another.
     template <Update update>
     TOEPLITZ_INLINE void interpolate_rows(const Scalar* below, Index begin, Index end, Scalar* y,
                                           Index stride) const noexcept {
         const Index d = this->channels();
+        const Index whole = d - d % V::lanes;
         const Scalar* above = rank_ > 1 ? below + d : below;
         const Scalar* lower = lower_.data();
         const Scalar* upper = upper_.data();
-        for (Index i = begin; i < end; ++i, y += stride) {
+        Scalar* row = y;
+        for (Index i = begin; whole > 0 && i < end; ++i, row += stride) {
             const Pack low = V::broadcast(lower[i]);
             const Pack high = V::broadcast(upper[i]);
             Index c = 0;
             const auto interpolate = [&](auto p) TOEPLITZ_LAMBDA {
                 const Index at = c + p * V::lanes;
                 Pack value = low * V::load_unaligned(below + at) + high * V::load_unaligned(above + at);
-                if constexpr (update == Update::add) value += V::load_unaligned(y + at);
-                V::store_unaligned(y + at, value);
+                if constexpr (update == Update::add) value += V::load_unaligned(row + at);
+                V::store_unaligned(row + at, value);
             };
-            for (; c + sweep * V::lanes <= d; c += sweep * V::lanes) detail::unroll<sweep>(interpolate);
-            for (; c + V::lanes <= d; c += V::lanes) detail::unroll<1>(interpolate);
-            for (; c < d; ++c) {
-                const Scalar value = lower[i] * below[c] + upper[i] * above[c];
-                y[c] = update == Update::add ? y[c] + value : value;
+            for (; c + sweep * V::lanes <= whole; c += sweep * V::lanes) detail::unroll<sweep>(interpolate);
+            for (; c < whole; c += V::lanes) detail::unroll<1>(interpolate);
+        }
+        for (Index c = whole; c < d; ++c) {
+            const Scalar low = below[c];
+            const Scalar high = above[c];
+            Scalar* to = y + c;
+            for (Index i = begin; i < end; ++i, to += stride) {
+                const Scalar value = lower[i] * low + upper[i] * high;
+                *to = update == Update::add ? *to + value : value;
             }
         }
     }
@@ -251,8 +258,13 @@ private:
         }
 
         void write_rows(Index b, Index i, Index count, Scalar* to) const noexcept {
-            for (const Index end = i + count; i < end; ++i, to += ski.channels()) {
-                ski.template interpolate_rows<Update::assign>(row(b, ski.cells_[i]), i, i + 1, to, 0);
+            for (const Index end = i + count; i < end;) {
+                Index next = i + 1;
+                while (next < end && ski.cells_[next] == ski.cells_[i]) ++next;
+                ski.template interpolate_rows<Update::assign>(row(b, ski.cells_[i]), i, next, to,
+                                                              ski.channels());
+                to += (next - i) * ski.channels();
+                i = next;
             }
         }
         auto sequence(Index b) const noexcept {
