@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <support/kinds.hpp>
 #include <support/random.hpp>
 #include <support/scalars.hpp>
 #include <support/threads.hpp>
@@ -8,6 +9,8 @@
 
 #include <toeplitz/operators/band.hpp>
 #include <toeplitz/operators/narrow_convolution.hpp>
+#include <toeplitz/operators/ski.hpp>
+#include <toeplitz/operators/sum.hpp>
 
 namespace toeplitz::test {
 namespace {
@@ -44,26 +47,29 @@ TYPED_TEST_SUITE(NarrowConvolutionTest, Scalars);
 TYPED_TEST(NarrowConvolutionTest, AllNumbersOfChannelsThatDoNotFillAVector) {
     using S = TypeParam;
     EXPECT_FALSE(detail::NarrowConvolution<S>::serves(this->lanes));
-    for (Index d = 1; d < this->lanes; ++d) {
-        ASSERT_TRUE(detail::NarrowConvolution<S>::serves(d));
-        for (const Index n : lengths) {
-            for (const Index taps : {1, 7, 33}) {
-                SCOPED_TRACE(testing::Message() << "d = " << d << ", n = " << n << ", m = " << taps);
-                const Matrix<S> kernel = random_matrix<S>(taps, d, 1);
-                const Matrix<S> x = random_matrix<S>(n, d, 2);
-                const Band<S> band({.length = n, .channels = d, .taps = taps}, kernel);
-                Workspace ws(band.required_workspace());
-                Matrix<S> y = Matrix<S>::Constant(n, d, 7);
-                band.apply(x, y, ws);
-                const Matrix<long double> expected = this->by_definition(kernel, (taps - 1) / 2, x, false);
-                EXPECT_TRUE(this->near(y, expected));
-                band.accumulate(x, y, ws);
-                EXPECT_TRUE(this->near(y, 2 * expected));
-                band.apply_adjoint(x, y, ws);
-                EXPECT_TRUE(this->near(y, this->by_definition(kernel, (taps - 1) / 2, x, true)));
+    for_each_kind([this]<Causality kind>(std::integral_constant<Causality, kind>) {
+        for (Index d = 1; d < this->lanes; ++d) {
+            ASSERT_TRUE(detail::NarrowConvolution<S>::serves(d));
+            for (const Index n : lengths) {
+                for (const Index taps : {1, 7, 33}) {
+                    SCOPED_TRACE(testing::Message() << "d = " << d << ", n = " << n << ", m = " << taps);
+                    const Index negative = kind == Causality::causal ? 0 : (taps - 1) / 2;
+                    const Matrix<S> kernel = random_matrix<S>(taps, d, 1);
+                    const Matrix<S> x = random_matrix<S>(n, d, 2);
+                    const Band<S, kind> band({.length = n, .channels = d, .taps = taps}, kernel);
+                    Workspace ws(band.required_workspace());
+                    Matrix<S> y = Matrix<S>::Constant(n, d, 7);
+                    band.apply(x, y, ws);
+                    const Matrix<long double> expected = this->by_definition(kernel, negative, x, false);
+                    EXPECT_TRUE(this->near(y, expected));
+                    band.accumulate(x, y, ws);
+                    EXPECT_TRUE(this->near(y, 2 * expected));
+                    band.apply_adjoint(x, y, ws);
+                    EXPECT_TRUE(this->near(y, this->by_definition(kernel, negative, x, true)));
+                }
             }
         }
-    }
+    });
 }
 
 TYPED_TEST(NarrowConvolutionTest, RowsMayBeApart) {
@@ -79,6 +85,20 @@ TYPED_TEST(NarrowConvolutionTest, RowsMayBeApart) {
         const Matrix<S> expected = band * x;
         EXPECT_TRUE(same_bits(Matrix<S>(to.middleCols(2, d)), expected));
         EXPECT_TRUE((to.leftCols(2).array() == S(7)).all() && (to.rightCols(3).array() == S(7)).all());
+    }
+}
+
+TYPED_TEST(NarrowConvolutionTest, StartsFromALowRank) {
+    using S = TypeParam;
+    for (const Index d : {1, 3}) {
+        for (const Index n : {5, 600, 1100}) {
+            const Ski<S> ski({.length = n, .channels = d, .rank = 7},
+                             random_matrix<S>(2 * std::min<Index>(7, n) - 1, d, 1));
+            const Band<S> band({.length = n, .channels = d, .taps = 9}, random_matrix<S>(9, d, 2));
+            const Matrix<S> x = random_matrix<S>(n, d, 3);
+            const Matrix<S> expected = ski * x + band * x;
+            EXPECT_TRUE(near_all((band + ski) * x, expected, 4 * unit<S> * expected.cwiseAbs().maxCoeff()));
+        }
     }
 }
 
