@@ -67,6 +67,7 @@
     extern_or_not template class detail::HalfComplexTree<Scalar>;                           \
     extern_or_not template class detail::Chirp<Scalar>;                                     \
     extern_or_not template class HalfSpectrum<Scalar>;                                      \
+    extern_or_not template class detail::NarrowConvolution<Scalar>;                         \
     extern_or_not template class detail::ShortConvolution<Scalar>;                          \
     extern_or_not template class detail::GroupedSpectra<Scalar, TreeConvolution<Scalar>>;   \
     extern_or_not template class detail::ExactProduct<Scalar, TreeConvolution<Scalar>>;     \

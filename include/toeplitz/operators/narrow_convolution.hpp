@@ -77,12 +77,12 @@ public:
     void product(MatrixView<const Scalar> x, MatrixView<Scalar> y, const Sequences& sequences,
                  const Start& start, Workspace& ws) const {
         const Index batch = sequences.batch();
-        const int count = threads(batch, sequences.length());
+        const int limit = threads(batch, sequences.length());
         ws.reserve(product_workspace(batch, sequences.length()));
         Workspace::Scope scope(ws);
-        const ThreadScratch<Scalar> scratch(scope, window_size() + run_size(), count);
+        const ThreadScratch<Scalar> scratch(scope, window_size() + run_size(), limit);
         const Index runs = run_count(sequences.length());
-        parallel_chunks(batch * runs, count, [&](Index begin, Index end, int thread) {
+        parallel_chunks(batch * runs, limit, [&](Index begin, Index end, int thread) {
             for (Index item = begin; item < end; ++item) {
                 const Index b = item / runs;
                 const Index i0 = item % runs * run_rows;
