@@ -31,8 +31,8 @@ void pack_rows(MatrixView<const Scalar> rows, Scalar* to) noexcept {
 /// Rows are copied one behind the other, d numbers each, so that a vector holds several steps: lane l of
 /// vector v is channel (v·lanes + l) mod d, and a lag of q steps is q·d numbers. Vectors whose first lanes
 /// are of the same channel form a class and have their taps in common; there are d / gcd(d, lanes) classes,
-/// one where d divides the lanes. Runs start at
-/// multiples of run_rows whatever the thread count: results do not depend on it.
+/// one where d divides the lanes.
+/// Runs start at multiples of run_rows whatever the thread count: results do not depend on it.
 template <Real Scalar>
 class NarrowConvolution {
     using V = Simd<Scalar>;
@@ -42,6 +42,8 @@ public:
     static constexpr bool serves(Index channels) noexcept { return channels < V::lanes; }
 
     NarrowConvolution() = default;
+
+    /// \throws config_error 202
     NarrowConvolution(Index channels, Index negative, Index positive)
         : channels_(channels),
           taps_(negative + positive + 1),
