@@ -154,7 +154,7 @@ private:
     }
     Index sums_size() const noexcept { return taps_ * classes_ * V::lanes; }
 
-    // A vector multiply-add with its load takes about a quarter of a nanosecond.
+    // A vector multiply-add with its load counts as a quarter of a nanosecond.
     int threads(Index batch, Index length) const noexcept {
         return thread_count(batch * run_count(length),
                             (batch * length * channels_ / V::lanes + 1) * (taps_ + 4) / 4);
