@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 /// \file
-/// Streams of a causal kernel, n steps in calls of some, and the times of single calls.
+/// Streams of a causal kernel, n steps in calls of some, for any calls or these alone, and the times of
+/// single calls.
 
 #include <chrono>
 
@@ -16,9 +17,10 @@ namespace {
 template <class Plan>
 class Stream {
 public:
-    explicit Stream(const Shape& shape)
+    template <class... Options>
+    explicit Stream(const Shape& shape, const Options&... options)
         : shape_(shape),
-          plan_(MatrixView<const float>(random_array(shape.n, shape.d, 3))),
+          plan_(MatrixView<const float>(random_array(shape.n, shape.d, 3)), options...),
           state_(plan_.make_state()),
           x_(random_array(shape.n, shape.d, 1)),
           y_(shape.n, shape.d) {}
@@ -72,9 +74,9 @@ private:
     Array<float> y_;
 };
 
-template <class Plan>
-Work stream(const Shape& shape) {
-    const auto stream = std::make_shared<Stream<Plan>>(shape);
+template <class Plan, class... Options>
+Work stream(const Shape& shape, const Options&... options) {
+    const auto stream = std::make_shared<Stream<Plan>>(shape, options...);
     std::vector<double> times = stream->call_times();
     double sum = 0;
     for (const double time : times) sum += time;
@@ -98,6 +100,12 @@ void add_stream(Cases& cases) {
         for (const Index n : {512, 4096, 16384, 65536}) {
             for (const Index block : {1, 64, 480, 512}) {
                 cases.push_back({"Stream", {.n = n, .d = d, .block = block}, stream<KernelStream<float>>});
+            }
+            for (const Index block : {128, 512}) {
+                cases.push_back({"BlockStream", {.n = n, .d = d, .block = block}, [](const Shape& shape) {
+                                     return stream<KernelStream<float>>(shape,
+                                                                        StreamOptions{.block = shape.block});
+                                 }});
             }
             cases.push_back({"StreamTiled", {.n = n, .d = d, .block = 1}, stream<TiledStream>});
         }

@@ -94,7 +94,7 @@ LongMatrix toeplitz_product(Direction direction, const LongMatrix& lags, Index n
 }
 
 Reference causal_convolution(const LongMatrix& lags, const LongMatrix& x, Index streams, Index settling,
-                             long double unit) {
+                             long double unit, Index block) {
     Reference result{LongMatrix::Zero(x.rows(), x.cols()), LongMatrix::Zero(x.rows(), x.cols())};
     for (Index c = 0; c < x.cols(); ++c) {
         const LongVector h = column(lags, 0, lags.rows(), c);
@@ -102,9 +102,11 @@ Reference causal_convolution(const LongMatrix& lags, const LongMatrix& x, Index 
         const LongVector from = column(x, 0, x.rows(), c);
         for (Index row = 0; row < x.rows(); ++row) {
             long double squares = 0;
-            for (Index t = 0; t < settling && row - t * streams >= 0; ++t) {
+            const Index to_block_end = block - 1 - row / streams % block;
+            for (Index t = -to_block_end; t < settling && row - t * streams >= 0; ++t) {
+                if (row - t * streams >= x.rows()) continue;
                 const long double input = at(from, row - t * streams);
-                if (t < size(h)) result.value(row, c) += at(h, t) * input;
+                if (t >= 0 && t < size(h)) result.value(row, c) += at(h, t) * input;
                 squares += input * input;
             }
             result.tolerance(row, c) = factor * std::sqrt(squares);

@@ -28,9 +28,9 @@ LongMatrix toeplitz_product(Direction direction, const LongMatrix& lags, Index n
                             Index rows);
 
 /// y_t = Σ_s h_s x_{t−s} for streams whose rows are side by side, and how far each entry may be from it:
-/// tolerance(N) u ‖h‖₂ ‖x‖₂ of the last N = `settling` inputs.
+/// tolerance(N) u ‖h‖₂ ‖x‖₂ of the last N = `settling` inputs, and of those to the end of its block.
 Reference causal_convolution(const LongMatrix& lags, const LongMatrix& x, Index streams, Index settling,
-                             long double unit);
+                             long double unit, Index block);
 
 /// T = W A Wᵀ with A_ab = κ(a−b), κ = L k: all operators of the library have this form, most with W = I.
 struct OraclePart {

@@ -13,9 +13,10 @@
 namespace toeplitz::test {
 
 template <class S>
-Reference causal_convolution(const Matrix<S>& lags, const Matrix<S>& x, Index streams, Index settling) {
+Reference causal_convolution(const Matrix<S>& lags, const Matrix<S>& x, Index streams, Index settling,
+                             Index block = 1) {
     return causal_convolution(lags.template cast<long double>(), x.template cast<long double>(), streams,
-                              settling, unit<S>);
+                              settling, unit<S>, block);
 }
 
 /// Calls f(first step, steps) for blocks of 1, 2, … steps in an order that repeats late, until `count` are

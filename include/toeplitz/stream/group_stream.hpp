@@ -27,10 +27,10 @@ public:
         Scalar* levels;
     };
 
-    /// \param lags n × channels, row t is lag t
-    GroupStream(const StreamColumns<Scalar>& columns, Inputs lags)
+    /// \param lags n × channels, row t is lag t \param block number of steps that all calls take multiples of
+    GroupStream(const StreamColumns<Scalar>& columns, Inputs lags, Index block)
         : columns_(columns),
-          partition_(lags.rows(), columns.phases()),
+          partition_(lags.rows(), block, columns.phases()),
           inputs_(columns, partition_.direct(), partition_.history()),
           recent_(columns, lags, partition_.direct_lags()) {
         for (const StreamLevel& level : partition_.levels()) {
@@ -53,7 +53,7 @@ public:
     Index operations(Index t) const noexcept {
         const Index phases = columns_.phases();
         const Index lags = (partition_.direct_lags(t) + phases - 1) / phases;
-        const Index sums = std::countr_zero(static_cast<std::uint64_t>(phases));
+        const Index sums = lags > 0 ? std::countr_zero(static_cast<std::uint64_t>(phases)) : 0;
         Index count = columns_.packs() * (lags + sums + static_cast<Index>(levels_.size()));
         for (const Level& level : levels_) {
             const Units units = units_of(level, t, t + 1);
@@ -158,6 +158,13 @@ private:
             for (Index i = 0; i < count;) {
                 const Index from = t + i;
                 const Index part = (std::min)(count - i, to_block_end(from));
+                for (const Level& level : levels_) {
+                    Units units = units_of(level, from, from + part);
+                    const Index begin = pack * level.transforms.pack_units();
+                    units.first = (std::max)(units.first, begin);
+                    units.last = (std::min)(units.last, begin + level.transforms.pack_units());
+                    run(level, units, memory);
+                }
                 const Scalar* x = inputs_.at(memory.inputs, pack, inputs_.place(from));
                 for (Index k = 0; k < part;) {
                     const Scalar* own = x + k * (S::lanes / phases);
@@ -168,13 +175,6 @@ private:
                         write_one<phases, neighbours, 1>(y, first + i + k, from + k, pack, own, memory);
                         ++k;
                     }
-                }
-                for (const Level& level : levels_) {
-                    Units units = units_of(level, from, from + part);
-                    const Index begin = pack * level.transforms.pack_units();
-                    units.first = (std::max)(units.first, begin);
-                    units.last = (std::min)(units.last, begin + level.transforms.pack_units());
-                    run(level, units, memory);
                 }
                 i += part;
             }
@@ -200,8 +200,10 @@ private:
     void write_tile(const MatrixView<Scalar>& y, Index row, Index t, Index pack, const Scalar* x,
                     Memory memory) const noexcept {
         constexpr int packs = static_cast<int>(StreamPartition::tile(phases) / phases);
-        Pack sum[std::size_t{packs}];
-        recent_.template tile<phases>(pack, x, partition_.direct_lags(t) - 1, sum);
+        Pack sum[std::size_t{packs}] = {};
+        if (!partition_.has_blocks()) {
+            recent_.template tile<phases>(pack, x, partition_.direct_lags(t) - 1, sum);
+        }
         for (const Level& level : levels_) {
             const Scalar* from = outputs(level, t, memory) + pack * level.transforms.output_stride();
             unroll<packs>([&](auto p) TOEPLITZ_LAMBDA { sum[p] += S::load(from + p * S::lanes); });
@@ -211,18 +213,21 @@ private:
         });
     }
 
-    // What a level does between two times of one of its blocks: the job of the block before.
+    // What a level does between two times of one of its blocks: the job of the block before, or of this one
+    // where it is due at once.
     static Units units_of(const Level& level, Index from, Index to) noexcept {
-        const int log2_block = level.transforms.level().log2_block();
-        const Index block = (from >> log2_block) - 1;
-        return units_of(level, block, from - ((block + 1) << log2_block), to - ((block + 1) << log2_block));
+        const StreamLevel& own = level.transforms.level();
+        const Index current = from >> own.log2_block();
+        const Index begin = current << own.log2_block();
+        return units_of(level, own.is_spread() ? current - 1 : current, from - begin, to - begin);
     }
     // Units are spread evenly: after `age` of U steps, at least age/U of them are done.
     static Units units_of(const Level& level, Index block, Index from_age, Index to_age) noexcept {
-        const int log2_block = level.transforms.level().log2_block();
+        const StreamLevel& own = level.transforms.level();
         const Index units = level.transforms.units();
         const auto due = [&](Index age) {
-            return (units * age + level.transforms.level().block - 1) >> log2_block;
+            return own.is_spread() ? (units * age + own.block - 1) >> own.log2_block()
+                                   : (age == own.block ? units : 0);
         };
         return {block, due(from_age), due(to_age)};
     }
@@ -258,12 +263,13 @@ private:
     // `from` on are new.
     void catch_up(const Level& level, Index from, Index to, bool is_first, Index end,
                   Memory memory) const noexcept {
-        const Index block = level.transforms.level().block;
+        const StreamLevel& own = level.transforms.level();
+        const Index block = own.block;
         const Index current = end / block;
-        Index c = (std::max)(is_first ? from / block - 1 : from / block, Index{0});
-        c = (std::max)(c, current - 1 - level.transforms.level().most);
+        Index c = (std::max)(is_first && own.is_spread() ? from / block - 1 : from / block, Index{0});
+        c = (std::max)(c, current - 1 - own.most);
         for (; (c + 1) * block <= to; ++c) {
-            if (c < current - 2) {
+            if (c < current - 2 || !own.is_spread()) {
                 level.transforms.keep(c, inputs_of(level, c, memory), memory.levels + level.memory);
             } else {
                 const Index begin = (c + 1) * block;

@@ -28,6 +28,10 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// than step_bound(), and outputs have the same bits for any cut of the steps into calls (within rounding
 /// only where -ffast-math lets the compiler change the order of sums).
 ///
+/// Where all calls take multiples of a block of steps (StreamOptions::block), the last lags are products of
+/// blocks, too. Their work falls on the last step of a block, and rounding or a NaN of an input may reach
+/// earlier outputs of its block.
+///
 /// With S streams, rows are those of the streams side by side: step t of stream s is row t·S + s. Views have
 /// any strides: channels that are apart (planar audio) are one column stride. y may be x.
 ///
@@ -44,7 +48,8 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 /// A NaN or an infinity in the input makes outputs of its channel and stream non-finite from its step on, for
 /// at most settling() steps; nothing else notices, and reset() ends it at once.
 ///
-/// Error |y − y_exact| ≤ 4 √log₂N u ‖h‖₂ ‖x‖₂ of the last N = settling() inputs; without the dropped tail
+/// Error |y − y_exact| ≤ 4 √log₂N u ‖h‖₂ ‖x‖₂ of the last N = settling() inputs, and of those to the end of
+/// its block; without the dropped tail
 /// Cost O(log² n) per step and channel | heap: none after construction | thread-safe: const, on distinct
 /// states
 template <Real ScalarType>
@@ -99,9 +104,9 @@ public:
     };
 
     /// \param lags n × d; row t is lag t
-    /// \throws config_error 201 (no lags, channels, streams or max_block), 202 (too many), 1001 (tolerance);
-    /// value_error 1004 (a NaN or an infinity)
-    /// Cost O(n log n) per channel | heap: the plan and scratch | thread-safe: yes
+    /// \throws config_error 201 (no lags, channels, streams, block or max_block), 202 (too many), 1001
+    /// (tolerance); value_error 1004 (a NaN or an infinity) Cost O(n log n) per channel | heap: the plan and
+    /// scratch | thread-safe: yes
     explicit KernelStream(MatrixView<const Scalar> lags, const StreamOptions& options = {})
         : KernelStream(checked(lags, options), options,
                        detail::lags_before_tail(lags, options.tail_tolerance)) {}
@@ -152,7 +157,8 @@ public:
         process(x, y, state);
     }
 
-    /// The next m steps: x and y are (m·S) × d. Costs no more than m times step, and much less for large m.
+    /// The next m steps, a multiple of options().block: x and y are (m·S) × d. Costs no more than m times
+    /// step, and much less for large m.
     void process(Inputs x, MatrixView<Scalar> y, State& state) const noexcept {
         const Index steps = check(x, state, "process");
         if (y.rows() != x.rows() || y.cols() != x.cols()) [[unlikely]]
@@ -245,12 +251,12 @@ private:
         : options_(options),
           lags_(count),
           channels_(lags.cols()),
-          fingerprint_(detail::lags_fingerprint(lags.middle_rows(0, count), options.streams)) {
+          fingerprint_(detail::lags_fingerprint(lags.middle_rows(0, count), options.streams, options.block)) {
         for (Index c = 0; c < channels_; ++c) {
             dropped_ = (std::max)(dropped_, detail::tail_sum(lags, count, c));
         }
         for (const auto& columns : detail::StreamColumns<Scalar>::groups(channels_, options.streams)) {
-            groups_.push_back({{columns, lags.middle_rows(0, count)}, input_size_});
+            groups_.push_back({{columns, lags.middle_rows(0, count), options.block}, input_size_});
             input_size_ += groups_.back().stream.inputs().size();
         }
         memory_size_ = input_size_;
@@ -294,13 +300,16 @@ private:
         if (x.cols() != channels() || x.rows() != steps * streams()) [[unlikely]] {
             refuse(function, "x", steps * streams(), x);
         }
+        if (options_.block > 1 && steps % options_.block != 0) [[unlikely]]
+            refuse(function, "x", (steps / options_.block + 1) * options_.block * streams(), x);
         return steps;
     }
     [[noreturn, gnu::cold, gnu::noinline]] void refuse(const char* function, const char* what, Index rows,
                                                        MatrixView<const Scalar> got) const {
         detail::raise<shape_error>(
             1003, detail::text(name, "::", function),
-            detail::text(what, " of ", detail::shape_text(rows, channels()), " for ", streams(), " streams"),
+            detail::text(what, " of ", detail::shape_text(rows, channels()), " for ", streams(), " streams",
+                         detail::multiples_text(options_.block)),
             detail::shape_text(got.rows(), got.cols()));
     }
 

@@ -49,8 +49,8 @@ public:
             for (Index k = 0; k < level.most; ++k) {
                 for (Index t = 0; t < block(); t += columns.phases()) {
                     Scalar* c = points.data() + t * width_ * 2;
-                    columns.load_lags(lags, (k + 2) * block() + t, 1, pack, c);
-                    columns.load_lags(lags, (k + 1) * block() + t, 1, pack, c + lanes);
+                    columns.load_lags(lags, (level.first + k) * block() + t, 1, pack, c);
+                    columns.load_lags(lags, (level.first + k - 1) * block() + t, 1, pack, c + lanes);
                     for (Index lane = 0; lane < lanes; ++lane) {
                         c[lane] *= scale;
                         c[lanes + lane] *= t == 0 && lane < width_ ? Scalar(0) : -scale;

@@ -91,12 +91,17 @@ public:
     };
 
     /// \param model moved or copied in: the plan owns it
-    /// \throws config_error 201, 1001, 761 (one of several mixers that is not causal); value_error 1004 (a
-    /// kernel that is not finite) Cost evaluates the kernels, and their plans | heap: the plan | thread-safe:
-    /// yes
+    /// \throws config_error 201, 1001, 1008 (max_block is no multiple of block), 761 (one of several mixers
+    /// that is not causal); value_error 1004 (a kernel that is not finite) Cost evaluates the kernels, and
+    /// their plans | heap: the plan | thread-safe: yes
     explicit ModelStream(PreparedModel model, const StreamOptions& options = {})
         : model_(std::move(model)), options_(options) {
         detail::require_stream_options(options, name);
+        if (options.max_block % options.block != 0) {
+            detail::raise<config_error>(1008, name,
+                                        detail::text("max_block a multiple of block ", options.block),
+                                        std::to_string(options.max_block));
+        }
         detail::checked_product(detail::checked_product(options.streams, options.max_block, name), width(),
                                 name);
         mixers_.reserve(model_.layers().size());
@@ -132,8 +137,9 @@ public:
         process(inputs, outputs, state);
     }
 
-    /// The next 1 ≤ m ≤ max_block steps: m·S tokens or rows of features; outputs (m·S) × k, or S × k where
-    /// the head pools. \throws value_error 711 (a token outside the vocabulary)
+    /// The next 1 ≤ m ≤ max_block steps, a multiple of options().block: m·S tokens or rows of features;
+    /// outputs (m·S) × k, or S × k where the head pools. \throws value_error 711 (a token outside the
+    /// vocabulary)
     void process(Inputs inputs, MatrixView<Scalar> outputs, State& state) const noexcept(!takes_tokens) {
         const Index rows = Model::Input::rows(inputs);
         check(state, "process");
@@ -295,16 +301,18 @@ private:
             detail::refuse_state(name, function);
     }
     void check_rows(const char* function, Index rows, Index most) const {
-        if (rows % streams() != 0 || rows > most || (rows == 0 && most > 0)) [[unlikely]] {
-            refuse(function, "inputs", (std::min)(most, (rows / streams() + 1) * streams()), rows);
+        const Index unit = streams() * options_.block;
+        if (rows % unit != 0 || rows > most || (rows == 0 && most > 0)) [[unlikely]] {
+            refuse(function, "inputs", (std::min)(most, (rows / unit + 1) * unit), rows);
         }
     }
     [[noreturn, gnu::cold, gnu::noinline]] void refuse(const char* function, const char* what, Index expected,
                                                        Index got) const {
-        detail::raise<shape_error>(1003, detail::text(name, "::", function),
-                                   detail::text(what, " of ", expected, " rows for ", streams(),
-                                                " streams and blocks of at most ", max_block(), " steps"),
-                                   std::to_string(got));
+        detail::raise<shape_error>(
+            1003, detail::text(name, "::", function),
+            detail::text(what, " of ", expected, " rows for ", streams(), " streams and calls of at most ",
+                         max_block(), " steps", detail::multiples_text(options_.block)),
+            std::to_string(got));
     }
     [[noreturn, gnu::cold, gnu::noinline]] static void refuse_saved() {
         detail::raise<value_error>(1006, detail::text(name, "::restore"), "a saved state", "other bytes");

@@ -17,16 +17,22 @@ namespace detail {
 /// Products of blocks of U steps: what the inputs of block j add to the outputs of block i = j + k is a
 /// Toeplitz product of size U with the lags kU ± (U−1).
 ///
-/// When block c is complete, its job begins: the transform of its inputs, and the products that block c+2
-/// takes from blocks c, c−1, …. They are first needed U steps later, and are spread over these U steps.
+/// When block c is complete, its job begins: the transform of its inputs, and the products that block
+/// c + first takes from blocks c, c−1, …. With first = 2 they are needed U steps later, and are spread over
+/// these U steps. With first = 0 they are needed at once: so they can be where inputs come by whole blocks.
 /// Block i leaves to the levels above what comes from before the two blocks of theirs that end with i's.
 struct StreamLevel {
     Index block;   ///< U, a power of two
-    Index most;    ///< products of a block at most: k = 2..most+1
+    Index first;   ///< the least k: 0 or 2
+    Index most;    ///< products of a block at most: k = first..first + most − 1
     Index growth;  ///< block size of the next level in blocks; 0: there is none, and all products are here
 
+    bool is_spread() const noexcept { return first > 0; }
+
     /// Products of the job of block c.
-    Index products(Index c) const noexcept { return growth == 0 ? most : growth - 1 + (c + 2) % growth; }
+    Index products(Index c) const noexcept {
+        return growth == 0 ? most : growth + 1 - first + (c + first) % growth;
+    }
 
     int log2_block() const noexcept { return std::countr_zero(static_cast<std::uint64_t>(block)); }
 };
@@ -42,7 +48,8 @@ public:
     /// Outputs that the sums by definition make together: whole packs.
     static constexpr Index tile(Index phases) noexcept { return phases <= 8 ? 8 : phases; }
 
-    explicit StreamPartition(Index lags, Index phases = 1) : tile_(tile(phases)) {
+    /// \param calls number of steps that all calls take multiples of
+    explicit StreamPartition(Index lags, Index calls = 1, Index phases = 1) : tile_(tile(phases)) {
         while (base_ < 16 * phases) base_ *= growth;
         Index block = smallest;
         while (lags > 12 * block) block *= growth;
@@ -54,10 +61,15 @@ public:
             piece_ = history_ - direct_ - tile_;
             return;
         }
-        direct_ = base_;
+        const bool has_blocks = calls % base_ == 0;
+        while (has_blocks && base_ < block && calls % (base_ * growth) == 0) base_ *= growth;
+        direct_ = has_blocks ? 0 : base_;
         piece_ = block;
-        for (Index u = base_; u < block; u *= growth) levels_.push_back({u, 2 * growth - 2, growth});
-        levels_.push_back({block, most, 0});
+        Index first = has_blocks ? 0 : 2;
+        for (Index u = base_; u < block; u *= growth, first = 2) {
+            levels_.push_back({u, first, 2 * growth - first, growth});
+        }
+        levels_.push_back({block, first, most + 2 - first, 0});
     }
 
     const std::vector<StreamLevel>& levels() const noexcept { return levels_; }
@@ -65,13 +77,19 @@ public:
     /// Block of the first level, in which the outputs are made, too; a power of two that divides the history.
     Index base() const noexcept { return base_; }
 
+    /// Whether all steps lie in whole blocks of the first level, which then leaves nothing to be multiplied
+    /// by definition.
+    bool has_blocks() const noexcept { return !levels_.empty() && !levels_.front().is_spread(); }
+
     /// Steps before time t's block of the first level, or before its tile where there are no levels, whose
     /// inputs are multiplied by definition.
     Index direct() const noexcept { return direct_; }
     /// Lags that are multiplied by definition at time t, those of 0 that only fill a tile included; and the
     /// most of any time.
-    Index direct_lags(Index t) const noexcept { return direct_ + (t & (direct_period() - 1)) + 1; }
-    Index direct_lags() const noexcept { return direct_ + direct_period(); }
+    Index direct_lags(Index t) const noexcept {
+        return has_blocks() ? 0 : direct_ + (t & (direct_period() - 1)) + 1;
+    }
+    Index direct_lags() const noexcept { return has_blocks() ? 0 : direct_ + direct_period(); }
 
     /// Steps whose inputs a state keeps: all that it depends on.
     Index history() const noexcept { return history_; }

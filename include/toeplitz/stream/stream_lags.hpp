@@ -51,8 +51,9 @@ Index lags_before_tail(MatrixView<const Scalar> lags, double tolerance) noexcept
 
 /// A hash of the lags and of what is given beside them.
 template <Real Scalar>
-std::uint64_t lags_fingerprint(MatrixView<const Scalar> lags, Index streams) noexcept {
+std::uint64_t lags_fingerprint(MatrixView<const Scalar> lags, Index streams, Index block) noexcept {
     StreamFingerprint hash;
+    if (block > 1) hash.add(block);
     for (const Index size : {streams, lags.rows(), lags.cols()}) hash.add(size);
     for (Index t = 0; t < lags.rows(); ++t) {
         for (Index c = 0; c < lags.cols(); ++c) hash.add(lags(t, c));

@@ -349,6 +349,35 @@ TEST(ModelStreamTest, AllExactWaysWriteTheSameText) {
               text);
 }
 
+TEST(ModelStreamTest, CallsOfWholeBlocksAreThoseOfAnySteps) {
+    using Net = TokenModel<DoubleTno>;
+    const Net net(token_options<Net>({.mlp = small_mlp()}));
+    const auto prepared = net.prepare(shaken_parameters(net, 3), 500);
+    const auto plan = stream(prepared, {.streams = 2, .max_block = 256, .block = 128});
+    const auto single = stream(prepared, {.streams = 2});
+    const std::vector<Token> tokens = random_tokens(2 * 1024, 11, 1);
+    auto state = plan.make_state();
+    auto single_state = single.make_state();
+    plan.prefill(std::span(tokens).first(2 * 384), state);
+    single.prefill(std::span(tokens).first(2 * 384), single_state);
+    for (std::size_t t = 384; t < 1024; t += 128) {
+        const auto part = std::span(tokens).subspan(2 * t, 2 * 128);
+        Matrix<double> logits(2 * 128, 11);
+        Matrix<double> expected = logits;
+        plan.process(part, logits, state);
+        single.process(part, expected, single_state);
+        EXPECT_TRUE(near_all(logits, expected, 1e-10)) << t;
+    }
+    Matrix<double> logits(2 * 100, 11);
+    expect_error<shape_error>(1003,
+                              "[toeplitz.shape.1003] ModelStream::process: expected inputs of 256 rows for 2 "
+                              "streams and calls of at most 256 steps, in multiples of 128, got 200",
+                              [&] { plan.process(std::span(tokens).first(200), logits, state); });
+    expect_error<config_error>(
+        1008, "[toeplitz.config.1008] ModelStream: expected max_block a multiple of block 100, got 512",
+        [&] { stream(prepared, {.block = 100}); });
+}
+
 TEST(ModelStreamErrors, MistakesLeaveTheStateAsItIs) {
     using Net = TokenModel<DoubleTno>;
     const Net net(token_options<Net>({.mlp = small_mlp()}));
@@ -370,15 +399,15 @@ TEST(ModelStreamErrors, MistakesLeaveTheStateAsItIs) {
         [&] { plan.prefill(bad, state); });
     expect_error<shape_error>(1003,
                               "[toeplitz.shape.1003] ModelStream::process: expected inputs of 6 rows for 2 "
-                              "streams and blocks of at most 3 steps, got 8",
+                              "streams and calls of at most 3 steps, got 8",
                               [&] { plan.process(bad, logits, state); });
     expect_error<shape_error>(1003,
                               "[toeplitz.shape.1003] ModelStream::step: expected inputs of 2 rows for 2 "
-                              "streams and blocks of at most 3 steps, got 4",
+                              "streams and calls of at most 3 steps, got 4",
                               [&] { plan.step(std::span(bad).first(4), logits, state); });
     expect_error<shape_error>(1003,
                               "[toeplitz.shape.1003] ModelStream::process: expected outputs of 4 rows for 2 "
-                              "streams and blocks of at most 3 steps, got 6",
+                              "streams and calls of at most 3 steps, got 6",
                               [&] { plan.process(std::span(bad).first(4), logits, state); });
     std::vector<std::byte> bytes(plan.saved_bytes(state));
     plan.save(state, bytes);
