@@ -58,14 +58,58 @@ struct Simd {
     TOEPLITZ_INLINE static void load_pairs(const Scalar* p, Pack& even, Pack& odd) noexcept {
         const Pack low = load_unaligned(p);
         const Pack high = load_unaligned(p + lanes);
-        shuffle_pairs(low, high, even, odd, std::make_integer_sequence<int, static_cast<int>(lanes)>{});
+        split_pairs<1>(low, high, even, odd);
     }
     TOEPLITZ_INLINE static void store_pairs(Scalar* p, Pack even, Pack odd) noexcept {
         Pack low;
         Pack high;
-        merge_pairs(even, odd, low, high, std::make_integer_sequence<int, static_cast<int>(lanes)>{});
+        merge_pairs<1>(even, odd, low, high);
         store_unaligned(p, low);
         store_unaligned(p + lanes, high);
+    }
+
+    /// Of two vectors of blocks of `width` lanes, one after another, every second block and those between
+    /// them.
+    template <Index width>
+    TOEPLITZ_INLINE static void split_pairs(Pack low, Pack high, Pack& even, Pack& odd) noexcept {
+        [&]<int... i>(std::integer_sequence<int, i...>) TOEPLITZ_LAMBDA {
+            constexpr int w = static_cast<int>(width);
+            even = __builtin_shufflevector(low, high, (i / w * 2 * w + i % w)...);
+            odd = __builtin_shufflevector(low, high, (i / w * 2 * w + w + i % w)...);
+        }
+        (every_lane);
+    }
+    /// The way back.
+    template <Index width>
+    TOEPLITZ_INLINE static void merge_pairs(Pack even, Pack odd, Pack& low, Pack& high) noexcept {
+        [&]<int... i>(std::integer_sequence<int, i...>) TOEPLITZ_LAMBDA {
+            constexpr int w = static_cast<int>(width);
+            constexpr int all = static_cast<int>(lanes);
+            const auto lane = [](int at) { return at / (2 * w) * w + at % w + at / w % 2 * all; };
+            low = __builtin_shufflevector(even, odd, lane(i)...);
+            high = __builtin_shufflevector(even, odd, lane(all + i)...);
+        }
+        (every_lane);
+    }
+
+    /// `count` blocks from the last one on.
+    template <Index count>
+    TOEPLITZ_INLINE static Pack reverse_blocks(Pack a) noexcept {
+        return [&]<int... i>(std::integer_sequence<int, i...>) TOEPLITZ_LAMBDA {
+            constexpr int w = static_cast<int>(lanes / count);
+            return __builtin_shufflevector(a, a, (static_cast<int>(lanes) - w - i / w * w + i % w)...);
+        }
+        (every_lane);
+    }
+    /// The first of `count` blocks of b, and after it those of a but its first one, from the last one on.
+    template <Index count>
+    TOEPLITZ_INLINE static Pack reverse_blocks(Pack a, Pack b) noexcept {
+        return [&]<int... i>(std::integer_sequence<int, i...>) TOEPLITZ_LAMBDA {
+            constexpr int w = static_cast<int>(lanes / count);
+            constexpr int all = static_cast<int>(lanes);
+            return __builtin_shufflevector(a, b, (i < w ? all + i : all - i / w * w + i % w)...);
+        }
+        (every_lane);
     }
 
     /// Of `count` vectors, each of `count` blocks of lanes, the r-th block of vector k changes places with
@@ -90,13 +134,14 @@ struct Simd {
     TOEPLITZ_INLINE static Pack broadcast(Scalar x) noexcept { return x - Pack{}; }
 
 private:
+    static constexpr std::make_integer_sequence<int, static_cast<int>(lanes)> every_lane{};
+
     // Sums of blocks whose numbers differ in one bit, then of those in the bits below.
     template <Index count, Index bit>
     TOEPLITZ_INLINE static Pack fold(Pack* v) noexcept {
         if constexpr (bit > 0) {
             for (Index k = 0; k < bit; ++k) {
-                exchange<bit*(lanes / count)>(v[k], v[k + bit],
-                                              std::make_integer_sequence<int, static_cast<int>(lanes)>{});
+                exchange<bit*(lanes / count)>(v[k], v[k + bit], every_lane);
                 v[k] += v[k + bit];
             }
             return fold<count, bit / 2>(v);
@@ -107,8 +152,7 @@ private:
     TOEPLITZ_INLINE static Pack fold(Pack v) noexcept {
         if constexpr (bit > 0) {
             Pack other = v;
-            exchange<bit*(lanes / count)>(v, other,
-                                          std::make_integer_sequence<int, static_cast<int>(lanes)>{});
+            exchange<bit*(lanes / count)>(v, other, every_lane);
             return fold<count, bit / 2>(v + other);
         }
         return v;
@@ -120,8 +164,7 @@ private:
         if constexpr (bit < count) {
             for (Index high = 0; high < count; high += 2 * bit) {
                 for (Index low = 0; low < bit; ++low) {
-                    exchange<bit*(lanes / count)>(v[high + low], v[high + low + bit],
-                                                  std::make_integer_sequence<int, static_cast<int>(lanes)>{});
+                    exchange<bit*(lanes / count)>(v[high + low], v[high + low + bit], every_lane);
                 }
             }
             swap_blocks<count, 2 * bit>(v);
@@ -142,20 +185,6 @@ private:
     }
     [[gnu::noinline]] static void store_tail(Scalar* p, Pack v, Index count) noexcept {
         store_partial(p, v, count);
-    }
-
-    template <int... i>
-    TOEPLITZ_INLINE static void shuffle_pairs(Pack low, Pack high, Pack& even, Pack& odd,
-                                              std::integer_sequence<int, i...>) noexcept {
-        even = __builtin_shufflevector(low, high, (2 * i)...);
-        odd = __builtin_shufflevector(low, high, (2 * i + 1)...);
-    }
-    template <int... i>
-    TOEPLITZ_INLINE static void merge_pairs(Pack even, Pack odd, Pack& low, Pack& high,
-                                            std::integer_sequence<int, i...>) noexcept {
-        constexpr int count = static_cast<int>(lanes);
-        low = __builtin_shufflevector(even, odd, (i / 2 + i % 2 * count)...);
-        high = __builtin_shufflevector(even, odd, (count / 2 + i / 2 + i % 2 * count)...);
     }
 
     typedef Scalar Aliased __attribute__((vector_size(TOEPLITZ_SIMD_BYTES), may_alias));

@@ -23,7 +23,7 @@ class Chirp {
     using Pack = typename S::Pack;
     using Complex = ComplexPack<Scalar>;
     using Engine = TreeConvolution<Scalar>;
-    static constexpr Index lanes = Engine::lanes;
+    static constexpr Index lanes = S::lanes;
 
 public:
     /// \param grid N ≥ 1
@@ -33,8 +33,8 @@ public:
           frequencies_(grid / 2 + 1),
           engine_(grid),
           points_(2 * grid),
-          cosines_(engine_.spectrum_size()),
-          sines_(engine_.spectrum_size()) {
+          cosines_(engine_.spectrum_size(lanes)),
+          sines_(engine_.spectrum_size(lanes)) {
         const RootsOfUnity roots(2 * grid);
         for (Index u = 0; u < grid; ++u) {
             const auto [c, s] = roots.at<Scalar>(square(u));
@@ -59,47 +59,45 @@ public:
         return 2 * (frequencies_ + grid_) * lanes + engine_.scratch_size();
     }
 
-    /// As HalfComplexTree::synthesize.
+    /// e from H, for a pack of channels: load(k) gives frequency k, store(u, value) takes time u.
     template <class Load, class Store>
-    void synthesize(Index packs, Scalar* scratch, Load&& load, Store&& store) const noexcept {
+    void synthesize(Scalar* scratch, Load&& load, Store&& store) const noexcept {
         const Rows rows = split(scratch);
-        const Index width = packs * S::lanes;
-        for_rows(frequencies_, packs, [&](Index k, Index pack, Index at) {
-            const Complex h = load(k, pack);
-            const Complex g = multiply<Direction::forward>(weighted(h, k), chirp(k));
-            S::store(rows.g_re + at, g.re);
-            S::store(rows.g_im + at, g.im);
-        });
-        product<Direction::forward, Update::assign>(rows.g_re, cosines_, rows.e_re, width, rows);
-        product<Direction::forward, Update::assign>(rows.g_im, cosines_, rows.e_im, width, rows);
-        product<Direction::forward, Update::add>(rows.g_im, sines_, rows.e_re, width, rows);
+        for (Index k = 0; k < frequencies_; ++k) {
+            const Complex g = multiply<Direction::forward>(weighted(load(k), k), chirp(k));
+            S::store(rows.g_re + k * lanes, g.re);
+            S::store(rows.g_im + k * lanes, g.im);
+        }
+        product<Direction::forward, Update::assign>(rows.g_re, cosines_, rows.e_re, rows);
+        product<Direction::forward, Update::assign>(rows.g_im, cosines_, rows.e_im, rows);
+        product<Direction::forward, Update::add>(rows.g_im, sines_, rows.e_re, rows);
         negate(rows.g_re, frequencies_);
-        product<Direction::forward, Update::add>(rows.g_re, sines_, rows.e_im, width, rows);
-        for_rows(grid_, packs, [&](Index s, Index pack, Index at) {
-            store(s, pack,
-                  points_[2 * s] * S::load(rows.e_re + at) - points_[2 * s + 1] * S::load(rows.e_im + at));
-        });
+        product<Direction::forward, Update::add>(rows.g_re, sines_, rows.e_im, rows);
+        for (Index u = 0; u < grid_; ++u) {
+            store(u, points_[2 * u] * S::load(rows.e_re + u * lanes) -
+                         points_[2 * u + 1] * S::load(rows.e_im + u * lanes));
+        }
     }
 
-    /// As HalfComplexTree::analyze.
+    /// The adjoint: load(u) gives time u, store(k, value) takes w_k Σ_u g_u e^{−2πi ku/N}, w_k = 1 at k = 0
+    /// and N/2, else 2.
     template <class Load, class Store>
-    void analyze(Index packs, Scalar* scratch, Load&& load, Store&& store) const noexcept {
+    void analyze(Scalar* scratch, Load&& load, Store&& store) const noexcept {
         const Rows rows = split(scratch);
-        const Index width = packs * S::lanes;
-        for_rows(grid_, packs, [&](Index s, Index pack, Index at) {
-            const Pack value = load(s, pack);
-            S::store(rows.e_re + at, points_[2 * s] * value);
-            S::store(rows.e_im + at, -points_[2 * s + 1] * value);
-        });
-        product<Direction::adjoint, Update::assign>(rows.e_re, cosines_, rows.g_re, width, rows);
-        product<Direction::adjoint, Update::assign>(rows.e_re, sines_, rows.g_im, width, rows);
-        product<Direction::adjoint, Update::add>(rows.e_im, cosines_, rows.g_im, width, rows);
+        for (Index u = 0; u < grid_; ++u) {
+            const Pack value = load(u);
+            S::store(rows.e_re + u * lanes, points_[2 * u] * value);
+            S::store(rows.e_im + u * lanes, -points_[2 * u + 1] * value);
+        }
+        product<Direction::adjoint, Update::assign>(rows.e_re, cosines_, rows.g_re, rows);
+        product<Direction::adjoint, Update::assign>(rows.e_re, sines_, rows.g_im, rows);
+        product<Direction::adjoint, Update::add>(rows.e_im, cosines_, rows.g_im, rows);
         negate(rows.e_im, grid_);
-        product<Direction::adjoint, Update::add>(rows.e_im, sines_, rows.g_re, width, rows);
-        for_rows(frequencies_, packs, [&](Index k, Index pack, Index at) {
-            const Complex g{S::load(rows.g_re + at), S::load(rows.g_im + at)};
-            store(k, pack, weighted(multiply<Direction::adjoint>(g, chirp(k)), k));
-        });
+        product<Direction::adjoint, Update::add>(rows.e_im, sines_, rows.g_re, rows);
+        for (Index k = 0; k < frequencies_; ++k) {
+            const Complex g{S::load(rows.g_re + k * lanes), S::load(rows.g_im + k * lanes)};
+            store(k, weighted(multiply<Direction::adjoint>(g, chirp(k)), k));
+        }
     }
 
 private:
@@ -128,25 +126,17 @@ private:
         return {g, g + frequencies_ * lanes, e, e + grid_ * lanes, e + 2 * grid_ * lanes};
     }
 
-    // f(row, pack, offset of both)
-    template <class F>
-    static void for_rows(Index rows, Index packs, F&& f) noexcept {
-        for (Index i = 0; i < rows; ++i) {
-            for (Index pack = 0; pack < packs; ++pack) f(i, pack, i * lanes + pack * S::lanes);
-        }
-    }
-
     static void negate(Scalar* rows, Index count) noexcept {
         for (Index i = 0; i < count * lanes; ++i) rows[i] = -rows[i];
     }
 
     template <Direction direction, Update update>
-    void product(const Scalar* from, const Buffer<Scalar>& kernel, Scalar* to, Index width,
+    void product(const Scalar* from, const Buffer<Scalar>& kernel, Scalar* to,
                  const Rows& rows) const noexcept {
         constexpr bool forward = direction == Direction::forward;
         engine_.template convolve<direction, update>(
-            {from, forward ? frequencies_ : grid_, width, lanes}, kernel.data(),
-            {to, forward ? grid_ : frequencies_, width, lanes}, rows.scratch);
+            {from, forward ? frequencies_ : grid_, lanes}, kernel.data(),
+            {to, forward ? grid_ : frequencies_, lanes}, rows.scratch);
     }
 
     Index grid_;

@@ -6,20 +6,22 @@
 /// (docs/transform.md).
 
 #include <bit>
-#include <complex>
 
+#include <toeplitz/fft/half_rows.hpp>
 #include <toeplitz/fft/tree.hpp>
 
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
 
-/// Signals of a group of channels and their spectra, both given and taken row by row.
+/// Signals of a group of channels and their spectra.
 ///
 /// With m = N/2 and φ_k = πk/N, the signal e_s = Σ_{k<N} H_k e^{2πi ks/N} of a Hermitian spectrum is a
 /// polynomial of m complex coefficients at the roots z_t = e^{2πi (t + 1/4)/m} of the tree:
 ///   e_{2t} + i e_{2t+1} = Σ_{k<m} V_k z_t^k,  V_k = (1+i) a_k H_k + (1−i) b_k conj(H_{m−k}),
 ///   a_k = cos φ_k − sin φ_k,  b_k = cos φ_k + sin φ_k:
 /// the quarter by which the roots are turned leaves real factors alone. The way back is the adjoint.
+///
+/// Where channels do not fill a pack it holds s consecutive rows of them, the phases of the tree.
 ///
 /// Cost one transform of N/2 complex points | heap: none after construction | thread-safe: const
 template <Real Scalar>
@@ -37,12 +39,21 @@ public:
     HalfComplexTree(Index grid, Index channels)
         : tree_(grid / 2, phases_of(grid / 2, channels)),
           order_(tree_order(grid / 2)),
-          factors_(grid / 2 + 2) {
+          factors_(tree_.phases() == 1 ? grid : grid * S::lanes / tree_.phases()) {
+        // Of a pack of rows the a_k of its lanes, and then the b_k; of one row one of each.
+        const Index phases = tree_.phases();
+        const Index width = phases == 1 ? 1 : this->width();
+        const auto put = [&](Index k, double a, double b) {
+            Scalar* to = factors_.data() + (k / phases * 2 * phases + k % phases) * width;
+            std::fill_n(to, width, static_cast<Scalar>(a));
+            std::fill_n(to + phases * width, width, static_cast<Scalar>(b));
+        };
+        const Index m = grid / 2;
         const RootsOfUnity roots(2 * grid);
-        for (Index k = 0; k <= grid / 4; ++k) {
+        for (Index k = 0; k <= m / 2; ++k) {
             const auto [c, s] = roots.at<double>(k);
-            factors_[2 * k] = static_cast<Scalar>(c - s);
-            factors_[2 * k + 1] = static_cast<Scalar>(c + s);
+            put(k, c - s, c + s);
+            if (k > 0) put(m - k, s - c, c + s);
         }
     }
 
@@ -52,61 +63,26 @@ public:
     /// Channels of a pack.
     Index width() const noexcept { return S::lanes / tree_.phases(); }
 
-    /// e from H: load(k, pack) gives the row of frequency k, store(s, pack, value) takes the row of time s.
-    template <class Load, class Store>
-    void synthesize(Index packs, Scalar* points, Load&& load, Store&& store) const noexcept {
-        const Index m = tree_.size();
-        for (Index pack = 0; pack < packs; ++pack) {
-            const auto combine = [&](Index k, Scalar a, Scalar b, Complex h, Complex mirrored) {
-                const Pack x = a * (h.re - h.im), y = a * (h.re + h.im);
-                const Pack u = b * (mirrored.re - mirrored.im), v = b * (mirrored.re + mirrored.im);
-                write(points + tree_.coefficient(k), {x + u, y - v});
-            };
-            combine(0, 1, 1, {load(0, pack).re, Pack{}}, {load(m, pack).re, Pack{}});
-            for (Index k = 1; k <= m / 2; ++k) {
-                const Scalar a = factors_[2 * k];
-                const Scalar b = factors_[2 * k + 1];
-                const Complex h = load(k, pack);
-                const Complex mirrored = load(m - k, pack);
-                combine(k, a, b, h, mirrored);
-                if (2 * k != m) combine(m - k, -a, b, mirrored, h);
-            }
+    /// e from H, times `scale`, of the channels from `first` on that a pack holds.
+    template <class Spectrum, class Times>
+    void synthesize(MatrixView<Spectrum> spectrum, const Times& times, Index first, Scalar scale,
+                    Scalar* points) const noexcept {
+        with_phases<1>([&]<Index phases>() TOEPLITZ_LAMBDA {
+            combine<phases>(SpectrumPack<Spectrum, Scalar, phases>(spectrum, first), scale, points);
             tree_.split(points);
-            for (Index p = 0; p < m; ++p) {
-                const Complex z = read(points + tree_.point(p));
-                store(2 * order_[p], pack, z.re);
-                store(2 * order_[p] + 1, pack, z.im);
-            }
-        }
+            store<phases>(points, typename Times::template Pairs<S::lanes / phases>(times, first));
+        });
     }
 
-    /// The adjoint: load(s, pack) gives the row of time s, store(k, pack, value) takes
-    /// w_k Σ_s g_s e^{−2πi ks/N}, w_k = 1 at k = 0 and N/2, else 2.
-    template <class Load, class Store>
-    void analyze(Index packs, Scalar* points, Load&& load, Store&& store) const noexcept {
-        const Index m = tree_.size();
-        for (Index pack = 0; pack < packs; ++pack) {
-            for (Index p = 0; p < m; ++p) {
-                write(points + tree_.point(p), {load(2 * order_[p], pack), load(2 * order_[p] + 1, pack)});
-            }
+    /// The adjoint: adds scale · w_k Σ_u g_u e^{−2πi ku/N}, w_k = 1 at k = 0 and N/2, else 2.
+    template <class Spectrum, class Times>
+    void analyze(MatrixView<Spectrum> spectrum, const Times& times, Index first, Scalar scale,
+                 Scalar* points) const noexcept {
+        with_phases<1>([&]<Index phases>() TOEPLITZ_LAMBDA {
+            load<phases>(typename Times::template Pairs<S::lanes / phases>(times, first), points);
             tree_.join(points);
-            const Complex first = read(points);
-            store(0, pack, Complex{first.re + first.im, Pack{}});
-            store(m, pack, Complex{first.re - first.im, Pack{}});
-            const auto combine = [&](Index k, Scalar a, Scalar b, Complex v, Complex mirrored) {
-                store(k, pack,
-                      Complex{a * (v.re + v.im) + b * (mirrored.re - mirrored.im),
-                              a * (v.im - v.re) - b * (mirrored.re + mirrored.im)});
-            };
-            for (Index k = 1; k <= m / 2; ++k) {
-                const Scalar a = factors_[2 * k];
-                const Scalar b = factors_[2 * k + 1];
-                const Complex v = read(points + tree_.coefficient(k));
-                const Complex mirrored = read(points + tree_.coefficient(m - k));
-                combine(k, a, b, v, mirrored);
-                if (2 * k != m) combine(m - k, -a, b, mirrored, v);
-            }
-        }
+            separate<phases>(points, scale, SpectrumPack<Spectrum, Scalar, phases>(spectrum, first));
+        });
     }
 
 private:
@@ -121,34 +97,150 @@ private:
         return phases;
     }
 
-    // The lanes of one coefficient or point, `width` of them; what is read has zeros in the others.
-    template <Index width = S::lanes>
-    TOEPLITZ_INLINE Complex read(const Scalar* p) const noexcept {
-        if constexpr (width > 1) {
-            if (width * tree_.phases() != S::lanes) return read<width / 2>(p);
-        }
-        if constexpr (width == S::lanes) {
-            return Complex::load(p);
+    template <Index phases, class F>
+    void with_phases(F&& f) const noexcept {
+        if constexpr (phases == S::lanes) {
+            f.template operator()<phases>();
         } else {
-            return {S::load_partial(p, width), S::load_partial(p + S::lanes, width)};
+            tree_.phases() == phases ? f.template operator()<phases>() : with_phases<2 * phases>(f);
         }
     }
-    template <Index width = S::lanes>
-    TOEPLITZ_INLINE void write(Scalar* p, const Complex& z) const noexcept {
-        if constexpr (width > 1) {
-            if (width * tree_.phases() != S::lanes) return write<width / 2>(p, z);
+
+    // a_k and b_k of the rows of a pack.
+    template <Index phases>
+    struct Factors {
+        Pack a;
+        Pack b;
+        TOEPLITZ_INLINE Factors(const Scalar* factors, Index k) noexcept {
+            if constexpr (phases == 1) {
+                a = S::broadcast(factors[2 * k]);
+                b = S::broadcast(factors[2 * k + 1]);
+            } else {
+                factors += 2 * k * (S::lanes / phases);
+                a = S::load(factors);
+                b = S::load(factors + S::lanes);
+            }
         }
-        if constexpr (width == S::lanes) {
-            z.store(p);
-        } else {
-            S::store_partial(p, z.re, width);
-            S::store_partial(p + S::lanes, z.im, width);
+    };
+
+    // V_k from H_k and H_{m−k}.
+    template <Index phases, class Rows>
+    [[gnu::noinline]] void combine(const Rows& spectrum, Scalar scale, Scalar* points) const noexcept {
+        constexpr Index width = S::lanes / phases;
+        const Rows rows = spectrum;
+        const Index m = tree_.size();
+        const Pack scales = S::broadcast(scale);
+        const Scalar* table = factors_.data();
+        const auto coefficient = [](Pack a, Pack b, const Complex& h, const Complex& mirrored)
+                                     TOEPLITZ_LAMBDA {
+                                         return Complex{a * (h.re - h.im) + b * (mirrored.re - mirrored.im),
+                                                        a * (h.re + h.im) - b * (mirrored.re + mirrored.im)};
+                                     };
+        // One row at a time serves two, as a_{m−k} = −a_k and b_{m−k} = b_k.
+        for (Index k = 0; k < (phases == 1 ? m / 2 + 1 : m); k += phases) {
+            const Complex h = rows.load(k);
+            const Complex mirrored = reverse<phases>(rows.load(m - k - phases + 1));
+            const Factors<phases> factors(table, k);
+            const Pack a = scales * factors.a;
+            const Pack b = scales * factors.b;
+            coefficient(a, b, h, mirrored).store(points + k * 2 * width);
+            if (phases == 1 && k > 0) coefficient(-a, b, mirrored, h).store(points + (m - k) * 2 * width);
+        }
+        // Of H_0 and H_m imaginary parts do not count.
+        const Complex low = rows.load(0);
+        const Complex high = reverse<phases>(rows.load(m - phases + 1));
+        for (int lane = 0; lane < static_cast<int>(width); ++lane) {
+            points[lane] = scale * (low.re[lane] + high.re[lane]);
+            points[lane + static_cast<int>(S::lanes)] = scale * (low.re[lane] - high.re[lane]);
+        }
+    }
+
+    template <Index phases>
+    TOEPLITZ_INLINE static Complex reverse(const Complex& z) noexcept {
+        return {S::template reverse_blocks<phases>(z.re), S::template reverse_blocks<phases>(z.im)};
+    }
+
+    // The way back.
+    template <Index phases, class Rows>
+    [[gnu::noinline]] void separate(const Scalar* points, Scalar scale, const Rows& spectrum) const noexcept {
+        constexpr Index width = S::lanes / phases;
+        const Rows rows = spectrum;
+        const Index m = tree_.size();
+        const Pack scales = S::broadcast(scale);
+        const Scalar* table = factors_.data();
+        const auto row = [&](Index k) TOEPLITZ_LAMBDA { return Complex::load(points + k * 2 * width); };
+        const auto response = [&](Index k, const Complex& after) TOEPLITZ_LAMBDA {
+            const Complex v = row(k);
+            const Complex before = row(m - k - phases);
+            const Complex mirrored = {S::template reverse_blocks<phases>(before.re, after.re),
+                                      S::template reverse_blocks<phases>(before.im, after.im)};
+            const Factors<phases> factors(table, k);
+            const Pack a = scales * factors.a;
+            const Pack b = scales * factors.b;
+            return Complex{a * (v.re + v.im) + b * (mirrored.re - mirrored.im),
+                           a * (v.im - v.re) - b * (mirrored.re + mirrored.im)};
+        };
+        Complex zero = response(0, Complex{});
+        for (int lane = 0; lane < static_cast<int>(width); ++lane) zero.im[lane] = 0;
+        rows.add(0, zero);
+        for (Index k = phases; k < m; k += phases) rows.add(k, response(k, row(m - k)));
+        const Complex first = row(0);
+        rows.add_row(m, {scales * (first.re - first.im), Pack{}});
+    }
+
+    // Of a pack's points, which are `phases` apart, the first one.
+    template <Index phases>
+    static Index first_point(Index pack) noexcept {
+        return pack / phases * phases * phases + pack % phases;
+    }
+
+    template <Index phases, class Pairs>
+    [[gnu::noinline]] void store(const Scalar* points, const Pairs& lags) const noexcept {
+        constexpr Index width = S::lanes / phases;
+        const Pairs pairs = lags;
+        const Index packs = tree_.packs();
+        const Index* const order = order_.data();
+        for (Index q = 0; q < packs; ++q, points += Complex::size) {
+            if constexpr (phases == 1) {
+                pairs.store(order[q], points);
+            } else {
+                alignas(buffer_alignment) Scalar values[std::size_t{Complex::size}];
+                Pack low;
+                Pack high;
+                S::template merge_pairs<width>(S::load(points), S::load(points + S::lanes), low, high);
+                S::store(values, low);
+                S::store(values + S::lanes, high);
+                const Index* own = order + first_point<phases>(q);
+                unroll<phases>([&](auto i)
+                                   TOEPLITZ_LAMBDA { pairs.store(own[i * phases], values + i * 2 * width); });
+            }
+        }
+    }
+
+    template <Index phases, class Pairs>
+    [[gnu::noinline]] void load(const Pairs& lags, Scalar* points) const noexcept {
+        constexpr Index width = S::lanes / phases;
+        const Pairs pairs = lags;
+        const Index packs = tree_.packs();
+        const Index* const order = order_.data();
+        for (Index q = 0; q < packs; ++q, points += Complex::size) {
+            if constexpr (phases == 1) {
+                pairs.load(order[q], points);
+            } else {
+                alignas(buffer_alignment) Scalar values[std::size_t{Complex::size}];
+                const Index* own = order + first_point<phases>(q);
+                unroll<phases>([&](auto i)
+                                   TOEPLITZ_LAMBDA { pairs.load(own[i * phases], values + i * 2 * width); });
+                Complex z;
+                S::template split_pairs<width>(S::load(values), S::load(values + S::lanes), z.re, z.im);
+                z.store(points);
+            }
         }
     }
 
     SplittingTree<Scalar> tree_;
     Buffer<Index> order_;
-    Buffer<Scalar> factors_;  ///< a_k and b_k, k ≤ m/2; a_{m−k} = −a_k, b_{m−k} = b_k
+    Buffer<Scalar> factors_;  ///< a_k and b_k, see Factors
 };
 
 }  // namespace detail

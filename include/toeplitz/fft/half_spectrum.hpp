@@ -5,11 +5,8 @@
 /// Between the half spectrum of a real kernel and its lags: the discrete Hilbert transform of the causal
 /// kernel, the bidirectional one, and the adjoint of both.
 
-#include <algorithm>
 #include <optional>
-#include <type_traits>
 
-#include <toeplitz/core/view.hpp>
 #include <toeplitz/fft/chirp.hpp>
 #include <toeplitz/fft/half_complex.hpp>
 
@@ -66,18 +63,22 @@ public:
     template <class Spectrum>
     void to_lags(MatrixView<Spectrum> spectrum, Causality causality, MatrixView<Scalar> lags, Index negative,
                  Scalar* scratch) const noexcept {
-        const Scalar scale = Scalar(1) / static_cast<Scalar>(grid_);
-        synthesize(
-            lags.cols(), scratch, [&](Index k, Index pack) { return row(spectrum, k, pack); },
-            [&](Index s, Index pack, Pack value) {
-                Index t = s;
-                if (s >= lags.rows() - negative) {
-                    if (s < grid_ - negative) return;
-                    t = s - grid_;
-                }
-                S::store_row(lags.row(t + negative) + pack * pack_width_,
-                             scale * window(t, causality) * value, channels_of(pack, lags.cols()));
-            });
+        const Times<Scalar> times(lags, negative, causality, grid_);
+        const Scalar scale = times.largest() / static_cast<Scalar>(grid_);
+        for (Index first = 0; first < lags.cols(); first += pack_width_) {
+            if (tree_) {
+                tree_->synthesize(spectrum, times, first, scale, scratch);
+                continue;
+            }
+            const detail::SpectrumPack<Spectrum, Scalar, 1> rows(spectrum, first);
+            chirp_->synthesize(
+                scratch, [&](Index k) { return rows.load(k); },
+                [&](Index u, Pack value) {
+                    alignas(buffer_alignment) Scalar values[std::size_t{S::lanes}];
+                    S::store(values, scale * value);
+                    times.store(u, first, (std::min)(pack_width_, lags.cols() - first), values);
+                });
+        }
     }
 
     /// The adjoint of to_lags: dspectrum_k += (w_k/N) Σ_t u_t dlags_t e^{−2πi kt/N} (its real part where the
@@ -85,110 +86,48 @@ public:
     template <class Spectrum>
     void accumulate_spectrum(MatrixView<const Scalar> dlags, Index negative, Causality causality,
                              MatrixView<Spectrum> dspectrum, Scalar* scratch) const noexcept {
-        const Scalar scale = Scalar(1) / static_cast<Scalar>(grid_);
-        analyze(dlags.cols(), scratch, windowed(dlags, negative, causality),
-                [&](Index k, Index pack, Complex value) {
-                    Spectrum* to = dspectrum.row(k) + pack * pack_width_;
-                    const Index count = channels_of(pack, dspectrum.cols());
-                    if constexpr (std::is_same_v<Spectrum, Scalar>) {
-                        S::store_row(to, S::load_row(to, count) + scale * value.re, count);
-                    } else {
-                        const Complex old = row(dspectrum, k, pack);
-                        store_row(to, {old.re + scale * value.re, old.im + scale * value.im}, count);
-                    }
-                });
+        add_spectrum(dlags, negative, causality, Scalar(1) / static_cast<Scalar>(grid_), dspectrum, scratch);
     }
 
     /// spectrum = rfft of the lags from 0 on, as they are.
     void to_spectrum(MatrixView<const Scalar> lags, MatrixView<std::complex<Scalar>> spectrum,
                      Scalar* scratch) const noexcept {
-        analyze(lags.cols(), scratch, windowed(lags, 0, Causality::bidirectional),
-                [&](Index k, Index pack, Complex value) {
-                    const Scalar scale = 1 / weight(k);
-                    store_row(spectrum.row(k) + pack * pack_width_, {scale * value.re, scale * value.im},
-                              channels_of(pack, lags.cols()));
-                });
+        spectrum.eigen().setZero();
+        add_spectrum(lags, 0, Causality::bidirectional, Scalar(0.5), spectrum, scratch);
+        // Frequencies that the full spectrum has once.
+        spectrum.eigen().row(0) *= Scalar(2);
+        if (grid_ % 2 == 0) spectrum.eigen().row(grid_ / 2) *= Scalar(2);
     }
 
 private:
     using S = Simd<Scalar>;
     using Pack = typename S::Pack;
     using Complex = detail::ComplexPack<Scalar>;
+    template <class Element>
+    using Times = detail::LagTimes<Element, Scalar>;
 
-    // Multiplicity of frequency k in the full spectrum.
-    Scalar weight(Index k) const noexcept { return k == 0 || 2 * k == grid_ ? Scalar(1) : Scalar(2); }
-
-    Scalar window(Index t, Causality causality) const noexcept {
-        if (causality == Causality::bidirectional) return Scalar(1);
-        return 2 * t > grid_ ? Scalar(0) : weight(t);
-    }
-
-    Index packs_of(Index width) const noexcept { return (width + pack_width_ - 1) / pack_width_; }
-    Index channels_of(Index pack, Index width) const noexcept {
-        return (std::min)(pack_width_, width - pack * pack_width_);
-    }
-
-    template <class Load, class Store>
-    void synthesize(Index width, Scalar* scratch, Load&& load, Store&& store) const noexcept {
-        if (tree_) {
-            tree_->synthesize(packs_of(width), scratch, load, store);
-        } else {
-            chirp_->synthesize(packs_of(width), scratch, load, store);
-        }
-    }
-    template <class Load, class Store>
-    void analyze(Index width, Scalar* scratch, Load&& load, Store&& store) const noexcept {
-        if (tree_) {
-            tree_->analyze(packs_of(width), scratch, load, store);
-        } else {
-            chirp_->analyze(packs_of(width), scratch, load, store);
-        }
-    }
-
-    // One pack of row k of a spectrum.
     template <class Spectrum>
-    Complex row(MatrixView<Spectrum> spectrum, Index k, Index pack) const noexcept {
-        const Spectrum* from = spectrum.row(k) + pack * pack_width_;
-        const Index count = channels_of(pack, spectrum.cols());
-        if constexpr (std::is_same_v<std::remove_const_t<Spectrum>, Scalar>) {
-            return {S::load_row(from, count), Pack{}};
-        } else {
-            if (count < S::lanes) return load_tail(from, count);
-            Complex value;
-            S::load_pairs(reinterpret_cast<const Scalar*>(from), value.re, value.im);
-            return value;
-        }
-    }
-
-    static void store_row(std::complex<Scalar>* to, Complex value, Index count) noexcept {
-        if (count < S::lanes) return store_tail(to, value, count);
-        S::store_pairs(reinterpret_cast<Scalar*>(to), value.re, value.im);
-    }
-    [[gnu::noinline]] static Complex load_tail(const std::complex<Scalar>* from, Index count) noexcept {
-        Complex value{};
-        for (Index c = 0; c < count; ++c) {
-            value.re[static_cast<int>(c)] = from[c].real();
-            value.im[static_cast<int>(c)] = from[c].imag();
-        }
-        return value;
-    }
-    [[gnu::noinline]] static void store_tail(std::complex<Scalar>* to, Complex value, Index count) noexcept {
-        for (Index c = 0; c < count; ++c) {
-            to[c] = {value.re[static_cast<int>(c)], value.im[static_cast<int>(c)]};
-        }
-    }
-
-    // A function (s, pack) that gives the windowed lag at time s of the grid.
-    auto windowed(MatrixView<const Scalar> lags, Index negative, Causality causality) const noexcept {
-        return [=, this](Index s, Index pack) {
-            Index t = s;
-            if (s >= lags.rows() - negative) {
-                if (s < grid_ - negative) return Pack{};
-                t = s - grid_;
+    void add_spectrum(MatrixView<const Scalar> lags, Index negative, Causality causality, Scalar scale,
+                      MatrixView<Spectrum> spectrum, Scalar* scratch) const noexcept {
+        const Times<const Scalar> times(lags, negative, causality, grid_);
+        scale *= times.largest();
+        for (Index first = 0; first < lags.cols(); first += pack_width_) {
+            if (tree_) {
+                tree_->analyze(spectrum, times, first, scale, scratch);
+                continue;
             }
-            const Scalar* from = lags.row(t + negative) + pack * pack_width_;
-            return window(t, causality) * S::load_row(from, channels_of(pack, lags.cols()));
-        };
+            const detail::SpectrumPack<Spectrum, Scalar, 1> rows(spectrum, first);
+            chirp_->analyze(
+                scratch,
+                [&](Index u) {
+                    alignas(buffer_alignment) Scalar values[std::size_t{S::lanes}];
+                    times.load(u, first, (std::min)(pack_width_, lags.cols() - first), values, S::lanes);
+                    return S::load(values);
+                },
+                [&](Index k, Complex value) {
+                    rows.add(k, {scale * value.re, scale * value.im});
+                });
+        }
     }
 
     Index grid_ = 0;

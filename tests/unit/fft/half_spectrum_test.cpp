@@ -152,6 +152,45 @@ TYPED_TEST(HalfSpectrumTest, CausalLagsAreWindowedAndLagNHalfHasWeightOne) {
         }
 }
 
+TYPED_TEST(HalfSpectrumTest, FewChannelsAreThoseOfManyWhereverTheyLie) {
+    using S = TypeParam;
+    constexpr Index grid = 2048;  // where even 16 lanes hold the rows of one channel
+    constexpr Index negative = grid / 2 - 1;
+    const HalfSpectrum<S> many(grid);
+    const auto spectrum = this->random_complex(grid / 2 + 1, HalfSpectrum<S>::lanes, 7);
+    const Matrix<S> lags = this->lags_of(many, spectrum, Causality::bidirectional, grid / 2 - 1, negative);
+    auto gradient = spectrum;
+    Buffer<S> scratch(many.scratch_size());
+    many.accumulate_spectrum(lags, negative, Causality::bidirectional, MatrixView<std::complex<S>>(gradient),
+                             scratch.data());
+    for (const Index channels : {1, 2, 3, 5, 7}) {
+        const HalfSpectrum<S> few(grid, channels);
+        for (const bool alone : {false, true}) {
+            SCOPED_TRACE(testing::Message() << channels << (alone ? " alone" : " among others"));
+            const Index stride = alone ? channels : channels + 2;
+            Matrix<std::complex<S>> own(spectrum.rows(), stride);
+            Matrix<S> own_lags = Matrix<S>::Constant(lags.rows(), stride, S(7));
+            own.leftCols(channels) = spectrum.leftCols(channels);
+            own.rightCols(stride - channels).setConstant(S(5));
+            const auto view = MatrixView<std::complex<S>>(own).middle_cols(0, channels);
+            const auto lags_view = MatrixView<S>(own_lags).middle_cols(0, channels);
+            few.to_lags(MatrixView<const std::complex<S>>(view), Causality::bidirectional, lags_view,
+                        negative, scratch.data());
+            const long double tolerance = this->tolerance(grid, this->norm_of(spectrum));
+            EXPECT_TRUE(near_all(own_lags.leftCols(channels), lags.leftCols(channels),
+                                 static_cast<double>(tolerance)));
+            EXPECT_TRUE((own_lags.rightCols(stride - channels).array() == S(7)).all());
+            own_lags.leftCols(channels) = lags.leftCols(channels);
+            few.accumulate_spectrum(lags_view, negative, Causality::bidirectional, view, scratch.data());
+            EXPECT_TRUE(near_all(own.real().leftCols(channels), gradient.real().leftCols(channels),
+                                 static_cast<double>(2 * tolerance)));
+            EXPECT_TRUE(near_all(own.imag().leftCols(channels), gradient.imag().leftCols(channels),
+                                 static_cast<double>(2 * tolerance)));
+            EXPECT_TRUE((own.rightCols(stride - channels).array() == std::complex<S>(S(5))).all());
+        }
+    }
+}
+
 TYPED_TEST(HalfSpectrumTest, SpectrumOfLagsIsTheirTransform) {
     using S = TypeParam;
     for (const Index grid : grids) {
