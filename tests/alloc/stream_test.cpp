@@ -47,6 +47,21 @@ TEST_F(StreamAllocations, NoneInStepsOfKernels) {
     }
 }
 
+TEST_F(StreamAllocations, NoneInWholeBlocks) {
+    for (const Index d : {1, 20}) {
+        const KernelStream<float> plan(random_matrix<float>(1600, d, 1), {.block = 128});
+        const Matrix<float> x = random_matrix<float>(12 * 128, d, 2);
+        Matrix<float> y = x;
+        auto state = plan.make_state();
+        EXPECT_EQ(count([&] {
+                      plan.process(x, y, state);
+                      plan.prefill(x, state);
+                      plan.reset(state);
+                  }),
+                  0);
+    }
+}
+
 TEST_F(StreamAllocations, NoneInStepsOfModels) {
     for (const Head head : {Head::per_token, Head::mean_pool}) {
         using Exact = Tno<float, Causality::causal>;
