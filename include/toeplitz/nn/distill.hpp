@@ -80,6 +80,10 @@ namespace detail {
 /// The mixers of a distilled model: those that there were, and state spaces.
 template <class Mixer>
 struct DistilledMixerOf {
+    static_assert(require_named<Mixer>());
+};
+template <NamedMixer Mixer>
+struct DistilledMixerOf<Mixer> {
     using type = AnyOf<Mixer, StateSpaceTno<typename Mixer::Scalar>>;
 };
 template <Real Scalar>
