@@ -12,7 +12,34 @@
 namespace toeplitz::test {
 namespace {
 
-class StreamAllocations : public Allocations {};
+class StreamAllocations : public Allocations {
+protected:
+    /// state = from, where one allocation after another fails.
+    template <class State>
+    static void expect_all_or_nothing(State state, const State& from) {
+        const State before = state;
+        bool is_assigned = false;
+        const auto assign = [&] {
+            state = from;
+            is_assigned = true;
+        };
+        EXPECT_GT(fail_each(assign, [&] { EXPECT_TRUE(state == (is_assigned ? from : before)); }), 0);
+    }
+};
+
+using Exact = Tno<float, Causality::causal>;
+using Net = Model<AnyOf<Exact, StateSpaceTno<float>>>;
+
+/// Of a layer of each kind of state.
+Net two_mixers(Head head) {
+    Net::Options options{.input = {.vocabulary = 11}, .width = 60, .layers = 2};
+    options.block.gtu.norm = Norm::rms;
+    options.blocks.assign(2, options.block);
+    options.blocks[0].gtu.mixer = Net::Mixer::options<Exact>({.mlp = {.width = 8, .layers = 1}});
+    options.blocks[1].gtu.mixer = Net::Mixer::options<StateSpaceTno<float>>({.modes = 3, .taps = 4});
+    options.head = head;
+    return Net(options);
+}
 
 TEST_F(StreamAllocations, NoneInStepsOfKernels) {
     for (const Index n : {30, 300, 2000}) {
@@ -64,15 +91,7 @@ TEST_F(StreamAllocations, NoneInWholeBlocks) {
 
 TEST_F(StreamAllocations, NoneInStepsOfModels) {
     for (const Head head : {Head::per_token, Head::mean_pool}) {
-        using Exact = Tno<float, Causality::causal>;
-        using Net = Model<AnyOf<Exact, StateSpaceTno<float>>>;
-        Net::Options options{.input = {.vocabulary = 11}, .width = 60, .layers = 2};
-        options.block.gtu.norm = Norm::rms;
-        options.blocks.assign(2, options.block);
-        options.blocks[0].gtu.mixer = Net::Mixer::options<Exact>({.mlp = {.width = 8, .layers = 1}});
-        options.blocks[1].gtu.mixer = Net::Mixer::options<StateSpaceTno<float>>({.modes = 3, .taps = 4});
-        options.head = head;
-        const Net net(options);
+        const Net net = two_mixers(head);
         const auto plan = stream(net.prepare(net.make_parameters(1), 200), {.streams = 3, .max_block = 50});
         const std::vector<Token> tokens(3 * 500, 7);
         const std::span<const Token> inputs = tokens;
@@ -93,6 +112,38 @@ TEST_F(StreamAllocations, NoneInStepsOfModels) {
                   0);
         EXPECT_EQ(fork.time(), 590);
     }
+}
+
+TEST_F(StreamAllocations, OneThatFailsLeavesTheStateOfAnotherPlanAsItWas) {
+    const Net net = two_mixers(Head::mean_pool);
+    const auto parameters = net.make_parameters(1);
+    const std::vector<Token> tokens(30, 7);
+    const auto heard = [&](const auto& plan, std::size_t count) {
+        auto state = plan.make_state();
+        plan.prefill(std::span(tokens).first(count), state);
+        return state;
+    };
+    const auto state = heard(stream(net.prepare(parameters, 200)), 20);
+    expect_all_or_nothing(state, heard(stream(net.prepare(parameters, 900)), 10));
+    expect_all_or_nothing(state, heard(stream(net.prepare(parameters, 200), {.streams = 3}), 30));
+    expect_all_or_nothing(state, heard(stream(two_mixers(Head::per_token).prepare(parameters, 200)), 3));
+
+    const auto kernel_state = [](Index lags) {
+        return KernelStream<float>(random_matrix<float>(lags, 3, 1)).make_state();
+    };
+    expect_all_or_nothing(kernel_state(30), kernel_state(900));
+    const auto modes_state = [&](Index streams) {
+        const auto mixer = StateSpaceTno<float>({.channels = 3});
+        return stream(mixer.prepare(mixer.make_parameters(1), 30), {.streams = streams}).make_state();
+    };
+    expect_all_or_nothing(modes_state(1), modes_state(5));
+
+    // As in the states of AnyModel.
+    std::variant<KernelStream<float>::State, decltype(stream(net.prepare(parameters, 1)).make_state())>
+        either = kernel_state(30);
+    const auto one = either;
+    either = state;
+    expect_all_or_nothing(one, either);
 }
 
 }  // namespace

@@ -9,14 +9,15 @@
 namespace toeplitz::inline TOEPLITZ_ABI {
 namespace detail {
 
-/// Throws shape_error 550, value_error 530 or config_error 553: before the channels are split, so that
-/// messages name the caller's.
+/// Throws shape_error 550, value_error 530 or config_error 553, 556, 558: before the channels are split, so
+/// that messages name the caller's.
 template <Real Scalar>
 void check_choice(MatrixView<const Scalar> lags, const ChooseOptions& options) {
     const Index n = checked_length(lags, "choose");
     require_finite(lags, "choose", "lag", 1 - n);
     require_tolerance(options.tolerance, "choose");
     require_most_modes(options.most_modes, "choose");
+    require_cost(options.cost, "choose");
 }
 
 /// Of lags and options that check_choice has seen.
@@ -64,7 +65,7 @@ std::vector<Approximation<Scalar>> choose_channels(MatrixView<const Scalar> lags
 /// operator, the approximation is exact: all lags, with bounds of 0.
 ///
 /// \param lags (2n−1) × d, row t + n − 1 is lag t; between them inducing values are cubic interpolants
-/// \throws shape_error 550, value_error 530, config_error 553, 556
+/// \throws shape_error 550, value_error 530, config_error 553, 556, 558
 ///
 /// Cost hundreds of bounds of one channel, a few of all, dozens of fits of state spaces | heap: yes |
 /// thread-safe: yes | same choice for any number of threads

@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include <toeplitz/core/finite.hpp>
 #include <toeplitz/fft/tree.hpp>
 #include <toeplitz/operators/state_space_kernel.hpp>
 
@@ -68,4 +69,16 @@ struct CostModel {
     }
 };
 
+namespace detail {
+
+/// \throws config_error 558
+inline void require_cost(const CostModel& cost, const char* where) {
+    const auto require = [&](const char* name, double constant) {
+        if (is_finite(constant) && constant >= 0) return;
+        raise<config_error>(558, where, text("a finite cost.", name, " >= 0"), text(constant));
+    };
+    CostModel::for_each_option(require, cost);
+}
+
+}  // namespace detail
 }  // namespace toeplitz::inline TOEPLITZ_ABI

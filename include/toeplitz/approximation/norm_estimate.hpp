@@ -53,7 +53,7 @@ private:
 
 struct NormEstimateOptions {
     double relative_change = 1e-3;  ///< stops when two steps have raised no channel's estimate by more
-    Index max_steps = 100;          ///< pairs of products at most
+    Index max_steps = 100;          ///< ≥ 1: pairs of products at most
     std::uint64_t seed = 0;         ///< of the random start
 
     template <class F, class... Sets>
@@ -212,10 +212,16 @@ private:
 /// grows with every step and is within about `relative_change` of the norm at the end, unless the start
 /// happens to be orthogonal to what matters. Of any amplitude whose products stay in the range of the scalar.
 /// Of a Difference, no better than the rounding of the two products.
+/// \throws config_error 201 (max_steps), 557 (relative_change)
 /// Cost two products and O(n d) per step | heap: 3 n·d scalars | thread-safe: yes, with distinct workspaces |
 /// same bits for any number of threads
 template <class Op>
 Vector<double> norm_estimate(const Op& op, const NormEstimateOptions& options, Workspace& ws) {
+    if (!detail::is_finite(options.relative_change)) {
+        detail::raise<config_error>(557, "norm_estimate", "a finite relative_change",
+                                    detail::text(options.relative_change));
+    }
+    detail::require_positive(options.max_steps, "norm_estimate", "max_steps");
     detail::Bidiagonalization<Op> process(op, options.seed);
     Vector<double> estimates = process.step(ws);
     Vector<double> before = Vector<double>::Zero(op.channels());

@@ -25,9 +25,9 @@ public:
     /// \throws std::bad_alloc
     explicit Workspace(std::size_t bytes) { reserve(bytes); }
 
-    // Scopes refer to their workspace, so it stays where it is.
-    Workspace(const Workspace&) = delete;
-    Workspace& operator=(const Workspace&) = delete;
+    // Scopes refer to their workspace: it stays where it is while anything is lent.
+    Workspace(Workspace&&) noexcept = default;
+    Workspace& operator=(Workspace&&) noexcept = default;
 
     /// Makes at least `bytes` available beyond what is lent out now. Keeps the memory when it is enough.
     /// \throws std::bad_alloc; the workspace is as before then

@@ -35,6 +35,7 @@ namespace detail {
 /// run at the same time.
 template <Real ScalarType, class... OwnMixers>
 class AnyModel {
+    static_assert(detail::require_named<OwnMixers...>());
     template <template <class> class Norm, template <class> class Input>
     using Kind = LoadedModel<Model<AnyMixer<ScalarType, OwnMixers...>, Norm<ScalarType>, Input<ScalarType>>>;
     using Kinds = std::variant<Kind<RowNorm, Embedding>, Kind<RowNorm, Linear>, Kind<BatchNorm, Embedding>,

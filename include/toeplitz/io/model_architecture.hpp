@@ -83,9 +83,7 @@ private:
 /// Options of mixers as files have them, those of an AnyOf: the mixer's name is a part of them.
 template <class Mixer>
 struct FileMixer {
-    static_assert(NamedMixer<Mixer>,
-                  "toeplitz: a file says what it holds: give the mixer a name, "
-                  "static constexpr const char* architecture, and causality(); see NamedMixer.");
+    static_assert(require_named<Mixer>());
     using Any = AnyOf<Mixer>;
     static typename Any::Options stored(const typename Mixer::Options& options) {
         return Any::template options<Mixer>(options);

@@ -202,11 +202,16 @@ void save_model(const std::string& path, const P& parameters, std::map<std::stri
 /// evaluate(parameters, input) is as for save_model. Where its output deviates from the stored one by more
 /// than the tolerance, or where anything else is wrong, the parameters are as they were. They keep their
 /// memory.
-/// \throws io_error 920 (mismatches), 930 (no usable probe), 931 (deviation); what evaluate throws
+/// \throws io_error 920 (mismatches), 930 (no usable probe), 931 (deviation); config_error 943 (tolerance);
+/// what evaluate throws
 /// Cost one evaluation and 3× the conversion | heap: the parameters and the probe | thread-safe: yes
 template <ParameterSet P, class Evaluate, NameMapping Names = SameNames>
 void load_model(const TensorFile& file, P& parameters, Evaluate&& evaluate,
                 const ModelFileOptions& options = {}, Names&& names = {}) {
+    if (!(detail::is_finite(options.tolerance) && options.tolerance >= 0)) {
+        detail::raise<config_error>(943, "load_model", "a finite tolerance >= 0",
+                                    detail::text(options.tolerance));
+    }
     const detail::StoredProbe probe(file);
     P loaded = parameters;
     load_parameters(file, loaded, {options.prefix, options.ignorable}, names);
@@ -223,7 +228,7 @@ void load_model(const TensorFile& file, P& parameters, Evaluate&& evaluate,
 }
 
 /// Reads a model file and fills parameters from it. Returns its metadata.
-/// \throws io_error 901 to 909 (file), 913 (checksum), 920, 930, 931
+/// \throws io_error 901 to 909 (file), 913 (checksum), 920, 930, 931; config_error 943
 template <ParameterSet P, class Evaluate, NameMapping Names = SameNames>
 std::map<std::string, std::string> load_model(const std::string& path, P& parameters, Evaluate&& evaluate,
                                               const ModelFileOptions& options = {}, Names&& names = {}) {

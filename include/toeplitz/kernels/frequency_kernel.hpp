@@ -186,7 +186,7 @@ private:
     }
     static Scalar checked_scale(const Options& options) {
         const double scale = options.scale.value_or(1);
-        if (!detail::is_finite(scale)) {
+        if (!detail::is_finite(static_cast<Scalar>(scale))) {
             detail::raise<config_error>(432, "FrequencyKernel", "a finite scale", detail::text(scale));
         }
         return static_cast<Scalar>(scale);

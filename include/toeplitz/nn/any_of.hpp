@@ -26,6 +26,16 @@ concept NamedMixer = TokenMixer<M> && OptionSet<typename M::Options> && requires
 
 namespace detail {
 
+/// Says so once where a mixer is none of these, before the constraints of all that it would be in.
+template <class... Mixers>
+consteval bool require_named() {
+    static_assert((NamedMixer<Mixers> && ...),
+                  "toeplitz: a file says what it holds: to be saved, loaded, distilled or one of an AnyOf, a "
+                  "mixer needs a name, static constexpr const char* architecture, causality(), and Options "
+                  "with for_each_option: see docs/guide/4-own-parts.md, \"In files\".");
+    return true;
+}
+
 /// f(std::integral_constant) of an index below `count`.
 template <std::size_t count, class F>
 void with_index(std::size_t index, F&& f) {

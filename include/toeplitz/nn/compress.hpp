@@ -90,7 +90,7 @@ void append_channels(Approximation<Scalar>& to, const Approximation<Scalar>& mor
 }  // namespace detail
 
 /// Replaces a kernel given at all lags, (2n−1) × d. As compress() for a mixer.
-/// \throws shape_error 550, value_error 530, config_error 553
+/// \throws shape_error 550, value_error 530, config_error 553, 556, 558
 template <Real Scalar>
 Compressed<CompressedTno<Scalar>> compress_lags(std::type_identity_t<MatrixView<const Scalar>> lags,
                                                 const ChooseOptions& options) {
@@ -115,7 +115,7 @@ Compressed<CompressedTno<Scalar>> compress_lags(std::type_identity_t<MatrixView<
 /// All channels share taps and rank, or blocks of 16 of them where that is cheaper by the cost model and what
 /// operators of few channels cost in addition. Blocks that nothing cheaper qualifies for keep their lags and
 /// the exact product.
-/// \throws shape_error 405 (parameters), config_error 201, 553
+/// \throws shape_error 405 (parameters), config_error 201, 553, 556, 558
 template <class Mixer>
 Compressed<CompressedTno<typename Mixer::Scalar>> compress(const Mixer& mixer,
                                                            const typename Mixer::Parameters& parameters,

@@ -80,6 +80,10 @@ namespace detail {
 /// The mixers of a distilled model: those that there were, and state spaces.
 template <class Mixer>
 struct DistilledMixerOf {
+    static_assert(require_named<Mixer>());
+};
+template <NamedMixer Mixer>
+struct DistilledMixerOf<Mixer> {
     using type = AnyOf<Mixer, StateSpaceTno<typename Mixer::Scalar>>;
 };
 template <Real Scalar>
@@ -204,7 +208,7 @@ struct Distilled {
 ///     const OutputError error = output_error<float>(exact, made.module.prepare(made.parameters, 2048), …);
 ///
 /// \throws shape_error 405 (parameters of another number of layers, or of other options), config_error 201
-/// (length, most_modes), 553 (tolerance), 761 (one of several mixers that is not causal)
+/// (length, most_modes), 553 (tolerance), 558 (cost), 761 (one of several mixers that is not causal)
 /// Cost see fit_state_space | heap: yes | thread-safe: yes | threads split the channels, same result for any
 /// number
 template <class Mixer, class Norm, class Input>
@@ -221,6 +225,7 @@ Distilled<DistilledModel<Mixer, Norm, Input>> distill(
     detail::require_positive(length, where, "length");
     detail::require_positive(options.most_modes, where, "most_modes");
     detail::require_tolerance(options.tolerance, where);
+    detail::require_cost(options.cost, where);
     const auto& exact = model.options();
     if (static_cast<Index>(parameters.layers.size()) != exact.layers) {
         detail::raise<shape_error>(405, where, detail::text("parameters of ", exact.layers, " layers"),

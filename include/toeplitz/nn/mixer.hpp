@@ -95,6 +95,14 @@ concept CausalMixer = requires {
     requires(M::causality() == Causality::causal);
 };
 
+/// What a KernelMixer asks of the class that it is the base of.
+template <class M, class Operator>
+concept MakesOperators = requires(const M& mixer, const Operator& op) {
+    { M::name } -> std::convertible_to<const char*>;
+    { mixer.make_operator(Index{1}) } -> std::same_as<Operator>;
+    mixer.where(op);
+};
+
 /// Kernels that say how many bytes evaluate and backward take from their workspaces.
 template <class K, class Where>
 concept KnowsWorkspace = requires(const K& kernel, const Where& where) {
@@ -225,7 +233,19 @@ public:
     }
 
 protected:
-    explicit KernelMixer(Kernel kernel) : kernel_(std::move(kernel)) {}
+    explicit KernelMixer(Kernel kernel) : kernel_(std::move(kernel)) {
+        static_assert(
+            detail::MakesOperators<Derived, Operator>,
+            "toeplitz: a mixer that is a KernelMixer needs static constexpr const char* name, "
+            "make_operator(length), which returns its Operator, and where(op), what the kernel is evaluated "
+            "at, all public: see docs/guide/4-own-parts.md, \"A kernel and a mixer\".");
+        static_assert(LearnableKernel<Kernel, decltype(self().where(std::declval<const Operator&>())),
+                                      typename Operator::KernelValues>,
+                      "toeplitz: the mixer's kernel does not fill in what its operator takes: it needs "
+                      "channels(), make_parameters(seed), evaluate(parameters, where, values, ws, cache) and "
+                      "backward(parameters, cache, dvalues, gradients, ws); see LearnableKernel and "
+                      "docs/guide/4-own-parts.md, \"A kernel and a mixer\".");
+    }
 
 private:
     const Derived& self() const noexcept { return static_cast<const Derived&>(*this); }
@@ -283,9 +303,6 @@ template <class Derived, class KernelType, ToeplitzOperator OperatorType>
 void KernelMixer<Derived, KernelType, OperatorType>::set_kernel(const Parameters& parameters, Operator& op,
                                                                 typename Kernel::Cache* cache,
                                                                 Workspace& ws) const {
-    static_assert(
-        LearnableKernel<Kernel, decltype(self().where(op)), typename Operator::KernelValues>,
-        "toeplitz: the mixer's kernel does not fill in what its operator takes; see LearnableKernel.");
     Workspace::Scope scope(ws);
     const typename Operator::KernelValues values = op.take_kernel(scope);
     kernel_.evaluate(parameters, self().where(op), values, ws, cache);

@@ -141,7 +141,7 @@ public:
     };
 
     /// \throws config_error 201, 202, 720, 740 (layers < 0), 741 (tied weights that do not fit), 742 (another
-    /// number of blocks than layers), 744 (precision) and those of the layers
+    /// number of blocks than layers), 744 (precision), 762 (input_scale) and those of the layers
     explicit Model(const Options& options)
         : options_(completed(options)), input_(options_.input), norm_(*options_.norm) {
         blocks_.reserve(static_cast<std::size_t>(options_.layers));
@@ -548,6 +548,9 @@ typename Model<MixerType, NormLayer, InputType>::Options Model<MixerType, NormLa
         detail::raise<config_error>(740, "Model", "layers >= 0", std::to_string(options.layers));
     }
     detail::require_dropout_rate(options.dropout, "Model");
+    if (!detail::is_finite(static_cast<Scalar>(options.input_scale))) {
+        detail::raise<config_error>(762, "Model", "a finite input_scale", detail::text(options.input_scale));
+    }
     fill(options.input, options.width);
     options.block.width = options.width;
     if (!options.blocks.empty() && static_cast<Index>(options.blocks.size()) != options.layers) {

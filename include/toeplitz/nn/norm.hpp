@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <toeplitz/core/checks.hpp>
+#include <toeplitz/core/finite.hpp>
 #include <toeplitz/core/sequences.hpp>
 #include <toeplitz/dense/linear.hpp>
 #include <toeplitz/dense/normalization.hpp>
@@ -159,8 +160,8 @@ private:
 
 struct BatchNormOptions {
     Index channels = 0;     ///< d ≥ 1; a block fills it in
-    double momentum = 0.1;  ///< weight of a new observation in the running statistics
-    double epsilon = 1e-5;
+    double momentum = 0.1;  ///< in [0, 1]: weight of a new observation in the running statistics
+    double epsilon = 1e-5;  ///< ≥ 0
 
     template <class F, class... Sets>
     static constexpr void for_each_option(F&& f, Sets&... sets) {
@@ -210,9 +211,17 @@ public:
         Index count = 0;  ///< valid rows of the batch
     };
 
-    /// \throws config_error 201
+    /// \throws config_error 201, 713 (momentum, epsilon)
     explicit BatchNorm(const Options& options) : options_(options) {
         detail::require_positive(options.channels, "BatchNorm", "channels");
+        const auto require = [](bool ok, const char* expected, double got) {
+            if (!ok) detail::raise<config_error>(713, "BatchNorm", expected, detail::text(got));
+        };
+        const double momentum = options.momentum;
+        require(detail::is_finite(momentum) && momentum >= 0 && momentum <= 1, "momentum in [0, 1]",
+                momentum);
+        require(detail::is_finite(static_cast<Scalar>(options.epsilon)) && options.epsilon >= 0,
+                "a finite epsilon >= 0", options.epsilon);
     }
 
     const Options& options() const noexcept { return options_; }

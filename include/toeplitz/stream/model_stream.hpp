@@ -60,13 +60,16 @@ public:
               sums_(other.sums_),
               time_(other.time_),
               scratch_(other.scratch_.capacity()) {}
+        State(State&&) noexcept = default;
+        /// As a whole or not at all; of a state of the same plan without an allocation.
         State& operator=(const State& other) {
+            if (!has_room_for(other)) return *this = State(other);
             mixers_ = other.mixers_;
             sums_ = other.sums_;
             time_ = other.time_;
-            scratch_.reserve(other.scratch_.capacity());
             return *this;
         }
+        State& operator=(State&&) noexcept = default;
         ~State() = default;
 
         /// Whether the future of both is the same.
@@ -82,6 +85,15 @@ public:
         explicit State(const ModelStream& plan) : sums_(plan.sum_count()), scratch_(plan.scratch_bytes()) {
             mixers_.reserve(plan.mixers_.size());
             for (const auto& mixer : plan.mixers_) mixers_.push_back(mixer.make_state());
+        }
+
+        bool has_room_for(const State& other) const noexcept {
+            const auto is_like = [](const auto& a, const auto& b) {
+                return a.index() == b.index() && Mixer::state_bytes(a) == Mixer::state_bytes(b);
+            };
+            return sums_.size() == other.sums_.size() && scratch_.capacity() >= other.scratch_.capacity() &&
+                   std::equal(mixers_.begin(), mixers_.end(), other.mixers_.begin(), other.mixers_.end(),
+                              is_like);
         }
 
         std::vector<typename Mixer::State> mixers_;

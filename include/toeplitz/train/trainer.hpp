@@ -206,7 +206,7 @@ private:
         const auto require = [](bool ok, const char* expected, const std::string& got) {
             if (!ok) detail::raise<config_error>(803, "Trainer", expected, got);
         };
-        require(!detail::is_nan(options.clip_norm) && options.clip_norm >= 0, "clip_norm >= 0",
+        require(detail::is_finite(options.clip_norm) && options.clip_norm >= 0, "a finite clip_norm >= 0",
                 detail::text(options.clip_norm));
         require(options.accumulation >= 1, "accumulation >= 1", std::to_string(options.accumulation));
         require(options.shards >= 1, "shards >= 1", std::to_string(options.shards));

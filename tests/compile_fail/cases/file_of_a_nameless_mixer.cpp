@@ -1,4 +1,4 @@
-// expect: a file says what it holds: give the mixer a name
+// expect: a file says what it holds
 // The loader would not know what to make.
 #include <toeplitz/io/model_architecture.hpp>
 #include <toeplitz/nn/fd_tno.hpp>

@@ -185,6 +185,24 @@ TEST(ChooseTest, RefusesATolerance) {
     }
 }
 
+TEST(ChooseTest, RefusesACostThatIsNone) {
+    const Matrix<double> lags = random_matrix<double>(9, 1, 1);
+    ChooseOptions options{.tolerance = 1};
+    const auto refuse = [&](const char* name, double& constant) {
+        const double usual = constant;
+        for (const double cost : {-0.1, std::nan(""), HUGE_VAL}) {
+            constant = cost;
+            const std::string message = detail::text("[toeplitz.config.558] choose: expected a finite cost.",
+                                                     name, " >= 0, got ", cost);
+            expect_error<config_error>(558, message, [&] { choose(lags, options); });
+            expect_error<config_error>(558, message, [&] { choose_each(lags, options); });
+        }
+        constant = usual;
+    };
+    CostModel::for_each_option(refuse, options.cost);
+    choose(lags, options);
+}
+
 TEST(ChooseTest, NamesTheChannelThatIsNotFiniteForAnyNumberOfThreads) {
     Matrix<double> lags = random_matrix<double>(99, 40, 1);
     lags(49 - 3, 37) = std::numeric_limits<double>::infinity();

@@ -61,6 +61,19 @@ TEST(NormEstimateTest, StartsAnywhereAndGrowsWithEveryStep) {
                      norm_estimate(op, {.relative_change = 1e-6, .seed = 7})(0), 1e-2));
 }
 
+TEST(NormEstimateTest, RefusesOptionsThatAreNoLimits) {
+    const Dense<double> op = dense(20, random_matrix<double>(2 * 20 - 1, 1, 4));
+    for (const double change : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+        expect_error<config_error>(
+            557,
+            detail::text("[toeplitz.config.557] norm_estimate: expected a finite relative_change, got ",
+                         change),
+            [&] { norm_estimate(op, {.relative_change = change}); });
+    }
+    expect_error<config_error>(201, "[toeplitz.config.201] norm_estimate: expected max_steps >= 1, got 0",
+                               [&] { norm_estimate(op, {.max_steps = 0}); });
+}
+
 TEST(NormEstimateTest, OfADifferenceIsThatOfTheDifferentKernel) {
     const Matrix<double> a = random_matrix<double>(2 * 40 - 1, 2, 8);
     const Matrix<double> b = random_matrix<double>(2 * 40 - 1, 2, 9);

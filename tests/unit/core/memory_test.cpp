@@ -106,6 +106,18 @@ TEST(WorkspaceTest, AFailedReservationChangesNothing) {
 #endif
 }
 
+TEST(WorkspaceTest, IsMovedWithItsMemory) {
+    Workspace ws(256);
+    const std::size_t capacity = ws.capacity();
+    const void* const memory = Workspace::Scope(ws).take<char>(1);
+    Workspace other = std::move(ws);
+    EXPECT_EQ(other.capacity(), capacity);
+    EXPECT_EQ(Workspace::Scope(other).take<char>(1), memory);
+    EXPECT_EQ(ws.capacity(), 0U);
+    Workspace::Scope(ws).take<char>(1);
+    EXPECT_GE(ws.capacity(), 1U) << "what was moved from grows again";
+}
+
 TEST(RoundUpTest, StopsAtTheLastMultiple) {
     constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
     static_assert(round_up(0, 64) == 0);

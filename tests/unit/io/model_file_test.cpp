@@ -96,6 +96,20 @@ TYPED_TEST(ModelFileTest, DeviationsBeyondTheToleranceAreErrors) {
     EXPECT_FALSE(loads(HUGE_VAL, this->options));
 }
 
+TYPED_TEST(ModelFileTest, TolerancesAreFinite) {
+    for (const double tolerance : {std::nan(""), HUGE_VAL, -1e-3}) {
+        auto target = some_parameters<TypeParam>(2);
+        ModelFileOptions options = this->options;
+        options.tolerance = tolerance;
+        expect_error<config_error>(
+            943,
+            detail::text("[toeplitz.config.943] load_model: expected a finite tolerance >= 0, got ",
+                         tolerance),
+            [&] { load_model(this->path, target, evaluate<TypeParam>, options); });
+        EXPECT_TRUE(same(target, some_parameters<TypeParam>(2)));
+    }
+}
+
 /// A float file in a double model is judged by the file's digits.
 TEST(ModelFileTest, TheCoarserScalarSetsTheTolerance) {
     const TemporaryFolder folder;

@@ -209,6 +209,9 @@ TEST(FrequencyKernelErrorTest, NamesWhatIsWrong) {
         [] { Kernel({.mlp = {.channels = 4}, .pole = FrequencyPoleOptions{.lambda = 0.5, .limit = 0.4}}); });
     expect_error<config_error>(432, "[toeplitz.config.432] FrequencyKernel: expected a finite scale, got nan",
                                [] { Kernel({.mlp = {.channels = 4}, .scale = std::nan("")}); });
+    expect_error<config_error>(
+        432, "[toeplitz.config.432] FrequencyKernel: expected a finite scale, got 1e+39",
+        [] { FrequencyKernel<float, Causality::causal>({.mlp = {.channels = 4}, .scale = 1e39}); });
     const Kernel kernel({.mlp = {.channels = 2}});
     const auto parameters = kernel.make_parameters();
     Matrix<std::complex<double>> response(5, 2);

@@ -223,6 +223,8 @@ TEST(DistillErrors, AreThoseOfTheArguments) {
     refuses(config, 553,
             "[toeplitz.config.553] distill: expected a tolerance above 0 that is finite, got one that is not",
             9, {});
+    refuses(config, 558, "[toeplitz.config.558] distill: expected a finite cost.real_mode >= 0, got nan", 9,
+            {.tolerance = 1, .cost = {.real_mode = std::nan("")}});
     parameters.layers.pop_back();
     refuses(static_cast<const shape_error*>(nullptr), 405,
             "[toeplitz.shape.405] distill: expected parameters of 3 layers, got 2", 9, {.tolerance = 1});

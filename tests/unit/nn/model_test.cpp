@@ -438,6 +438,10 @@ TEST(ModelErrorTest, RefusesOptionsThatDoNotFit) {
             [](Options& o) { o.dropout = 1.5; });
     refused(720, "Block: expected a dropout rate in [0, 1), got -1.000000",
             [](Options& o) { o.block.dropout = -1; });
+    for (const double scale : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+        refused(762, detail::text("Model: expected a finite input_scale, got ", scale),
+                [&](Options& o) { o.input_scale = scale; });
+    }
     refused(742, "Model: expected options of 2 layers, or none, got 3",
             [](Options& o) { o.blocks.assign(3, o.block); });
     refused(741, "Model: expected tied weights with as many outputs as tokens, 7, got 6", [](Options& o) {

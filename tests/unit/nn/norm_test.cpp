@@ -262,6 +262,21 @@ TEST(BatchNormErrorTest, NamesWhatDoesNotFit) {
     using N = BatchNorm<double>;
     expect_error<config_error>(201, "[toeplitz.config.201] BatchNorm: expected channels >= 1, got 0",
                                [] { N({.channels = 0}); });
+    const double nan = std::nan("");
+    for (const auto& [momentum, text] :
+         {std::pair(nan, "nan"), {HUGE_VAL, "inf"}, {-0.1, "-0.1"}, {1.5, "1.5"}}) {
+        expect_error<config_error>(
+            713, detail::text("[toeplitz.config.713] BatchNorm: expected momentum in [0, 1], got ", text),
+            [momentum = momentum] { N({.channels = 2, .momentum = momentum}); });
+    }
+    for (const auto& [epsilon, text] : {std::pair(nan, "nan"), {HUGE_VAL, "inf"}, {-1e-5, "-1e-05"}}) {
+        expect_error<config_error>(
+            713, detail::text("[toeplitz.config.713] BatchNorm: expected a finite epsilon >= 0, got ", text),
+            [epsilon = epsilon] { N({.channels = 2, .epsilon = epsilon}); });
+    }
+    EXPECT_THROW(BatchNorm<float>({.channels = 2, .epsilon = 1e39}), config_error) << "an infinity in float";
+    N({.channels = 2, .momentum = 0, .epsilon = 0});
+    N({.channels = 2, .momentum = 1});
     const N norm({.channels = 2});
     const auto parameters = norm.make_parameters();
     const Matrix<double> x = Matrix<double>::Ones(6, 2);

@@ -444,7 +444,9 @@ TEST(TrainerErrorTest, NamesTheOption) {
         expect_error<config_error>(803, detail::text("[toeplitz.config.803] Trainer: expected ", text),
                                    [&] { Trainer<D>(parameters, options); });
     };
-    expect({.clip_norm = -1}, "clip_norm >= 0, got -1");
+    expect({.clip_norm = -1}, "a finite clip_norm >= 0, got -1");
+    expect({.clip_norm = std::nan("")}, "a finite clip_norm >= 0, got nan");
+    expect({.clip_norm = HUGE_VAL}, "a finite clip_norm >= 0, got inf");
     expect({.accumulation = 0}, "accumulation >= 1, got 0");
     expect({.shards = 0}, "shards >= 1, got 0");
     expect_error<config_error>(803, "[toeplitz.config.803] every: expected n >= 1, got 0",
