@@ -517,7 +517,7 @@ private:
         };
         Index t = 0;
         for (; t + phases <= rows; t += phases) {
-            Pack sums[phases];
+            Pack sums[std::size_t{phases}];
             unroll<phases>([&](auto r) TOEPLITZ_LAMBDA { sums[r] = next(t + r); });
             Scalar* to = y + t * width;
             V::store_unaligned(to, V::load_unaligned(to) + V::template sum_blocks<phases>(sums));
