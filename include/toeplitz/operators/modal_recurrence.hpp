@@ -50,9 +50,12 @@ public:
     ModalRecurrence() = default;
     ModalRecurrence(Index channels, Index modes, Index taps)
         : Layout(channels, modes, taps),
-          coefficients_(checked_product(packs() * mode_size, vectors_, "ModalRecurrence")),
+          coefficients_(checked_product(packs() * mode_size, most_vectors_, "ModalRecurrence")),
           direct_(packs() * taps * lanes),
-          complex_(packs()) {}
+          complex_(packs()),
+          real_(packs()) {
+        for (Index pack = 0; pack < packs(); ++pack) real_[pack] = vectors_of(modes, pack);
+    }
 
     using Layout::pack_state;
     using Layout::packs;
@@ -68,15 +71,14 @@ public:
     /// multiplications, multiply-adds and sums. Lanes without a channel are computed as others are, and so
     /// are modes that pad a channel, as real ones.
     Index operations() const noexcept {
-        // Modes that are taken together are summed over the lanes they share, and added to the output.
-        const Index fold = width_ < lanes ? std::countr_zero(static_cast<std::size_t>(phases())) + 1 : 0;
         Index sum = 0;
         for (Index pack = 0; pack < packs(); ++pack) {
-            const Index complex = complex_[pack];
-            sum += taps_ + 6 * complex + 2 * (vectors_ - complex);
+            // Vectors that are taken together are summed over the lanes they share, and added to the output.
+            const Index fold = is_shared() ? std::countr_zero(static_cast<std::size_t>(phases(pack))) + 1 : 0;
+            sum += taps_ + 6 * complex_[pack] + 2 * real_[pack];
             // Complex ones have a sum of their own for the imaginary parts.
-            for_blocks<mode_block>(complex, [&]<int>(Index) { sum += 1 + fold; });
-            for_blocks<mode_block>(vectors_ - complex, [&]<int>(Index) { sum += fold; });
+            for_blocks<mode_block>(complex_[pack], [&]<int>(Index) { sum += 1 + fold; });
+            for_blocks<mode_block>(real_[pack], [&]<int>(Index) { sum += fold; });
         }
         return sum;
     }
@@ -84,15 +86,17 @@ public:
     /// A kernel of the right shape.
     void set_kernel(const StateSpaceKernel<const Scalar>& kernel) noexcept {
         for (Index pack = 0; pack < packs(); ++pack) {
-            const auto poles = kernel.poles.middle_cols(pack * lanes, used_lanes(pack));
-            complex_[pack] = vectors_of(complex_modes<Scalar>(poles));
+            const auto poles = kernel.poles.middle_cols(first_channel(pack), used_lanes(pack));
+            complex_[pack] = vectors_of(complex_modes<Scalar>(poles), pack);
+            real_[pack] = vectors_of(modes_, pack) - complex_[pack];
         }
         for (Index c = 0; c < channels_; ++c) {
+            const Index pack = pack_of(c);
             for (Index q = 0; q < taps_; ++q) {
                 Scalar* to = direct_.data() + tap_index(q, c);
-                for (Index p = 0; p < phases(); ++p) to[p * width_] = kernel.direct(q, c);
+                for (Index p = 0; p < phases(pack); ++p) to[p * width(pack)] = kernel.direct(q, c);
             }
-            for (Index i = 0; i < vectors_ * phases(); ++i) {
+            for (Index i = 0; i < vectors(pack) * phases(pack); ++i) {
                 const std::complex<Scalar> pole = kernel.poles((std::min)(i, modes_ - 1), c);
                 // What fills the last vector up adds nothing.
                 const std::complex<Scalar> residue = i < modes_ ? kernel.residues(i, c) : Scalar(0);
@@ -128,7 +132,7 @@ public:
     void advance(Index pack, MatrixView<const Scalar> x, MatrixView<Scalar> y, Scalar* state,
                  Scalar* windows) const noexcept {
         const Index first = pack * lanes;
-        const bool is_whole = used_lanes(pack) == lanes;
+        const bool is_whole = channels_ - first >= lanes;
         if (is_whole && begins_with_modes()) {
             run_modes<update, true>(pack, state, x.row(0) + first, x.row_stride(), y.row(0) + first,
                                     y.row_stride(), x.rows());
@@ -141,7 +145,7 @@ public:
         }
         Scalar* sums = windows + window_size();
         if constexpr (update == Update::add) read_window<Scalar>(pack, y, sums);
-        run<update>(pack, windows, rows_of(sums), lanes, x.rows(), state);
+        run<update>(pack, windows, rows_of(pack, sums), lanes, x.rows(), state);
         write_window(pack, sums, y);
     }
 
@@ -150,11 +154,9 @@ public:
 
     /// One row of all channels, where begins_with_modes(): the sums stay in registers. y may be x.
     [[gnu::noinline]] void advance_row(const Scalar* x, Scalar* y, Scalar* state) const noexcept {
-        if (width_ < lanes) {
-            return with_width([&]<Index width>() TOEPLITZ_LAMBDA { advance_shared_row<width>(x, y, state); });
-        }
+        if (is_shared()) return advance_shared_row(x, y, state);
         for (Index pack = 0; pack < packs(); ++pack, x += lanes, y += lanes, state += pack_state()) {
-            const Index count = used_lanes(pack);
+            const Index count = (std::min)(lanes, channels_ - pack * lanes);
             const Pack from = V::load_row(x, count);
             Pack sum = V::load(direct(pack)) * from;
             for_mode_blocks(pack, state, [&](auto modes) TOEPLITZ_LAMBDA {
@@ -167,23 +169,23 @@ public:
 
     /// The same from a window and into one.
     void advance(Index pack, Scalar* x_window, Scalar* y_window, Index rows, Scalar* state) const noexcept {
-        run<Update::assign>(pack, x_window, rows_of(y_window), lanes, rows, state);
+        run<Update::assign>(pack, x_window, rows_of(pack, y_window), lanes, rows, state);
     }
 
     /// The state after at most run_rows rows in a window.
     void advance_state(Index pack, Scalar* window, Index rows, Scalar* state) const noexcept {
         const Scalar* c = coefficients(pack);
-        begin_window(state, window);
-        with_width([&]<Index width>() TOEPLITZ_LAMBDA {
-            for_blocks<mode_block>(vectors_, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
+        begin_window(pack, state, window);
+        with_width(pack, [&]<Index width>() TOEPLITZ_LAMBDA {
+            for_blocks<mode_block>(vectors(pack), [&]<int count>(Index i) TOEPLITZ_LAMBDA {
                 follow<width, count>(c + i * mode_size, state + i * 2 * lanes, window, rows);
             });
         });
-        end_window(window, rows, state);
+        end_window(pack, window, rows, state);
     }
 
     /// Scalars of the sums below: for each mode Σ g_t u_t and Σ u_t v_t, and for each tap Σ g_t x_{t−q}.
-    Index sums_size() const noexcept { return (4 * vectors_ + taps_) * lanes; }
+    Index sums_size() const noexcept { return (4 * most_vectors_ + taps_) * lanes; }
     /// Scalars of scratch that add_products needs.
     static constexpr Index history_size() noexcept { return run_rows * gradient_block * 2 * lanes; }
 
@@ -192,16 +194,16 @@ public:
     void add_products(Index pack, Scalar* x_window, const Scalar* g_window, Index rows, const Scalar* u,
                       Scalar* v, Scalar* sums, Scalar* history) const noexcept {
         const Scalar* c = coefficients(pack);
-        const Scalar* x = rows_of(x_window);
-        const Scalar* g = rows_of(g_window);
-        begin_window(u, x_window);
-        with_width([&]<Index width>() TOEPLITZ_LAMBDA {
-            for_blocks<gradient_block>(vectors_, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
+        const Scalar* x = rows_of(pack, x_window);
+        const Scalar* g = rows_of(pack, g_window);
+        begin_window(pack, u, x_window);
+        with_width(pack, [&]<Index width>() TOEPLITZ_LAMBDA {
+            for_blocks<gradient_block>(vectors(pack), [&]<int count>(Index i) TOEPLITZ_LAMBDA {
                 remember<width, count>(c + i * mode_size, u + i * 2 * lanes, x_window, rows, history);
                 correlate<width, count>(c + i * mode_size, v + i * 2 * lanes, g, rows, history,
                                         sums + i * 4 * lanes);
             });
-            Scalar* total = sums + 4 * vectors_ * lanes;
+            Scalar* total = sums + 4 * most_vectors_ * lanes;
             for (Index q = 0; q < taps_; ++q, total += lanes) {
                 Pack sum{};
                 for (Index at = 0; at < rows * width; at += lanes) {
@@ -217,9 +219,10 @@ public:
     void add_gradient(Index pack, const Scalar* sums,
                       const StateSpaceKernel<Scalar>& gradient) const noexcept {
         using Complex = std::complex<Scalar>;
-        for (Index c = pack * lanes; c < pack * lanes + used_lanes(pack); ++c) {
+        const Index first = first_channel(pack);
+        for (Index c = first; c < first + used_lanes(pack); ++c) {
             for (Index i = 0; i < modes_; ++i) {
-                const Scalar* sum = sums + vector_of(i) * 4 * lanes + lane(i, c);
+                const Scalar* sum = sums + i / phases(pack) * 4 * lanes + lane(i, c);
                 const Scalar* coefficient = coefficients_.data() + place(i, c);
                 const Scalar re = coefficient[2 * lanes];
                 const Scalar im = coefficient[3 * lanes];
@@ -228,8 +231,8 @@ public:
                                                 -(re * sum[3 * lanes] + im * sum[2 * lanes]));
             }
             for (Index q = 0; q < taps_; ++q) {
-                const Scalar* sum = sums + (4 * vectors_ + q) * lanes + c % width_;
-                for (Index p = 0; p < phases(); ++p) gradient.direct(q, c) += sum[p * width_];
+                const Scalar* sum = sums + (4 * most_vectors_ + q) * lanes + c - first;
+                for (Index p = 0; p < phases(pack); ++p) gradient.direct(q, c) += sum[p * width(pack)];
             }
         }
     }
@@ -239,8 +242,8 @@ public:
     void read_window(Index pack, MatrixView<T> rows, Scalar* window) const noexcept {
         const Index first = pack * lanes;
         const Index count = used_lanes(pack);
-        window = rows_of(window);
-        if (width_ < lanes) return read_shared(rows, window);
+        window = rows_of(pack, window);
+        if (is_shared()) return read_shared(pack, rows, window);
         for (Index t = 0; t < rows.rows(); ++t, window += lanes) {
             if (!rows.has_contiguous_rows()) {
                 for (Index c = 0; c < lanes; ++c) window[c] = c < count ? rows(t, first + c) : Scalar(0);
@@ -252,8 +255,8 @@ public:
     void write_window(Index pack, const Scalar* window, MatrixView<Scalar> rows) const noexcept {
         const Index first = pack * lanes;
         const Index count = used_lanes(pack);
-        window = rows_of(window);
-        if (width_ < lanes) return write_shared(window, rows);
+        window = rows_of(pack, window);
+        if (is_shared()) return write_shared(pack, window, rows);
         for (Index t = 0; t < rows.rows(); ++t, window += lanes) {
             if (!rows.has_contiguous_rows()) {
                 for (Index c = 0; c < count; ++c) rows(t, first + c) = window[c];
@@ -274,39 +277,45 @@ private:
     static constexpr int tile_rows = 8;
 
     using Layout::channels_;
+    using Layout::first_channel;
+    using Layout::inputs;
+    using Layout::is_shared;
     using Layout::lane;
     using Layout::modes_;
+    using Layout::most_vectors_;
+    using Layout::pack_of;
     using Layout::phases;
     using Layout::taps_;
     using Layout::used_lanes;
-    using Layout::vector_of;
-    using Layout::vectors_;
     using Layout::vectors_of;
     using Layout::whole_packs;
-    using Layout::width_;
+    using Layout::width;
     using Layout::with_width;
+
+    Index vectors(Index pack) const noexcept { return complex_[pack] + real_[pack]; }
 
     // Of mode i of channel c, the first of its numbers in coefficients_; the others are lanes apart.
     Index place(Index i, Index c) const noexcept {
-        return (c / lanes * vectors_ + vector_of(i)) * mode_size + lane(i, c);
+        const Index pack = pack_of(c);
+        return (pack * most_vectors_ + i / phases(pack)) * mode_size + lane(i, c);
     }
     const Scalar* coefficients(Index pack) const noexcept {
-        return coefficients_.data() + pack * vectors_ * mode_size;
+        return coefficients_.data() + pack * most_vectors_ * mode_size;
     }
     const Scalar* direct(Index pack) const noexcept { return direct_.data() + pack * taps_ * lanes; }
-    Index tap_index(Index q, Index c) const noexcept { return (c / lanes * taps_ + q) * lanes + c % width_; }
+    Index tap_index(Index q, Index c) const noexcept { return (pack_of(c) * taps_ + q) * lanes + lane(0, c); }
 
     // The first row of a run in a window.
     template <class T>
-    T* rows_of(T* window) const noexcept {
-        return window + (taps_ - 1) * width_;
+    T* rows_of(Index pack, T* window) const noexcept {
+        return window + (taps_ - 1) * width(pack);
     }
     // The inputs before a run, from its state, and the last ones of it.
-    void begin_window(const Scalar* state, Scalar* window) const noexcept {
-        std::copy_n(state + 2 * vectors_ * lanes, (taps_ - 1) * width_, window);
+    void begin_window(Index pack, const Scalar* state, Scalar* window) const noexcept {
+        std::copy_n(state + inputs(), (taps_ - 1) * width(pack), window);
     }
-    void end_window(const Scalar* window, Index rows, Scalar* state) const noexcept {
-        std::copy_n(window + rows * width_, (taps_ - 1) * width_, state + 2 * vectors_ * lanes);
+    void end_window(Index pack, const Scalar* window, Index rows, Scalar* state) const noexcept {
+        std::copy_n(window + rows * width(pack), (taps_ - 1) * width(pack), state + inputs());
     }
 
     // Rows that fill a pack.
@@ -316,30 +325,34 @@ private:
         return V::load_unaligned(p);
     }
 
-    // Whether rows are in memory as they are in a window.
+    // Whether rows are in memory as they are in the window of a pack.
     template <class T>
-    bool is_window(const MatrixView<T>& rows) const noexcept {
-        return channels_ == width_ && rows.has_contiguous_rows() && rows.row_stride() == width_;
+    bool is_window(Index pack, const MatrixView<T>& rows) const noexcept {
+        return width(pack) == channels_ && rows.has_contiguous_rows() && rows.row_stride() == channels_;
     }
     template <class T>
-    void read_shared(MatrixView<T> rows, Scalar* window) const noexcept {
-        const Index size = rows.rows() * width_;
-        std::fill_n(window, whole_packs(size), Scalar(0));
-        if (is_window(rows)) {
+    void read_shared(Index pack, MatrixView<T> rows, Scalar* window) const noexcept {
+        const Index count = width(pack);
+        const Index size = rows.rows() * count;
+        std::fill(window + size, window + whole_packs(size), Scalar(0));
+        if (is_window(pack, rows)) {
             std::copy_n(rows.row(0), size, window);
             return;
         }
-        for (Index c = 0; c < channels_; ++c) {
-            for (Index t = 0; t < rows.rows(); ++t) window[t * width_ + c] = rows(t, c);
+        for (Index c = 0; c < count; ++c) {
+            const Index channel = first_channel(pack) + c;
+            for (Index t = 0; t < rows.rows(); ++t) window[t * count + c] = rows(t, channel);
         }
     }
-    void write_shared(const Scalar* window, MatrixView<Scalar> rows) const noexcept {
-        if (is_window(rows)) {
-            std::copy_n(window, rows.rows() * width_, rows.row(0));
+    void write_shared(Index pack, const Scalar* window, MatrixView<Scalar> rows) const noexcept {
+        const Index count = width(pack);
+        if (is_window(pack, rows)) {
+            std::copy_n(window, rows.rows() * count, rows.row(0));
             return;
         }
-        for (Index c = 0; c < channels_; ++c) {
-            for (Index t = 0; t < rows.rows(); ++t) rows(t, c) = window[t * width_ + c];
+        for (Index c = 0; c < count; ++c) {
+            const Index channel = first_channel(pack) + c;
+            for (Index t = 0; t < rows.rows(); ++t) rows(t, channel) = window[t * count + c];
         }
     }
 
@@ -429,7 +442,7 @@ private:
         for_blocks<mode_block>(complex, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
             with_modes.template operator()<false, count>(i);
         });
-        for_blocks<mode_block>(vectors_ - complex, [&]<int count>(Index i) TOEPLITZ_LAMBDA {
+        for_blocks<mode_block>(real_[pack], [&]<int count>(Index i) TOEPLITZ_LAMBDA {
             with_modes.template operator()<true, count>(complex + i);
         });
     }
@@ -438,23 +451,23 @@ private:
     template <Update update>
     void run(Index pack, Scalar* window, Scalar* y, Index y_stride, Index rows,
              Scalar* state) const noexcept {
-        begin_window(state, window);
-        if (width_ == lanes && begins_with_modes()) {
+        begin_window(pack, state, window);
+        if (!is_shared() && begins_with_modes()) {
             run_modes<update, true>(pack, state, window, lanes, y, y_stride, rows);
             return;
         }
-        with_width([&]<Index width>() TOEPLITZ_LAMBDA {
+        with_width(pack, [&]<Index width>() TOEPLITZ_LAMBDA {
             for_blocks<tile_rows>(whole_packs(rows * width) / lanes, [&]<int count>(Index t) TOEPLITZ_LAMBDA {
-                add_taps<update, width, count>(direct(pack), taps_, rows_of(window) + t * lanes,
+                add_taps<update, width, count>(direct(pack), taps_, rows_of(pack, window) + t * lanes,
                                                y + t * y_stride, y_stride);
             });
             if constexpr (width == lanes) {
                 run_modes<Update::add, false>(pack, state, window, lanes, y, y_stride, rows);
             } else {
-                run_shared_modes<width>(state, window, y, rows);
+                run_shared_modes<width>(pack, state, window, y, rows);
             }
         });
-        end_window(window, rows, state);
+        end_window(pack, window, rows, state);
     }
 
     // y_t = Σ_q direct_q x_{t−q} of the rows of a few packs in a window, or added to y.
@@ -502,9 +515,9 @@ private:
 
     // y_t += Re Σ r u of modes that share vectors, of as many rows at a time as a pack has.
     template <Index width>
-    [[gnu::noinline]] void run_shared_modes(Scalar* state, const Scalar* x, Scalar* y,
+    [[gnu::noinline]] void run_shared_modes(Index pack, Scalar* state, const Scalar* x, Scalar* y,
                                             Index rows) const noexcept {
-        for_mode_blocks(0, state,
+        for_mode_blocks(pack, state,
                         [&](auto modes) TOEPLITZ_LAMBDA { add_shared_modes<width>(modes, x, y, rows); });
     }
 
@@ -530,18 +543,30 @@ private:
         modes.store();
     }
 
-    template <Index width>
     [[gnu::noinline]] void advance_shared_row(const Scalar* x, Scalar* y, Scalar* state) const noexcept {
-        alignas(buffer_alignment) Scalar row[std::size_t{width}] = {};
-        std::copy_n(x, channels_, row);
+        for (Index pack = 0; pack < packs(); ++pack, state += pack_state()) {
+            with_width(pack, [&]<Index width>() TOEPLITZ_LAMBDA {
+                if constexpr (width < lanes) {
+                    advance_shared_row<width>(pack, x, y, state);
+                    x += width;
+                    y += width;
+                }
+            });
+        }
+    }
+    template <Index width>
+    [[gnu::noinline]] void advance_shared_row(Index pack, const Scalar* x, Scalar* y,
+                                              Scalar* state) const noexcept {
+        alignas(buffer_alignment) Scalar row[std::size_t{width}];
+        std::copy_n(x, width, row);
         const Pack from = V::template load_repeated<width>(row);
         Pack sum{};
-        sum += V::load(direct(0)) * from;
-        for_mode_blocks(0, state, [&](auto modes) TOEPLITZ_LAMBDA {
+        sum += V::load(direct(pack)) * from;
+        for_mode_blocks(pack, state, [&](auto modes) TOEPLITZ_LAMBDA {
             sum = sum + V::template sum_blocks<lanes / width>(modes.next(from, Pack{}));
             modes.store();
         });
-        V::store_row(y, sum, channels_);
+        V::store_partial(y, sum, width);
     }
 
     template <Index width, int count>
@@ -589,9 +614,10 @@ private:
             [&](auto k) TOEPLITZ_LAMBDA { V::store(sums + k * lanes, V::load(sums + k * lanes) + sum[k]); });
     }
 
-    Buffer<Scalar> coefficients_;  // packs × vectors × mode_size
+    Buffer<Scalar> coefficients_;  // packs × most_vectors × mode_size
     Buffer<Scalar> direct_;        // packs × taps × lanes
-    Buffer<Index> complex_;  // of each pack: vectors of modes before those at the end whose poles are real
+    Buffer<Index> complex_;        // of each pack: vectors of modes before those at the end …
+    Buffer<Index> real_;           // … whose poles are real
 };
 
 }  // namespace detail

@@ -146,13 +146,16 @@ TYPED_TEST(StateSpaceStreamTest, AStepOfFewChannelsTakesNoMoreThanIsStated) {
                 detail::ModalRecurrence<S, Counting> recurrence(d, modes, taps);
                 recurrence.set_kernel(kernel.views());
                 const Index bound = StateSpaceStream<S>(kernel.views()).step_bound();
-                Buffer<S> state(recurrence.pack_state());
+                Buffer<S> state(recurrence.packs() * recurrence.pack_state());
                 Buffer<S> windows(2 * recurrence.window_size());
                 for (const Index steps : {Index{1}, this->lanes + 3}) {
                     const Matrix<S> x = random_matrix<S>(steps, d, 2);
                     Matrix<S> y(steps, d);
                     Counting::operations = 0;
-                    recurrence.template advance<Update::assign>(0, x, y, state.data(), windows.data());
+                    for (Index pack = 0; pack < recurrence.packs(); ++pack) {
+                        recurrence.template advance<Update::assign>(
+                            pack, x, y, state.data() + pack * recurrence.pack_state(), windows.data());
+                    }
                     EXPECT_LE(Counting::operations, steps * bound);
                     if (steps == 1) EXPECT_EQ(Counting::operations, bound);
                     if (steps > 1 || !recurrence.begins_with_modes()) continue;
