@@ -143,7 +143,8 @@ private:
     Index lines() const noexcept { return (recurrence_.packs() + line_packs - 1) / line_packs; }
     // A vector operation takes about a fifth of a nanosecond, and a vector of modes six.
     Index work(Index batch) const noexcept {
-        return batch * this->length() * recurrence_.packs() * (6 * recurrence_.most_vectors() + taps() + 3) / 5;
+        const Index operations = 6 * recurrence_.most_vectors() + taps() + 3;
+        return batch * this->length() * recurrence_.packs() * operations / 5;
     }
     int product_threads(Index batch) const noexcept {
         return detail::thread_count(batch * lines(), work(batch));
