@@ -91,6 +91,10 @@ void add_state_space(Cases& cases) {
             add("StateSpace", shape, modes, product);
         }
     });
+    for_each_narrow_shape([&](const Shape& shape) { add("StateSpace", shape, 16, product); });
+    for (const Index d : {1, 2, 3, 5, 8}) {
+        for (const Index block : {1, 512}) add("StateSpaceStream", {.n = block, .d = d}, 16, stream);
+    }
     // Of a stream n is the block.
     for (const Index d : {64, 512}) {
         for (const Index block : {1, 64, 512}) {

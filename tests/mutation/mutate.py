@@ -43,6 +43,8 @@ PROGRAMS = {
     "operators/fft.hpp": ["unit/operators/fft_test.cpp", "unit/operators/error_test.cpp",
                           "unit/operators/backward_test.cpp"],
     "operators/grouped_spectra.hpp": ["unit/operators/backward_test.cpp", "unit/operators/fft_test.cpp"],
+    "operators/modal_layout.hpp": ["unit/stream/state_space_stream_test.cpp",
+                                   "unit/operators/state_space_test.cpp"],
     "operators/modal_recurrence.hpp": ["unit/stream/state_space_stream_test.cpp",
                                        "unit/operators/state_space_test.cpp"],
     "operators/operator.hpp": ["unit/operators/error_test.cpp", "unit/operators/own_operator_test.cpp"],

@@ -261,7 +261,8 @@ Vector<double> state_space_bound(const Lags& lags,
 ///
 /// Each step of a mode rounds by 4u of what it adds up, each output by (2s + m + 3)u, and a mode carries what
 /// it was off by on to later steps as it does its inputs: with G = Σ_{t<n} |λ|^t it loses at most 4u G · G
-/// per unit of input. A worst case, some ten times what is seen.
+/// per unit of input. An output is 2s + m products one after another, or, where modes share vectors, sums of
+/// fewer that are added up: no term is rounded more often. A worst case, some ten times what is seen.
 /// \throws shape_error 501
 /// Cost O((s + m) d) | heap: the result | thread-safe: yes
 template <Real Scalar>

@@ -4,6 +4,7 @@
 /// \file
 /// Portable vectors, one channel per lane: the one idea that vectorises every path.
 
+#include <cstdint>
 #include <cstring>
 #include <type_traits>
 #include <utility>
@@ -112,6 +113,23 @@ struct Simd {
         (every_lane);
     }
 
+    /// `width` numbers from p on in all blocks of as many lanes; a whole vector is load().
+    template <Index width>
+    TOEPLITZ_INLINE static Pack load_repeated(const Scalar* p) noexcept {
+        if constexpr (width == lanes) {
+            return load(p);
+        } else if constexpr (width == 1) {
+            return broadcast(*p);
+        } else if constexpr (width * sizeof(Scalar) == sizeof(std::uint64_t)) {
+            // As one number: compilers take vectors of this size apart.
+            std::uint64_t word;
+            std::memcpy(&word, p, sizeof word);
+            return reinterpret_cast<Pack>(word - Words{});
+        } else {
+            return repeat<width>(p, every_lane);
+        }
+    }
+
     /// Of `count` vectors, each of `count` blocks of lanes, the r-th block of vector k changes places with
     /// the k-th of vector r. `count` is a power of two.
     template <Index count>
@@ -187,6 +205,15 @@ private:
         store_partial(p, v, count);
     }
 
+    template <Index width, int... i>
+    TOEPLITZ_INLINE static Pack repeat(const Scalar* p, std::integer_sequence<int, i...>) noexcept {
+        typedef Scalar Block
+            __attribute__((vector_size(width * sizeof(Scalar)), may_alias, aligned(alignof(Scalar))));
+        const Block block = *reinterpret_cast<const Block*>(p);
+        return __builtin_shufflevector(block, block, (i % static_cast<int>(width))...);
+    }
+
+    typedef std::uint64_t Words __attribute__((vector_size(TOEPLITZ_SIMD_BYTES)));
     typedef Scalar Aliased __attribute__((vector_size(TOEPLITZ_SIMD_BYTES), may_alias));
     typedef Scalar Unaligned
         __attribute__((vector_size(TOEPLITZ_SIMD_BYTES), may_alias, aligned(alignof(Scalar))));

@@ -32,6 +32,7 @@ struct StateSpaceOptions {
 /// bit for bit; in the other direction of time its transpose, of lags t ≤ 0. Poles are not bound to |λ| ≤ 1,
 /// and beyond it states grow with n. Results below the smallest normal number are zero.
 /// Kernel: poles and residues, s × d and complex, and direct, m × d (StateSpaceKernel).
+/// Vectors have a channel per lane, and modes of each in the lanes that fewer channels leave.
 /// Cost O(n (s + m) d) | heap: none | thread-safe: yes | threads split batch and channels, gradients the
 /// channels, same bits for any number
 template <Real ScalarType, Direction time = Direction::forward>
@@ -140,9 +141,10 @@ private:
     }
 
     Index lines() const noexcept { return (recurrence_.packs() + line_packs - 1) / line_packs; }
-    // A vector operation takes about a fifth of a nanosecond, and a mode six.
+    // A vector operation takes about a fifth of a nanosecond, and a vector of modes six.
     Index work(Index batch) const noexcept {
-        return batch * this->length() * recurrence_.packs() * (6 * modes() + taps() + 3) / 5;
+        const Index operations = 6 * recurrence_.most_vectors() + taps() + 3;
+        return batch * this->length() * recurrence_.packs() * operations / 5;
     }
     int product_threads(Index batch) const noexcept {
         return detail::thread_count(batch * lines(), work(batch));

@@ -86,7 +86,7 @@ public:
 
         std::uint64_t fingerprint_;
         Index time_ = 0;
-        Buffer<Scalar> modes_;  // streams × packs × (modes: Re u, Im u; the last m − 1 inputs)
+        Buffer<Scalar> modes_;  // streams × packs × (vectors of modes: Re u, Im u; the last m − 1 inputs)
     };
 
     /// \param streams S ≥ 1: sequences that one state carries on side by side
@@ -112,16 +112,15 @@ public:
 
     /// Operations of a step, of every one: multiplications, multiply-adds and sums of vectors of
     /// `Simd<Scalar>::lanes` channels. A mode takes six, and two where it comes last and its poles are real
-    /// in all channels of a vector.
+    /// in all channels of a vector. Where channels do not fill a vector, its modes take that together, and a
+    /// few more sum them up; steps of longer calls share these.
     Index step_bound() const noexcept { return streams_ * recurrence_.operations(); }
 
     /// Whether a state is one of this plan.
     bool has_made(const State& state) const noexcept { return state.fingerprint_ == fingerprint_; }
     /// A state at time 0, before which inputs were 0.
     /// \throws std::bad_alloc
-    State make_state() const {
-        return State(fingerprint_, streams_ * recurrence_.packs() * recurrence_.pack_state());
-    }
+    State make_state() const { return State(fingerprint_, streams_ * stream_state()); }
 
     /// The next step: x and y are S × d.
     void step(Inputs x, MatrixView<Scalar> y, State& state) const noexcept {
@@ -176,7 +175,7 @@ public:
     /// Bytes that save writes, of any state at any time.
     std::size_t saved_bytes() const noexcept {
         return sizeof(SavedHead) +
-               static_cast<std::size_t>(streams_ * channels() * recurrence_.state_rows()) * sizeof(Scalar);
+               static_cast<std::size_t>(streams_ * channels() * recurrence_.channel_state()) * sizeof(Scalar);
     }
     std::size_t saved_bytes(const State& /*state*/) const noexcept { return saved_bytes(); }
     std::size_t saved_bytes(Index /*time*/) const noexcept { return saved_bytes(); }
@@ -211,6 +210,9 @@ public:
             std::memcpy(&state.modes_[i], at, sizeof(Scalar));
             at += sizeof(Scalar);
         });
+        for (Index stream = 0; stream < streams_; ++stream) {
+            recurrence_.fill_up(state.modes_.data() + stream * stream_state());
+        }
     }
 
 private:
@@ -249,6 +251,9 @@ private:
         return hash.value();
     }
 
+    // Scalars of one stream's state.
+    Index stream_state() const noexcept { return recurrence_.packs() * recurrence_.pack_state(); }
+
     // Steps first..first + count − 1 of a stream.
     template <class T>
     MatrixView<T> rows_of(MatrixView<T> rows, Index first, Index count, Index stream) const noexcept {
@@ -278,7 +283,7 @@ private:
         Scalar* modes = state.modes_.data();
         for (Index stream = 0; stream < streams_; ++stream) {
             recurrence_.advance_row(x.row(stream), y.row(stream), modes);
-            modes += recurrence_.packs() * recurrence_.pack_state();
+            modes += stream_state();
         }
         ++state.time_;
     }
@@ -287,12 +292,10 @@ private:
     // and the last inputs.
     template <class F>
     void for_numbers(F&& f) const {
-        constexpr Index lanes = Recurrence::lanes;
         for (Index stream = 0; stream < streams_; ++stream) {
             for (Index c = 0; c < channels(); ++c) {
-                const Index pack = stream * recurrence_.packs() + c / lanes;
-                for (Index i = 0; i < recurrence_.state_rows(); ++i) {
-                    f(pack * recurrence_.pack_state() + i * lanes + c % lanes);
+                for (Index i = 0; i < recurrence_.channel_state(); ++i) {
+                    f(stream * stream_state() + recurrence_.state_place(i, c));
                 }
             }
         }

@@ -139,6 +139,63 @@ TYPED_TEST(StateSpaceTest, EveryChannelHasItsOwnPoles) {
     }
 }
 
+// Modes share vectors then: those that do not fill the last one, real ones beside complex ones.
+TYPED_TEST(StateSpaceTest, FewChannelsAreChannelsOfMany) {
+    using S = TypeParam;
+    const Index n = 2 * 64 + 2 * this->lanes + 3;
+    for (Index d = 1; d <= this->lanes + 1; ++d) {
+        for (const Index modes :
+             {Index{0}, Index{1}, this->lanes, 2 * this->lanes + 1, 5 * this->lanes + 3}) {
+            for (const Index taps : {1, 6}) {
+                SCOPED_TRACE(testing::Message() << "s = " << modes << ", d = " << d << ", m = " << taps);
+                auto kernel = random_state_space<S>(modes, d, 21, 0.8, taps);
+                make_real(kernel, modes / 3);
+                const Matrix<S> x = random_matrix<S>(n, d, 22);
+                const Matrix<S> g = random_matrix<S>(n, d, 23);
+                const Reference expected = this->by_definition(kernel, x);
+                StateSpace<S> op = this->make(n, kernel);
+                ASSERT_TRUE(near_each(op * x, expected.value, expected.tolerance));
+                // Views whose rows are apart, and y that is added to.
+                Matrix<S> wide = Matrix<S>::Constant(n, d + 1, S(1));
+                MatrixView<S> y(wide.data(), n, d, d + 1);
+                Workspace ws;
+                op.accumulate(x, y, ws);
+                const LongMatrix more = expected.value.array() + 1;
+                ASSERT_TRUE(near_each(Matrix<S>(y.eigen()), more, 2 * expected.tolerance));
+                EXPECT_TRUE(same_bits(Matrix<S>(wide.col(d)), Matrix<S>::Ones(n, 1)));
+                // Tᵀ x is T of reversed time.
+                EXPECT_TRUE(same_bits(Matrix<S>((transpose(op) * x).colwise().reverse()),
+                                      op * Matrix<S>(x.colwise().reverse())));
+                EXPECT_EQ(op.stored_kernel().poles, kernel.poles);
+                EXPECT_EQ(op.stored_kernel().residues, kernel.residues);
+                EXPECT_EQ(op.stored_kernel().direct, kernel.direct);
+                // The gradient of each channel is that which it has beside others, up to its roundings.
+                OwnedStateSpace<S> many = kernel;
+                const Index copies = this->lanes + 1;
+                for (auto* numbers : {&many.poles, &many.residues}) {
+                    *numbers = numbers->replicate(1, copies).eval();
+                }
+                many.direct = kernel.direct.replicate(1, copies);
+                OwnedStateSpace<S> own = zero_state_space<S>(modes, d, taps);
+                OwnedStateSpace<S> others = zero_state_space<S>(modes, d * copies, taps);
+                Matrix<S> dx(n, d);
+                Matrix<S> dxs(n, d * copies);
+                op.backward(x, NoCache{}, g, dx, own.views(), ws);
+                this->make(n, many).backward(Matrix<S>(x.replicate(1, copies)), NoCache{},
+                                             Matrix<S>(g.replicate(1, copies)), dxs, others.views(), ws);
+                EXPECT_TRUE(same_bits(dx, transpose(op) * g));
+                const long double tolerance = 64 * 25 * unit<S> * norm(x) * norm(g);
+                EXPECT_TRUE(
+                    near_all(own.direct, others.direct.leftCols(d).template cast<long double>(), tolerance));
+                if (modes == 0) continue;
+                EXPECT_LE((own.residues - others.residues.leftCols(d)).cwiseAbs().maxCoeff(), tolerance);
+                EXPECT_LE((own.poles - others.poles.leftCols(d)).cwiseAbs().maxCoeff(),
+                          tolerance * (1 + norm(kernel.residues.cwiseAbs())));
+            }
+        }
+    }
+}
+
 TYPED_TEST(StateSpaceTest, PolesMayBeReal) {
     using S = TypeParam;
     const Index n = 100;
@@ -218,7 +275,7 @@ TYPED_TEST(StateSpaceTest, ReversedTimeIsTheTranspose) {
 TYPED_TEST(StateSpaceTest, GradientsAreThoseOfTheDefinition) {
     using S = TypeParam;
     for (const Index modes : {0, 1, 2, 3, 5}) {
-        for (const Index d : {Index{2}, this->lanes + 1}) {
+        for (const Index d : {Index{1}, Index{2}, this->lanes + 1}) {
             for (const Index n : {1, 2, 3, 63, 64, 65, 150}) {
                 const Index taps = 1 + (modes + n) % 4;
                 SCOPED_TRACE(testing::Message()

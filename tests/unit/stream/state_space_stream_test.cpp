@@ -48,8 +48,8 @@ TYPED_TEST_SUITE(StateSpaceStreamTest, Scalars);
 
 TYPED_TEST(StateSpaceStreamTest, HasTheBitsOfTheOperatorForAnyCut) {
     using S = TypeParam;
-    for (const Index modes : {0, 1, 3, 4, 9}) {
-        for (const Index d : {Index{1}, this->lanes, 2 * this->lanes + 3}) {
+    for (const Index modes : {0, 1, 3, 4, 9, 37}) {
+        for (const Index d : {Index{1}, Index{2}, this->lanes / 2 + 1, this->lanes, 2 * this->lanes + 3}) {
             for (const Index taps : {1, 5, 64}) {
                 SCOPED_TRACE(testing::Message() << "s = " << modes << ", d = " << d << ", m = " << taps);
                 auto kernel = random_state_space<S>(modes, d, 1, 0.9, taps);
@@ -134,16 +134,58 @@ TYPED_TEST(StateSpaceStreamTest, AStepTakesWhatIsStated) {
     EXPECT_EQ(StateSpaceStream<S>(kernel.views()).step_bound(), 4 * 6 + 1 + 5 * 2 + 1);
 }
 
+TYPED_TEST(StateSpaceStreamTest, AStepOfFewChannelsTakesNoMoreThanIsStated) {
+    using S = TypeParam;
+    using Counting = CountingSimd<S>;
+    for (Index d = 1; d < this->lanes; ++d) {
+        for (const Index modes : {Index{0}, Index{1}, this->lanes, 9 * this->lanes + 1}) {
+            for (const Index taps : {1, 7}) {
+                SCOPED_TRACE(testing::Message() << "d = " << d << ", s = " << modes << ", m = " << taps);
+                auto kernel = random_state_space<S>(modes, d, 1, 0.9, taps);
+                make_real(kernel, modes / 2);
+                detail::ModalRecurrence<S, Counting> recurrence(d, modes, taps);
+                recurrence.set_kernel(kernel.views());
+                const Index bound = StateSpaceStream<S>(kernel.views()).step_bound();
+                Buffer<S> state(recurrence.packs() * recurrence.pack_state());
+                Buffer<S> windows(2 * recurrence.window_size());
+                for (const Index steps : {Index{1}, this->lanes + 3}) {
+                    const Matrix<S> x = random_matrix<S>(steps, d, 2);
+                    Matrix<S> y(steps, d);
+                    Counting::operations = 0;
+                    for (Index pack = 0; pack < recurrence.packs(); ++pack) {
+                        recurrence.template advance<Update::assign>(
+                            pack, x, y, state.data() + pack * recurrence.pack_state(), windows.data());
+                    }
+                    EXPECT_LE(Counting::operations, steps * bound);
+                    if (steps == 1) EXPECT_EQ(Counting::operations, bound);
+                    if (steps > 1 || !recurrence.begins_with_modes()) continue;
+                    Counting::operations = 0;
+                    recurrence.advance_row(x.data(), y.data(), state.data());
+                    EXPECT_EQ(Counting::operations, bound);
+                }
+            }
+        }
+    }
+    // Of one channel a vector of modes, the sum of their imaginary parts, of the lanes, and of both outputs.
+    const auto kernel = random_state_space<S>(this->lanes, 1, 1);
+    EXPECT_EQ(StateSpaceStream<S>(kernel.views()).step_bound(),
+              1 + 6 + 1 + std::countr_zero(static_cast<unsigned>(this->lanes)) + 1);
+}
+
 TYPED_TEST(StateSpaceStreamTest, WorksInPlaceAndOnPlanarBuffers) {
     using S = TypeParam;
-    const Index d = this->lanes + 2;
-    for (const Index taps : {1, 4}) {
+    for (const auto& [d, taps] : {std::pair<Index, Index>{this->lanes + 2, 1},
+                                  {this->lanes + 2, 4},
+                                  {1, 1},
+                                  {1, 4},
+                                  {this->lanes - 1, 1},
+                                  {this->lanes - 1, 4}}) {
         const auto kernel = random_state_space<S>(9, d, 3, 0.9, taps);
         const Matrix<S> x = random_matrix<S>(100, d, 4);
         const Matrix<S> expected = this->product(kernel, x);
         const StateSpaceStream<S> plan(kernel.views());
         for (const Index block : {1, 100}) {
-            SCOPED_TRACE(testing::Message() << "m = " << taps << ", block " << block);
+            SCOPED_TRACE(testing::Message() << "d = " << d << ", m = " << taps << ", block " << block);
             auto state = plan.make_state();
             const auto run = [&](MatrixView<const S> from, MatrixView<S> to) {
                 plan.reset(state);
@@ -305,6 +347,53 @@ TYPED_TEST(StateSpaceStreamTest, SavedStatesGoOn) {
                                   "-byte scalars, got other bytes, or a version that this one does not know",
                               [&] { plan.restore(bytes, again); });
     EXPECT_TRUE(again == state);
+}
+
+TYPED_TEST(StateSpaceStreamTest, SavedStatesOfFewChannelsGoOnToTheLastBit) {
+    using S = TypeParam;
+    for (Index d = 1; d <= this->lanes; ++d) {
+        for (const Index taps : {1, 6}) {
+            SCOPED_TRACE(testing::Message() << "d = " << d << ", m = " << taps);
+            const Index modes = 2 * this->lanes - 1;
+            const auto kernel = random_state_space<S>(modes, d, 17, 0.9, taps);
+            const StateSpaceStream<S> plan(kernel.views(), 3);
+            const Matrix<S> x = random_matrix<S>(3 * 21, d, 18);
+            auto state = plan.make_state();
+            plan.prefill(x, state);
+            std::vector<std::byte> bytes(plan.saved_bytes());
+            plan.save(state, bytes);
+            auto again = plan.make_state();
+            plan.restore(bytes, again);
+            EXPECT_TRUE(again == state);
+            Matrix<S> y(x.rows(), d);
+            Matrix<S> others(x.rows(), d);
+            plan.process(x, y, state);
+            plan.process(x, others, again);
+            EXPECT_TRUE(again == state);
+            EXPECT_TRUE(same_bits(others, y));
+
+            // The numbers of a stream are a channel's one after another, Re u and Im u of each mode, then the
+            // inputs that taps still need.
+            const std::size_t numbers = static_cast<std::size_t>(3 * d * (2 * modes + taps - 1));
+            std::vector<S> saved(numbers);
+            std::memcpy(saved.data(), bytes.data() + bytes.size() - numbers * sizeof(S), numbers * sizeof(S));
+            auto number = saved.begin();
+            for (Index stream = 0; stream < 3; ++stream) {
+                for (Index c = 0; c < d; ++c) {
+                    for (Index i = 0; i < modes; ++i) {
+                        std::complex<long double> u = 0;
+                        for (Index t = 0; t < 21 - (taps - 1); ++t) {
+                            u = std::complex<long double>(kernel.poles(i, c)) * u +
+                                static_cast<long double>(x(t * 3 + stream, c));
+                        }
+                        EXPECT_TRUE(near(static_cast<long double>(*number++), u.real(), 1000 * unit<S>));
+                        EXPECT_TRUE(near(static_cast<long double>(*number++), u.imag(), 1000 * unit<S>));
+                    }
+                    for (Index q = taps - 1; q > 0; --q) EXPECT_EQ(*number++, x((21 - q) * 3 + stream, c));
+                }
+            }
+        }
+    }
 }
 
 TYPED_TEST(StateSpaceStreamTest, RefusesWhatDoesNotFit) {
