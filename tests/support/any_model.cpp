@@ -4,8 +4,9 @@
 #include <support/random.hpp>
 
 namespace toeplitz {
-template class AnyModel<float, test::PlainMixer<float>>;
-}
+template class AnyModel<float, test::PlainMixer<float>>::Prepared;
+template test::Any::Prepared AnyModel<float, test::PlainMixer<float>>::prepare(const PrepareOptions&) const;
+}  // namespace toeplitz
 
 namespace toeplitz::test {
 namespace {

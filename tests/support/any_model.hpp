@@ -11,13 +11,22 @@
 
 #include <toeplitz/io/any_model.hpp>
 
-namespace toeplitz {
-extern template class AnyModel<float, test::PlainMixer<float>>;
+namespace toeplitz::test {
+using Any = AnyModel<float, PlainMixer<float>>;
 }
 
-namespace toeplitz::test {
+// What takes long to compile, in three sources: any_model.cpp, any_model_load.cpp, any_model_stream.cpp.
+namespace toeplitz {
+extern template test::Any AnyModel<float, test::PlainMixer<float>>::load(const TensorFile&);
+extern template class AnyModel<float, test::PlainMixer<float>>::Prepared;
+extern template test::Any::Prepared AnyModel<float, test::PlainMixer<float>>::prepare(
+    const PrepareOptions&) const;
+extern template class AnyModel<float, test::PlainMixer<float>>::Stream;
+extern template test::Any::Stream AnyModel<float, test::PlainMixer<float>>::stream(
+    const PrepareOptions&, const StreamOptions&) const;
+}  // namespace toeplitz
 
-using Any = AnyModel<float, PlainMixer<float>>;
+namespace toeplitz::test {
 
 struct TinyModel {
     std::vector<Any::Mixer::Options> mixers;  ///< of the layers
