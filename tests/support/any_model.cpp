@@ -4,7 +4,6 @@
 #include <support/random.hpp>
 
 namespace toeplitz {
-template test::Any AnyModel<float, test::PlainMixer<float>>::load(const TensorFile&);
 template class AnyModel<float, test::PlainMixer<float>>::Prepared;
 template test::Any::Prepared AnyModel<float, test::PlainMixer<float>>::prepare(const PrepareOptions&) const;
 }  // namespace toeplitz

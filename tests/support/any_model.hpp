@@ -15,7 +15,7 @@ namespace toeplitz::test {
 using Any = AnyModel<float, PlainMixer<float>>;
 }
 
-// What takes long, in any_model.cpp and any_model_stream.cpp.
+// What takes long to compile, in three sources: any_model.cpp, any_model_load.cpp, any_model_stream.cpp.
 namespace toeplitz {
 extern template test::Any AnyModel<float, test::PlainMixer<float>>::load(const TensorFile&);
 extern template class AnyModel<float, test::PlainMixer<float>>::Prepared;
