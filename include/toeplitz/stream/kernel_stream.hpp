@@ -145,7 +145,10 @@ public:
     Index step_bound() const noexcept { return step_bound_; }
 
     /// Whether a state is one of this plan's.
-    bool has_made(const State& state) const noexcept { return state.fingerprint_ == fingerprint_; }
+    bool has_made(const State& state) const noexcept {
+        // Nothing is left of one that was moved from.
+        return state.fingerprint_ == fingerprint_ && state.memory_.size() == memory_size_;
+    }
     /// A state at time 0, before which inputs were 0.
     /// \throws std::bad_alloc
     State make_state() const { return State(fingerprint_, input_size_, memory_size_); }

@@ -36,7 +36,8 @@ class ModelStream {
     static_assert(
         HasCausalLags<typename Model::Mixer::Prepared>,
         "toeplitz: only causal models can be streamed: a bidirectional one needs inputs that are not "
-        "there yet. Take the mixer with Causality::causal, and train it as such.");
+        "there yet. Take the mixer with Causality::causal, and train it as such. A causal mixer of your own "
+        "needs an operator with kernel_lags, or causal_lags() of its Prepared: see docs/streaming.md.");
 
 public:
     using Scalar = typename Model::Scalar;

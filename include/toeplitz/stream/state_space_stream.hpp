@@ -117,7 +117,10 @@ public:
     Index step_bound() const noexcept { return streams_ * recurrence_.operations(); }
 
     /// Whether a state is one of this plan.
-    bool has_made(const State& state) const noexcept { return state.fingerprint_ == fingerprint_; }
+    bool has_made(const State& state) const noexcept {
+        // Nothing is left of one that was moved from.
+        return state.fingerprint_ == fingerprint_ && state.modes_.size() == streams_ * stream_state();
+    }
     /// A state at time 0, before which inputs were 0.
     /// \throws std::bad_alloc
     State make_state() const { return State(fingerprint_, streams_ * stream_state()); }

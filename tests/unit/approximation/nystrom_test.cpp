@@ -169,5 +169,25 @@ TEST(APrioriBoundTest, VanishWithAllInducingPointsAndNeedTwo) {
                                [] { variation_bound(9, 1, 1); });
 }
 
+TEST(APrioriBoundTest, AreNoneOfConstantsThatNoKernelHas) {
+    for (const double bad :
+         {-1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+        const auto refuses = [bad](const char* where, const auto& bound) {
+            const std::string got = bad == -1 ? "-1" : bad > 0 ? "inf" : "nan";
+            expect_error<config_error>(559,
+                                       std::string("[toeplitz.config.559] ") + where +
+                                           ": expected a finite constant >= 0, got " + got,
+                                       bound);
+        };
+        refuses("variation_bound", [&] { variation_bound(9, 5, bad); });
+        refuses("curvature_bound", [&] { curvature_bound(9, 5, bad); });
+        refuses("lipschitz_bound", [&] { lipschitz_bound(9, 5, bad); });
+        std::vector<double> curvatures(17, 1.0);
+        curvatures[16] = bad;
+        refuses("local_curvature_bound", [&] { local_curvature_bound(9, 5, curvatures); });
+        if (bad != -1) refuses("jump_bound", [&] { jump_bound(9, 5, bad); });
+    }
+}
+
 }  // namespace
 }  // namespace toeplitz::test

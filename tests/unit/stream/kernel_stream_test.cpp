@@ -455,6 +455,11 @@ TEST(KernelStreamDeathTest, WrongShapesAndStatesEndTheProgramWithTheirMessage) {
                  "toeplitz.shape.1003. KernelStream::process: expected x of 2×2 for 2 streams, got 3×2");
     EXPECT_DEATH(plan.process(MatrixView<float>(x).middle_cols(0, 1), y, state), "toeplitz.shape.1003");
     EXPECT_DEATH(plan.process(x, MatrixView<float>(y).middle_rows(0, 2), state), "toeplitz.shape.1003");
+    const auto taken = std::move(state);
+    EXPECT_DEATH(plan.process(x, y, state),  // NOLINT(bugprone-use-after-move): that is promised
+                 "toeplitz.shape.1002");
+    state = taken;
+    plan.process(x, y, state);
     const KernelStream<float> other(random_matrix<float>(4, 2, 1), {.streams = 2});
     EXPECT_DEATH(other.process(x, y, state), "toeplitz.shape.1002. KernelStream::process: expected a state");
     EXPECT_DEATH(other.prefill(x, state), "toeplitz.shape.1002");

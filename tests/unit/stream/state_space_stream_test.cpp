@@ -261,6 +261,17 @@ TYPED_TEST(StateSpaceStreamTest, AStateIsAValue) {
     EXPECT_EQ(state.time(), 0);
 }
 
+TYPED_TEST(StateSpaceStreamTest, NothingIsLeftOfAStateThatWasMovedFrom) {
+    using S = TypeParam;
+    const StateSpaceStream<S> plan(random_state_space<S>(3, 2, 13).views());
+    auto state = plan.make_state();
+    const auto taken = std::move(state);
+    EXPECT_TRUE(plan.has_made(taken));
+    EXPECT_FALSE(plan.has_made(state));  // NOLINT(bugprone-use-after-move): that is promised
+    state = taken;
+    EXPECT_TRUE(plan.has_made(state));
+}
+
 TYPED_TEST(StateSpaceStreamTest, ResetEndsWhatIsNotFinite) {
     using S = TypeParam;
     const auto kernel = random_state_space<S>(3, 2, 9);
