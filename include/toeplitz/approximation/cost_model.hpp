@@ -14,9 +14,9 @@ namespace toeplitz::inline TOEPLITZ_ABI {
 
 /// Nanoseconds of one forward product, per channel and sequence, as a few measured constants.
 ///
-/// The defaults are those of float on one core of a server with 32-byte vectors (docs/benchmarks.md), those
-/// of state spaces of another one, where a tap takes 2.3 times as long, in proportion; only their ratios
-/// matter. A benchmark can fill them in.
+/// The defaults are those of float on one core of a server with 32-byte vectors (AMD EPYC, Zen 3), those of
+/// state spaces of another one, where a tap takes 2.3 times as long, in proportion; only their ratios matter.
+/// A benchmark can fill them in.
 struct CostModel {
     double transform_point = 0.3;   ///< exact product: per point of its transforms …
     double transform_level = 0.19;  ///< … and per point and log₂ of their number
