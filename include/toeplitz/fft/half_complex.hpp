@@ -188,54 +188,52 @@ private:
         rows.add_row(m, {scales * (first.re - first.im), Pack{}});
     }
 
-    // Of a pack's points, which are `phases` apart, the first one.
-    template <Index phases>
-    static Index first_point(Index pack) noexcept {
-        return pack / phases * phases * phases + pack % phases;
+    // f(points of a pack, the order of its first point): its points are `phases` apart.
+    template <Index phases, class Points, class F>
+    TOEPLITZ_INLINE void for_packs(Points* points, const F& f) const noexcept {
+        const Index packs = tree_.packs();
+        const Index* const order = order_.data();
+        for (Index pack = 0; pack < packs; ++pack, points += Complex::size) {
+            f(points, order + pack / phases * phases * phases + pack % phases);
+        }
     }
 
     template <Index phases, class Pairs>
     [[gnu::noinline]] void store(const Scalar* points, const Pairs& lags) const noexcept {
         constexpr Index width = S::lanes / phases;
         const Pairs pairs = lags;
-        const Index packs = tree_.packs();
-        const Index* const order = order_.data();
-        for (Index q = 0; q < packs; ++q, points += Complex::size) {
+        for_packs<phases>(points, [&](const Scalar* p, const Index* order) TOEPLITZ_LAMBDA {
             if constexpr (phases == 1) {
-                pairs.store(order[q], points);
+                pairs.store(*order, p);
             } else {
                 alignas(buffer_alignment) Scalar values[std::size_t{Complex::size}];
                 Pack low;
                 Pack high;
-                S::template merge_pairs<width>(S::load(points), S::load(points + S::lanes), low, high);
+                S::template merge_pairs<width>(S::load(p), S::load(p + S::lanes), low, high);
                 S::store(values, low);
                 S::store(values + S::lanes, high);
-                const Index* own = order + first_point<phases>(q);
-                unroll<phases>([&](auto i)
-                                   TOEPLITZ_LAMBDA { pairs.store(own[i * phases], values + i * 2 * width); });
+                unroll<phases>(
+                    [&](auto i) TOEPLITZ_LAMBDA { pairs.store(order[i * phases], values + i * 2 * width); });
             }
-        }
+        });
     }
 
     template <Index phases, class Pairs>
     [[gnu::noinline]] void load(const Pairs& lags, Scalar* points) const noexcept {
         constexpr Index width = S::lanes / phases;
         const Pairs pairs = lags;
-        const Index packs = tree_.packs();
-        const Index* const order = order_.data();
-        for (Index q = 0; q < packs; ++q, points += Complex::size) {
+        for_packs<phases>(points, [&](Scalar* p, const Index* order) TOEPLITZ_LAMBDA {
             if constexpr (phases == 1) {
-                pairs.load(order[q], points);
+                pairs.load(*order, p);
             } else {
                 alignas(buffer_alignment) Scalar values[std::size_t{Complex::size}];
-                const Index* own = order + first_point<phases>(q);
-                unroll<phases>([&](auto i)
-                                   TOEPLITZ_LAMBDA { pairs.load(own[i * phases], values + i * 2 * width); });
+                unroll<phases>(
+                    [&](auto i) TOEPLITZ_LAMBDA { pairs.load(order[i * phases], values + i * 2 * width); });
                 Complex z;
                 S::template split_pairs<width>(S::load(values), S::load(values + S::lanes), z.re, z.im);
-                z.store(points);
+                z.store(p);
             }
-        }
+        });
     }
 
     SplittingTree<Scalar> tree_;
