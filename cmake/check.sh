@@ -13,6 +13,7 @@
 #   gcc             the floors that use vectors and gradients with g++, for this processor; units of other flags
 #   asan            unit and allocation tests with clang++'s address and undefined-behaviour sanitizers
 #   tsan            tests of what threads share with its thread sanitizer, in OpenMP's threads
+#   realtime        streams under the real-time sanitizer of clang++, from version 20 on
 #   fuzz            the fuzz targets with libFuzzer, for FUZZ_SECONDS each (10)
 #   sse2, avx2, avx512   the floors that use vectors, with these
 #   ofast           the same with -Ofast
@@ -26,7 +27,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-all_rows=(test rest examples gcc asan tsan fuzz sse2 avx2 avx512 ofast no-exceptions no-openmp no-fftw index strict aarch64)
+all_rows=(test rest examples gcc asan tsan realtime fuzz sse2 avx2 avx512 ofast no-exceptions no-openmp no-fftw index strict aarch64)
 mapfile -t unit < <(cd tests/unit && printf 'unit_%s\n' *)
 vectors=(unit_core unit_fft unit_dense unit_operators)
 jobs=$(nproc)
@@ -88,6 +89,19 @@ row_tsan() {
     # OpenMP's runtime is not instrumented; its tool Archer tells the sanitizer what it orders.
     OMP_NUM_THREADS=2 TSAN_OPTIONS=allocator_may_return_null=1:ignore_noninstrumented_modules=1 \
         suites unit_core unit_operators unit_nn unit_stream unit_train unit_io concurrency
+}
+
+row_realtime() {
+    need clang
+    local newest
+    newest=$(compgen -c clang++ | grep --extended-regexp '^clang[+][+](-[0-9]+)?$' |
+        while read -r compiler; do echo "$("$compiler" -dumpversion) $compiler"; done | sort --version-sort | tail -1)
+    if [ "${newest%%.*}" -lt 20 ]; then
+        echo "skipped: the newest clang++ here is $newest"
+        return
+    fi
+    preset=test configure -D CMAKE_CXX_COMPILER="${newest#* }"
+    run '^realtime_'
 }
 
 row_fuzz() {
