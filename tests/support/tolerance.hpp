@@ -68,6 +68,17 @@ testing::AssertionResult same_bits(const A& actual, const B& expected) {
     return near_all(actual, expected, 0);
 }
 
+/// The same bits; within the tolerance where -ffast-math lets the compiler change the order of sums.
+template <class A, class B>
+testing::AssertionResult same_sums(const A& actual, const B& expected,
+                                   [[maybe_unused]] long double tolerance) {
+#if defined(__FAST_MATH__)
+    return near_all(actual, expected, tolerance);
+#else
+    return same_bits(actual, expected);
+#endif
+}
+
 /// ‖a‖₂ of numbers.
 long double norm_of(std::span<const float> numbers);
 long double norm_of(std::span<const double> numbers);
