@@ -25,7 +25,7 @@ public:
     /// \throws std::bad_alloc
     explicit Workspace(std::size_t bytes) { reserve(bytes); }
 
-    // Scopes refer to their workspace: it stays where it is while anything is lent.
+    /// Moves the memory. Scopes refer to their workspace: it stays where it is while anything is lent.
     Workspace(Workspace&&) noexcept = default;
     Workspace& operator=(Workspace&&) noexcept = default;
 
