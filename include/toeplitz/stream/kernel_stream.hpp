@@ -105,8 +105,9 @@ public:
 
     /// \param lags n × d; row t is lag t
     /// \throws config_error 201 (no lags, channels, streams, block or max_block), 202 (too many), 1001
-    /// (tolerance); value_error 1004 (a NaN or an infinity) Cost O(n log n) per channel | heap: the plan and
-    /// scratch | thread-safe: yes
+    /// (tolerance); value_error 1004 (a NaN or an infinity)
+    ///
+    /// Cost O(n log n) per channel | heap: the plan and scratch | thread-safe: yes
     explicit KernelStream(MatrixView<const Scalar> lags, const StreamOptions& options = {})
         : KernelStream(checked(lags, options), options,
                        detail::lags_before_tail(lags, options.tail_tolerance)) {}
@@ -276,6 +277,7 @@ private:
     static MatrixView<const Scalar> checked(MatrixView<const Scalar> lags, const StreamOptions& options) {
         detail::require_stream_options(options, name);
         detail::require_stream_lags(lags, name);
+        detail::checked_product(options.streams, options.block, name);
         const Index columns = detail::checked_product(lags.cols(), options.streams, name);
         detail::checked_product(detail::checked_product(lags.rows() + 1024, columns, name),
                                 256 * static_cast<Index>(sizeof(Scalar)), name);

@@ -105,8 +105,9 @@ public:
 
     /// \param model moved or copied in: the plan owns it
     /// \throws config_error 201, 1001, 1008 (max_block is no multiple of block), 761 (one of several mixers
-    /// that is not causal); value_error 1004 (a kernel that is not finite) Cost evaluates the kernels, and
-    /// their plans | heap: the plan | thread-safe: yes
+    /// that is not causal); value_error 1004 (a kernel that is not finite)
+    ///
+    /// Cost evaluates the kernels, and their plans | heap: the plan | thread-safe: yes
     explicit ModelStream(PreparedModel model, const StreamOptions& options = {})
         : model_(std::move(model)), options_(options) {
         detail::require_stream_options(options, name);

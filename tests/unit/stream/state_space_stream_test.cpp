@@ -157,7 +157,9 @@ TYPED_TEST(StateSpaceStreamTest, AStepOfFewChannelsTakesNoMoreThanIsStated) {
                             pack, x, y, state.data() + pack * recurrence.pack_state(), windows.data());
                     }
                     EXPECT_LE(Counting::operations, steps * bound);
-                    if (steps == 1) EXPECT_EQ(Counting::operations, bound);
+                    if (steps == 1) {
+                        EXPECT_EQ(Counting::operations, bound);
+                    }
                     if (steps > 1 || !recurrence.begins_with_modes()) continue;
                     Counting::operations = 0;
                     recurrence.advance_row(x.data(), y.data(), state.data());
