@@ -122,7 +122,9 @@ TYPED_TEST(StateSpaceStreamTest, AStepTakesWhatIsStated) {
                 if (modes > complex) kernel.poles(complex, this->lanes) = {S(0.1), S(0.2)};
                 const Index bound = StateSpaceStream<S>(kernel.views()).step_bound();
                 EXPECT_EQ(counted(kernel, 1), bound);
-                if (taps == 1 && modes > 0) EXPECT_EQ(counted_row(kernel), bound);
+                if (taps == 1 && modes > 0) {
+                    EXPECT_EQ(counted_row(kernel), bound);
+                }
                 EXPECT_EQ(counted(kernel, 17), 17 * bound);
                 EXPECT_EQ(StateSpaceStream<S>(kernel.views(), 3).step_bound(), 3 * bound);
             }
